@@ -1,0 +1,169 @@
+/**
+ * Small checks that return the value they checked. Each names the argument, the index and the remedy.
+ * Public functions call these once; below them every layer trusts its input.
+ */
+import { InputError } from './errors.js';
+
+/** A numeric vector as callers may pass it. */
+export type NumericArray = Float64Array | Float32Array | readonly number[];
+
+/** An integer in [low, high]. */
+export function checkInteger(argument: string, value: unknown, low: number, high = Number.MAX_SAFE_INTEGER): number {
+  if (typeof value !== 'number' || !Number.isInteger(value)) {
+    throw new InputError('BTM_TYPE', `must be an integer, got ${describe(value)}`, { argument, value });
+  }
+  if (value < low || value > high) {
+    throw new InputError('BTM_DOMAIN', `must be between ${low} and ${high}, got ${value}`, { argument, value });
+  }
+  return value;
+}
+
+/** A finite number. */
+export function checkNumber(argument: string, value: unknown): number {
+  if (typeof value !== 'number') throw new InputError('BTM_TYPE', `must be a number, got ${describe(value)}`, { argument, value });
+  if (!Number.isFinite(value)) throw new InputError('BTM_NONFINITE', `must be finite, got ${value}`, { argument, value });
+  return value;
+}
+
+/** A finite number above zero. */
+export function checkPositive(argument: string, value: unknown): number {
+  const number = checkNumber(argument, value);
+  if (!(number > 0)) {
+    throw new InputError('BTM_DOMAIN', `must be above 0, got ${number}`, { argument, value });
+  }
+  return number;
+}
+
+/** A finite number of at least zero. */
+export function checkNonNegative(argument: string, value: unknown): number {
+  const number = checkNumber(argument, value);
+  if (number < 0) throw new InputError('BTM_NEGATIVE', `must not be negative, got ${number}`, { argument, value });
+  return number;
+}
+
+/** One of a closed list of strings. */
+export function checkOneOf<T extends string>(argument: string, value: unknown, allowed: readonly T[]): T {
+  if (typeof value === 'string' && (allowed as readonly string[]).includes(value)) return value as T;
+  throw new InputError('BTM_DOMAIN', `must be one of ${allowed.map((a) => `'${a}'`).join(', ')}, got ${describe(value)}`, {
+    argument,
+    value,
+  });
+}
+
+/**
+ * A vector of the given length with finite entries, as a Float64Array.
+ * A Float64Array is returned as it is (never written to); anything else is converted into a new array.
+ */
+export function checkVector(argument: string, value: unknown, length: number): Float64Array {
+  if (!(value instanceof Float64Array || value instanceof Float32Array || Array.isArray(value))) {
+    throw new InputError('BTM_TYPE', `must be a Float64Array, Float32Array or array of numbers, got ${describe(value)}`, {
+      argument,
+      value,
+    });
+  }
+  if (value.length !== length) {
+    throw new InputError('BTM_SHAPE', `must have length ${length}, got ${value.length}`, {
+      argument,
+      value: value.length,
+      remedy: 'Check the sizes passed beside it; arrays are row-major and flat.',
+    });
+  }
+  const array = value instanceof Float64Array ? value : convert(argument, value);
+  for (let index = 0; index < length; index++) {
+    if (!Number.isFinite(array[index])) {
+      throw new InputError('BTM_NONFINITE', `must be finite, got ${array[index]}`, { argument, index, value: array[index] });
+    }
+  }
+  return array;
+}
+
+/** A vector of finite, non-negative entries. */
+export function checkNonNegativeVector(argument: string, value: unknown, length: number): Float64Array {
+  const array = checkVector(argument, value, length);
+  for (let index = 0; index < length; index++) {
+    const entry = array[index];
+    if (entry < 0) throw new InputError('BTM_NEGATIVE', `must not be negative, got ${entry}`, { argument, index, value: entry });
+  }
+  return array;
+}
+
+/** Class labels in [0, outputs), as an Int32Array. */
+export function checkLabels(argument: string, value: unknown, length: number, outputs: number): Int32Array {
+  if (!(ArrayBuffer.isView(value) || Array.isArray(value))) {
+    throw new InputError('BTM_TYPE', `must be an Int32Array or array of integers, got ${describe(value)}`, { argument, value });
+  }
+  const source = value as ArrayLike<number>;
+  if (source.length !== length) {
+    throw new InputError('BTM_SHAPE', `must have length ${length}, got ${source.length}`, { argument, value: source.length });
+  }
+  const labels = new Int32Array(length);
+  for (let index = 0; index < length; index++) {
+    const label = source[index];
+    if (!Number.isInteger(label) || label < 0 || label >= outputs) {
+      throw new InputError('BTM_LABEL', `must be an integer in [0, ${outputs}), got ${String(label)}`, { argument, index, value: label });
+    }
+    labels[index] = label;
+  }
+  return labels;
+}
+
+/** How far a row of weights may be from summing to one: rounding of n additions, not a modelling choice. */
+export const ROW_SUM_TOLERANCE = 1e-9;
+
+/** An [n, n] weight matrix whose rows lie on the simplex (R-10). */
+export function checkWeights(argument: string, value: unknown, n: number): Float64Array {
+  const weights = checkNonNegativeVector(argument, value, n * n);
+  for (let row = 0; row < n; row++) {
+    let sum = 0;
+    for (let column = 0; column < n; column++) sum += weights[row * n + column];
+    if (Math.abs(sum - 1) > ROW_SUM_TOLERANCE) {
+      throw new InputError('BTM_ROWSUM', `(a row of weights) must sum to 1, got ${sum}`, {
+        argument,
+        index: row,
+        value: sum,
+        remedy: 'Project it with projectSimplex, or normalise scores with interRanking.',
+      });
+    }
+  }
+  return weights;
+}
+
+/** A symmetric [n, n] matrix: H[i,j] === H[j,i], up to the rounding that a sum in another order leaves. */
+export function checkSymmetric(argument: string, matrix: Float64Array, n: number, offset = 0): void {
+  let largest = 0;
+  for (let index = 0; index < n * n; index++) largest = Math.max(largest, Math.abs(matrix[offset + index]));
+  const tolerance = 1e-12 * largest;
+  for (let i = 0; i < n; i++) {
+    for (let j = i + 1; j < n; j++) {
+      const upper = matrix[offset + i * n + j];
+      const lower = matrix[offset + j * n + i];
+      if (Math.abs(upper - lower) > tolerance) {
+        throw new InputError('BTM_SYMMETRY', `is ${upper} at (${i}, ${j}) but ${lower} at (${j}, ${i})`, {
+          argument,
+          index: offset + i * n + j,
+          value: upper - lower,
+          remedy: 'Pass (H + H^T) / 2 if the asymmetry is noise.',
+        });
+      }
+    }
+  }
+}
+
+function convert(argument: string, value: Float32Array | readonly unknown[]): Float64Array {
+  const array = new Float64Array(value.length);
+  for (let index = 0; index < value.length; index++) {
+    const entry = value[index];
+    if (typeof entry !== 'number')
+      throw new InputError('BTM_TYPE', `must be a number, got ${describe(entry)}`, { argument, index, value: entry });
+    array[index] = entry;
+  }
+  return array;
+}
+
+function describe(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return `an array of length ${value.length}`;
+  if (typeof value === 'object') return `a ${value.constructor?.name ?? 'object'}`;
+  if (typeof value === 'string') return `'${value}'`;
+  return String(value);
+}
