@@ -1,0 +1,76 @@
+#include "intermodel/dispatch.hpp"
+
+#include <array>
+
+#include "kernel_table.hpp"
+
+namespace intermodel {
+namespace {
+
+constexpr bool kIsX86 =
+#if defined(__x86_64__)
+    true;
+#else
+    false;
+#endif
+
+IsaChoice avx512Choice() noexcept {
+#if defined(INTERMODEL_HAS_AVX512)
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    return {"avx512", IsaStatus::kAvailable, &kAvx512Kernels};
+#endif
+  return {"avx512", kIsX86 ? IsaStatus::kNotOnThisMachine : IsaStatus::kNotBuilt, nullptr};
+}
+
+IsaChoice avx2Choice() noexcept {
+#if defined(INTERMODEL_HAS_AVX2)
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    return {"avx2", IsaStatus::kAvailable, &kAvx2Kernels};
+#endif
+  return {"avx2", kIsX86 ? IsaStatus::kNotOnThisMachine : IsaStatus::kNotBuilt, nullptr};
+}
+
+const std::array<IsaChoice, 3>& choices() noexcept {
+  static const std::array<IsaChoice, 3> all = [] {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+#endif
+    return std::array<IsaChoice, 3>{avx512Choice(), avx2Choice(),
+                                    IsaChoice{"scalar", IsaStatus::kAvailable, &kScalarKernels}};
+  }();
+  return all;
+}
+
+}  // namespace
+
+const char* describe(IsaStatus status) noexcept {
+  switch (status) {
+    case IsaStatus::kAvailable:
+      return "available";
+    case IsaStatus::kNotBuilt:
+      return "this build holds no code for it";
+    case IsaStatus::kNotOnThisMachine:
+      return "the processor or its operating system lacks it";
+    case IsaStatus::kUnknown:
+      break;
+  }
+  return "no instruction set of that name";
+}
+
+std::span<const IsaChoice> listIsas() noexcept { return choices(); }
+
+const IsaChoice& bestIsa() noexcept {
+  for (const IsaChoice& choice : choices())
+    if (choice.kernels != nullptr) return choice;
+  __builtin_unreachable();  // scalar is always there
+}
+
+IsaChoice findIsa(std::string_view name) noexcept {
+  for (const IsaChoice& choice : choices())
+    if (name == choice.name) return choice;
+  return {"", IsaStatus::kUnknown, nullptr};
+}
+
+const char* runningName(const KernelTable& kernels) noexcept { return kernels.arithmetic.identify(); }
+
+}  // namespace intermodel

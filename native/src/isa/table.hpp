@@ -1,0 +1,19 @@
+/// The kernel table of the instruction set that the including file was compiled for. Included once per file here.
+#pragma once
+
+#include "../arithmetic_kernels.hpp"
+#include "../kernel_table.hpp"
+
+namespace intermodel {
+namespace {
+
+constexpr KernelTable kernelTable() {
+  return {
+      .name = INTERMODEL_ISA_NAME,
+      .lanes = kLanes,
+      .arithmetic = arithmeticKernels(),
+  };
+}
+
+}  // namespace
+}  // namespace intermodel

@@ -1,0 +1,19 @@
+/// Everything one instruction set offers. A new family adds its header, its member here, and one line in isa/table.hpp.
+#pragma once
+
+#include "arithmetic.hpp"
+
+namespace intermodel {
+
+struct KernelTable {
+  const char* name;  ///< 'scalar', 'avx2', 'avx512'
+  int lanes;         ///< doubles per vector
+  ArithmeticKernels arithmetic;
+};
+
+/// One per file under isa/; a build without that instruction set has no definition of it.
+extern const KernelTable kScalarKernels;
+extern const KernelTable kAvx2Kernels;
+extern const KernelTable kAvx512Kernels;
+
+}  // namespace intermodel
