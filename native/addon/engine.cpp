@@ -1,0 +1,53 @@
+#include "engine.hpp"
+
+#include <new>
+#include <string>
+
+#include "intermodel/dispatch.hpp"
+#include "intermodel/thread_pool.hpp"
+
+namespace intermodel::addon {
+namespace {
+
+/// The one place that throws to JavaScript.
+[[noreturn]] void throwCoded(Napi::Env env, const char* code, const std::string& message) {
+  Napi::Error error = Napi::Error::New(env, message);
+  error.Value().Set("code", code);
+  throw error;
+}
+
+}  // namespace
+
+void Methods::add(const char* name, Method method) {
+  auto call = [engine = engine_, method, name](const Napi::CallbackInfo& info) -> Napi::Value {
+    try {
+      Args args(info, name);
+      return method(*engine, args);
+    } catch (const ArgumentError& refused) {
+      throwCoded(info.Env(), refused.code, refused.what());
+    } catch (const std::bad_alloc&) {
+      throwCoded(info.Env(), "BTM_SHAPE", std::string("BTM_SHAPE: ") + name + ": not enough memory for these sizes");
+    }
+  };
+  target_.Set(name, Napi::Function::New(target_.Env(), call, name));
+}
+
+Napi::Value createEngine(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const std::string wanted = info[0].IsString() ? info[0].As<Napi::String>().Utf8Value() : std::string();
+  const IsaChoice isa = wanted.empty() ? bestIsa() : findIsa(wanted);
+  if (isa.kernels == nullptr) throwCoded(env, "BTM_NO_ISA", "BTM_NO_ISA: '" + wanted + "': " + describe(isa.status));
+  const int threads = info[1].IsNumber() ? info[1].As<Napi::Number>().Int32Value() : hardwareThreads();
+  if (threads < 1 || threads > kMaxThreads) {
+    throwCoded(env, "BTM_DOMAIN", "BTM_DOMAIN: threads must be between 1 and " + std::to_string(kMaxThreads));
+  }
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("isa", runningName(*isa.kernels));
+  object.Set("lanes", isa.kernels->lanes);
+  object.Set("threads", threads);
+  Methods methods(object, std::make_shared<const Engine>(Engine{*isa.kernels, threads}));
+  defineArithmetic(methods);
+  return object;
+}
+
+}  // namespace intermodel::addon

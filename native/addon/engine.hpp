@@ -1,0 +1,41 @@
+/// An engine: one instruction set and one number of threads, chosen once, with every kernel as a method.
+///
+/// Each family adds its methods in a file of its own: declare `define<Family>` below and call it in engine.cpp.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "args.hpp"
+#include "kernel_table.hpp"
+
+namespace intermodel::addon {
+
+struct Engine {
+  const KernelTable& kernels;
+  int threads;
+};
+
+/// A method: reads its arguments, calls kernels, returns a value (usually undefined; outputs are arrays passed in).
+using Method = Napi::Value (*)(const Engine& engine, Args& args);
+
+/// The object that is handed to JavaScript, while its methods are added.
+class Methods {
+ public:
+  Methods(Napi::Object target, std::shared_ptr<const Engine> engine) : target_(target), engine_(std::move(engine)) {}
+
+  /// Adds `name`; the engine lives as long as any of its methods.
+  void add(const char* name, Method method);
+
+ private:
+  Napi::Object target_;
+  std::shared_ptr<const Engine> engine_;
+};
+
+void defineArithmetic(Methods& methods);
+
+/// createEngine(isa: string | undefined, threads: number | undefined): an object with every kernel as a method.
+Napi::Value createEngine(const Napi::CallbackInfo& info);
+
+}  // namespace intermodel::addon
