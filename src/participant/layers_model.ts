@@ -1,0 +1,102 @@
+/** tensorflow.js layers models as response models, trained on the loss gradient their askers send back. */
+import type * as tensorflow from '@tensorflow/tfjs';
+import { InputError } from '../core/errors.js';
+import { normals } from './draw.js';
+import type { ResponseModel } from './model.js';
+import type { Tensorflow } from './tensorflow.js';
+
+/** A layers model and how it learns. */
+export interface LayersModelOptions {
+  readonly tf: Tensorflow;
+  /** Maps [batch, inputs] to [batch, width]. The adapter owns it from here on and disposes it. */
+  readonly model: tensorflow.LayersModel;
+  /** Step size of Adam. */
+  readonly learningRate: number;
+  readonly description?: string;
+}
+
+/**
+ * Serves a tensorflow.js layers model.
+ *
+ * The gradient of sum(model(x) * dL/df) with respect to the weights is dL/dweights, so one first-order pass trains it.
+ */
+export function layersModel(options: LayersModelOptions): ResponseModel {
+  const { tf, model } = options;
+  const inputWidth = lastExtent('input', model.inputs[0].shape);
+  const width = lastExtent('output', model.outputs[0].shape);
+  const optimizer = tf.train.adam(options.learningRate);
+  return {
+    inputWidth,
+    width,
+    description: options.description ?? `layers model ${inputWidth} -> ${width}`,
+    async respond(inputs, batch) {
+      const output = tf.tidy(() => model.apply(tf.tensor2d(inputs, [batch, inputWidth])) as tensorflow.Tensor);
+      const response = (await output.data()) as Float32Array;
+      output.dispose();
+      return response.slice();
+    },
+    async train(inputs, gradient, batch) {
+      tf.tidy(() => {
+        const x = tf.tensor2d(inputs, [batch, inputWidth]);
+        const g = tf.tensor2d(gradient, [batch, width]);
+        const { grads } = tf.variableGrads(
+          () => tf.sum(tf.mul(model.apply(x, { training: true }) as tensorflow.Tensor, g)) as tensorflow.Scalar,
+        );
+        optimizer.applyGradients(Object.entries(grads).map(([name, tensor]) => ({ name, tensor })));
+      });
+    },
+    dispose() {
+      model.dispose();
+      optimizer.dispose();
+    },
+  };
+}
+
+/** Shape of a dense encoder; every layer but the last uses `activation`. */
+export interface DenseEncoderOptions {
+  readonly tf: Tensorflow;
+  readonly inputWidth: number;
+  readonly hidden: readonly number[];
+  readonly width: number;
+  readonly activation: 'relu' | 'tanh';
+  /** Of the responses: `tanh` keeps every participant's on one scale. */
+  readonly outputActivation: 'tanh' | 'linear';
+  readonly learningRate: number;
+  readonly seed: number;
+  /** Names this model among all that are drawn from the seed. */
+  readonly stream: readonly number[];
+}
+
+/** A dense encoder whose initial weights follow from the seed alone (Glorot for tanh, He for relu), never from tensorflow's generator. */
+export function denseEncoder(options: DenseEncoderOptions): ResponseModel {
+  const { tf } = options;
+  const widths = [options.inputWidth, ...options.hidden, options.width];
+  const layers: tensorflow.layers.Layer[] = [];
+  const initial: tensorflow.Tensor[] = [];
+  for (let layer = 1; layer < widths.length; layer++) {
+    const [units, fanIn] = [widths[layer], widths[layer - 1]];
+    const activation = layer === widths.length - 1 ? options.outputActivation : options.activation;
+    layers.push(tf.layers.dense({ units, activation, kernelInitializer: 'zeros', ...(layer === 1 ? { inputShape: [fanIn] } : {}) }));
+    const scale = activation === 'relu' ? Math.sqrt(2 / fanIn) : Math.sqrt(2 / (fanIn + units));
+    const kernel = Float32Array.from(normals(options.seed, [...options.stream, layer], fanIn * units), (z) => scale * z);
+    initial.push(tf.tensor2d(kernel, [fanIn, units]), tf.zeros([units]));
+  }
+  const model = tf.sequential({ layers });
+  model.setWeights(initial);
+  tf.dispose(initial);
+  const body = options.hidden.map((units) => `${units} ${options.activation}`).join(' -> ');
+  return layersModel({
+    tf,
+    model,
+    learningRate: options.learningRate,
+    description: `${options.inputWidth} -> ${body} -> ${options.width} ${options.outputActivation}`,
+  });
+}
+
+function lastExtent(what: string, shape: readonly (number | null)[]): number {
+  const extent = shape.at(-1);
+  if (shape.length !== 2 || typeof extent !== 'number') {
+    throw new InputError('BTM_SHAPE', `must have one ${what} of shape [batch, features], got [${shape.join(', ')}]`, { argument: 'model' });
+  }
+  return extent;
+}
