@@ -1,0 +1,65 @@
+/** Choosing a backend. Never a silent fallback: what is asked for runs, or an error says why not. */
+import { EnvironmentError, InputError } from '../core/errors.js';
+import { checkOneOf } from '../core/validate.js';
+import { createNativeBackend } from './native.js';
+import { createReferenceBackend } from './reference.js';
+import type { Backend, BackendKind } from './types.js';
+
+export { type LoadedAddon, loadAddon, platformTarget } from './load.js';
+export { packageRoot, packageVersion } from './package.js';
+export type { Backend, BackendDescription, BackendKind, Kernels } from './types.js';
+
+/** Which backend to create. */
+export interface BackendOptions {
+  readonly kind: BackendKind;
+  /** Native only: 'scalar', 'avx2' or 'avx512'. Default: the best this processor has. */
+  readonly isa?: string;
+  /** Native only: 1 to 256. Default: the machine's hardware threads. Results do not depend on it. */
+  readonly threads?: number;
+}
+
+/**
+ * Creates a backend.
+ *
+ * @param options - `kind`, and for the native one the instruction set and the number of threads.
+ * @returns A backend to pass as `backend` to any public function, or to {@link setDefaultBackend}.
+ * @throws EnvironmentError BTM_NO_BINARY when the addon does not load, BTM_NO_ISA when the instruction set is missing,
+ *   BTM_NO_CUDA when no CUDA module is in this build.
+ * @numerics Every backend gives the same 64 bits for the same input.
+ * @example
+ * ```ts
+ * import { createBackend } from 'intermodel';
+ * const backend = createBackend({ kind: 'native', threads: 2 });
+ * console.log(backend.describe().kind); // native
+ * ```
+ */
+export function createBackend(options: BackendOptions): Backend {
+  const kind = checkOneOf('kind', options?.kind, ['native', 'reference', 'cuda']);
+  if (kind === 'native') return createNativeBackend(options.isa, options.threads);
+  if (options.isa !== undefined || options.threads !== undefined) {
+    throw new InputError('BTM_DOMAIN', `takes neither isa nor threads`, {
+      argument: `kind '${kind}'`,
+      remedy: "They belong to kind 'native'.",
+    });
+  }
+  if (kind === 'reference') return createReferenceBackend();
+  throw new EnvironmentError(
+    'BTM_NO_CUDA',
+    'this version has no CUDA module',
+    [{ what: 'the CUDA module', reason: 'not part of this build' }],
+    ["use createBackend({ kind: 'native' })"],
+  );
+}
+
+let chosen: Backend | undefined;
+
+/** The backend that functions use when they are given none: native, or what {@link setDefaultBackend} chose. */
+export function defaultBackend(): Backend {
+  chosen ??= createBackend({ kind: 'native' });
+  return chosen;
+}
+
+/** Makes every later call without an explicit backend use this one. */
+export function setDefaultBackend(backend: Backend): void {
+  chosen = backend;
+}

@@ -1,0 +1,13 @@
+/** The reference backend: the paper in plain TypeScript. The oracle, not a fast path. */
+import { arithmeticReference } from '../reference/arithmetic.js';
+import { packageVersion } from './package.js';
+import type { Backend, Kernels } from './types.js';
+
+const kernels: Kernels = {
+  ...arithmeticReference,
+};
+
+/** Creates it. */
+export function createReferenceBackend(): Backend {
+  return { kernels, describe: () => ({ kind: 'reference', isa: 'typescript', threads: 1, version: packageVersion }) };
+}

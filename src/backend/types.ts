@@ -1,0 +1,24 @@
+/** What a backend is: the kernels of every family, and a description of what runs them. */
+import type { ArithmeticKernels } from './arithmetic.js';
+
+/** Every kernel, flat and positional: outputs first, then inputs, then sizes. Arguments are already validated. */
+export type Kernels = ArithmeticKernels;
+
+/** Which implementation runs. */
+export type BackendKind = 'native' | 'reference' | 'cuda';
+
+/** What a backend says of itself. */
+export interface BackendDescription {
+  readonly kind: BackendKind;
+  /** Instruction set: 'scalar', 'avx2' or 'avx512' for native; 'typescript' for the reference. */
+  readonly isa: string;
+  readonly threads: number;
+  /** Version of the package whose kernels run. */
+  readonly version: string;
+}
+
+/** An implementation of every kernel. All backends give the same 64 bits for the same input. */
+export interface Backend {
+  readonly kernels: Kernels;
+  describe(): BackendDescription;
+}

@@ -1,0 +1,15 @@
+#!/usr/bin/env node
+/** The command `intermodel`: one file per subcommand, formatting only. */
+import { Command } from 'commander';
+import { packageVersion } from '../backend/index.js';
+import { buildCommand } from './build.js';
+import { reportFailure } from './failure.js';
+
+const program = new Command('intermodel')
+  .description('Measure a model by what it is worth to other models.')
+  .version(packageVersion)
+  .showHelpAfterError('(add --help for the options)');
+
+for (const add of [buildCommand]) add(program);
+
+program.parseAsync().catch(reportFailure);

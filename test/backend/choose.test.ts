@@ -1,0 +1,27 @@
+import t from 'tap';
+import { createBackend, loadAddon } from '../../src/backend/index.js';
+
+t.test('the instruction set that is forced is the one that runs', async (t) => {
+  for (const [isa, status] of Object.entries(loadAddon().addon.describe().isas)) {
+    if (status === 'available') {
+      t.equal(createBackend({ kind: 'native', isa }).describe().isa, isa);
+    } else {
+      t.throws(() => createBackend({ kind: 'native', isa }), { code: 'BTM_NO_ISA' }, `${isa}: ${status}`);
+    }
+  }
+  t.equal(createBackend({ kind: 'native', isa: 'scalar' }).describe().isa, 'scalar', 'the scalar code can always run');
+});
+
+t.test('a backend that cannot be had is an error, never another backend', async (t) => {
+  t.throws(() => createBackend({ kind: 'native', isa: 'mmx' }), { code: 'BTM_NO_ISA' });
+  t.throws(() => createBackend({ kind: 'cuda' }), { code: 'BTM_NO_CUDA' });
+  t.throws(() => createBackend({ kind: 'abacus' as 'native' }), { code: 'BTM_DOMAIN', argument: 'kind' });
+  t.throws(() => createBackend({ kind: 'native', threads: 0 }), { code: 'BTM_DOMAIN', argument: 'threads' });
+  t.throws(() => createBackend({ kind: 'native', threads: 1.5 }), { code: 'BTM_DOMAIN' });
+  t.throws(() => createBackend({ kind: 'reference', isa: 'avx2' }), { code: 'BTM_DOMAIN' });
+});
+
+t.test('a backend says what runs', async (t) => {
+  t.match(createBackend({ kind: 'native', threads: 7 }).describe(), { kind: 'native', threads: 7, version: /^\d/ });
+  t.match(createBackend({ kind: 'reference' }).describe(), { kind: 'reference', isa: 'typescript', threads: 1 });
+});
