@@ -1,10 +1,12 @@
 /** The reference backend: the paper in plain TypeScript. The oracle, not a fast path. */
 import { arithmeticReference } from '../reference/arithmetic.js';
+import { curvatureReference } from '../reference/curvature-kernels.js';
 import { packageVersion } from './package.js';
 import type { Backend, Kernels } from './types.js';
 
 const kernels: Kernels = {
   ...arithmeticReference,
+  ...curvatureReference,
 };
 
 /** Creates it. */

@@ -1,8 +1,9 @@
 /** What a backend is: the kernels of every family, and a description of what runs them. */
 import type { ArithmeticKernels } from './arithmetic.js';
+import type { CurvatureKernels } from './curvature.js';
 
 /** Every kernel, flat and positional: outputs first, then inputs, then sizes. Arguments are already validated. */
-export type Kernels = ArithmeticKernels;
+export type Kernels = ArithmeticKernels & CurvatureKernels;
 
 /** Which implementation runs. */
 export type BackendKind = 'native' | 'reference' | 'cuda';

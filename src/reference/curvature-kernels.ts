@@ -1,0 +1,14 @@
+/** The curvature family of the reference backend. */
+import { importance, outputQuadraticForm, peerGram, quadraticForm, removalScores, sumSamples } from './curvature.js';
+import { headForward, headGradient } from './head-gradient.js';
+
+export const curvatureReference = {
+  quadraticForm,
+  outputQuadraticForm,
+  removalScores,
+  importance,
+  peerGram,
+  sumSamples,
+  headForward,
+  headGradient,
+};

@@ -1,0 +1,301 @@
+/**
+ * What removing a peer does to the loss of a head, in plain TypeScript: the oracle of the native kernels.
+ * Kernel conventions: outputs first, then inputs, then sizes; arrays flat and row-major; arguments already validated.
+ */
+import { fma, matVec, treeDot, treeSum, treeSumOf } from '../core/arithmetic/index.js';
+import { type Forward, forward, type Layer, layersOf, removal, tangent } from './head.js';
+import {
+  bilinearForm,
+  centre,
+  curvatureWeights,
+  LOSSES,
+  type Loss,
+  outputForm,
+  prediction,
+  relativeEntropy,
+  slopeAlong,
+  type Target,
+} from './loss.js';
+
+/** Estimators of a removal score from samples; the position is the code that kernels receive. */
+export const ESTIMATORS = [
+  'gaussNewton',
+  'taylor2',
+  'firstOrder',
+  'empiricalFisher',
+  'monteCarloFisher',
+  'relativeEntropy',
+  'ablation',
+  'diagonal',
+] as const;
+
+/** One of {@link ESTIMATORS}. */
+export type Estimator = (typeof ESTIMATORS)[number];
+
+/** Ways to store a Hessian over peers; the position is the code that kernels receive. */
+export const STORAGES = ['dense', 'shared', 'lowRank', 'diagonal'] as const;
+
+/** v_m^T H_m v_m for each of `count` vectors of length n; `own` is 1 when every vector has a Hessian of its own. */
+export function quadraticForm(
+  out: Float64Array,
+  data: Float64Array,
+  vectors: Float64Array,
+  count: number,
+  n: number,
+  storage: number,
+  rank: number,
+  own: number,
+): void {
+  const kind = STORAGES[storage];
+  const stride = own === 0 ? 0 : kind === 'lowRank' ? rank * n : kind === 'diagonal' ? n : n * n;
+  for (let m = 0; m < count; m++) {
+    const v = vectors.subarray(m * n, (m + 1) * n);
+    const hessian = data.subarray(m * stride);
+    if (kind === 'lowRank') {
+      const projected = matVec(hessian, v, rank, n);
+      out[m] = treeDot(projected, projected);
+    } else if (kind === 'diagonal') {
+      out[m] = bilinearForm(hessian.subarray(0, n), v, v);
+    } else {
+      out[m] = treeDot(v, matVec(hessian, v, n, n));
+    }
+  }
+}
+
+/** v^T H(z) v for every sample and peer: out [batch, peers], logits [batch, outputs], vectors [batch, peers, outputs]. */
+export function outputQuadraticForm(
+  out: Float64Array,
+  logits: Float64Array,
+  vectors: Float64Array,
+  lossCode: number,
+  batch: number,
+  outputs: number,
+  peers: number,
+): void {
+  const loss = LOSSES[lossCode];
+  for (let b = 0; b < batch; b++) {
+    const weights = curvatureWeights(loss, logits.subarray(b * outputs, (b + 1) * outputs));
+    for (let i = 0; i < peers; i++) {
+      const at = (b * peers + i) * outputs;
+      out[b * peers + i] = outputForm(loss, weights, vectors.subarray(at, at + outputs));
+    }
+  }
+}
+
+/**
+ * Removal scores of every peer at every sample: scores [batch, peers]. `linear` and `quadratic` are either empty or
+ * [batch, peers] and receive the first-order term -g.F_i and the Gauss-Newton form q_i.
+ * Labels are read for softmax cross-entropy, targets [batch, outputs] for the other losses, and either may be empty where
+ * the estimator needs none. noise [batch, draws, 1 or outputs] is read by monteCarloFisher alone.
+ */
+export function removalScores(
+  scores: Float64Array,
+  linear: Float64Array,
+  quadratic: Float64Array,
+  responses: Float64Array,
+  parameters: Float64Array,
+  sizes: Int32Array,
+  activations: Int32Array,
+  labels: Int32Array,
+  targets: Float64Array,
+  noise: Float64Array,
+  draws: number,
+  estimatorCode: number,
+  lossCode: number,
+  batch: number,
+  peers: number,
+  width: number,
+): void {
+  const layers = layersOf(parameters, sizes, activations);
+  const outputs = sizes[sizes.length - 1];
+  const loss = LOSSES[lossCode];
+  const estimator = ESTIMATORS[estimatorCode];
+  const noiseRow = noise.length === 0 ? 0 : noise.length / batch;
+  for (let b = 0; b < batch; b++) {
+    const response = responses.subarray(b * peers * width, (b + 1) * peers * width);
+    const target = { label: labels[b], values: targets.subarray(b * outputs, (b + 1) * outputs) };
+    const sample = prepare(layers, loss, target, response, noise.subarray(b * noiseRow, (b + 1) * noiseRow), draws, peers, width);
+    for (let i = 0; i < peers; i++) {
+      scores[b * peers + i] = score(estimator, sample, i);
+      if (linear.length > 0) linear[b * peers + i] = -slopeAlong(loss, sample.predicted, direction(sample, i), target);
+      if (quadratic.length > 0) quadratic[b * peers + i] = outputForm(loss, sample.weights, direction(sample, i));
+    }
+  }
+}
+
+/** Everything about one sample that the estimators share. */
+interface Sample {
+  readonly layers: Layer[];
+  readonly loss: Loss;
+  readonly target: Target;
+  readonly response: Float64Array;
+  readonly noise: Float64Array;
+  readonly draws: number;
+  readonly peers: number;
+  readonly width: number;
+  readonly pass: Forward;
+  readonly logits: Float64Array;
+  readonly predicted: Float64Array;
+  readonly weights: Float64Array;
+}
+
+function prepare(
+  layers: Layer[],
+  loss: Loss,
+  target: Target,
+  response: Float64Array,
+  noise: Float64Array,
+  draws: number,
+  peers: number,
+  width: number,
+): Sample {
+  const pass = forward(layers, response, peers, width);
+  const logits = pass.outputs[layers.length - 1];
+  const predicted = prediction(loss, logits);
+  const weights = curvatureWeights(loss, logits);
+  return { layers, loss, target, response, noise, draws, peers, width, pass, logits, predicted, weights };
+}
+
+/** J_i f_i; removing the peer moves z by its negative, to first order. */
+function direction(sample: Sample, peer: number): Float64Array {
+  return tangent(sample.layers, sample.pass, sample.pass.parts[peer]);
+}
+
+function score(estimator: Estimator, sample: Sample, peer: number): number {
+  const { loss, weights, predicted, target, layers, pass, logits } = sample;
+  switch (estimator) {
+    case 'gaussNewton':
+      return outputForm(loss, weights, direction(sample, peer));
+    case 'taylor2': {
+      const u = direction(sample, peer);
+      return -slopeAlong(loss, predicted, u, target) + 0.5 * outputForm(loss, weights, u);
+    }
+    case 'firstOrder':
+      return -slopeAlong(loss, predicted, direction(sample, peer), target);
+    case 'empiricalFisher': {
+      const slope = slopeAlong(loss, predicted, direction(sample, peer), target);
+      return slope * slope;
+    }
+    case 'monteCarloFisher':
+      return sampledFisher(sample, direction(sample, peer));
+    case 'relativeEntropy':
+      return relativeEntropy(loss, logits, predicted, removal(layers, pass, pass.parts[peer]));
+    case 'ablation': {
+      const v = removal(layers, pass, pass.parts[peer]);
+      return slopeAlong(loss, predicted, v, target) + relativeEntropy(loss, logits, predicted, v);
+    }
+    case 'diagonal':
+      return diagonalForm(sample, peer);
+  }
+}
+
+/** sum_m h_mm F_m^2 over the peer's own responses: the quadratic form of each response taken alone, by the fixed tree. */
+function diagonalForm(sample: Sample, peer: number): number {
+  const { layers, pass, response, width, loss, weights } = sample;
+  const first = layers[0];
+  const forms = new Float64Array(width);
+  for (let m = 0; m < width; m++) {
+    const column = peer * width + m;
+    const part = new Float64Array(first.outputs).map((_, o) => first.weights[o * first.inputs + column] * response[column]);
+    forms[m] = outputForm(loss, weights, tangent(layers, pass, part));
+  }
+  return treeSum(forms);
+}
+
+/** The mean over draws of (g . u)^2 with g the gradient under a target drawn from the model itself. */
+function sampledFisher(sample: Sample, u: Float64Array): number {
+  const { loss, predicted, noise, draws } = sample;
+  const width = loss === 'softmaxCrossEntropy' ? 1 : u.length;
+  const squares = new Float64Array(draws);
+  const mean = loss === 'softmaxCrossEntropy' ? treeDot(predicted, u) : 0;
+  for (let k = 0; k < draws; k++) {
+    const drawn = noise.subarray(k * width, (k + 1) * width);
+    const slope =
+      loss === 'softmaxCrossEntropy' ? mean - u[drawClass(predicted, drawn[0])] : treeDot(drawnGradient(loss, predicted, drawn), u);
+    squares[k] = slope * slope;
+  }
+  return treeSum(squares) / draws;
+}
+
+/** The first class whose cumulative probability exceeds a uniform number. */
+function drawClass(p: Float64Array, uniform: number): number {
+  let label = 0;
+  let cumulative = 0;
+  for (let c = 0; c < p.length; c++) {
+    if (p[c] > 0) label = c;
+    cumulative += p[c];
+    if (uniform < cumulative) break;
+  }
+  return label;
+}
+
+/** p - t with Bernoulli t for binary cross-entropy; -noise for squared error, whose targets are z + normal noise. */
+function drawnGradient(loss: Loss, predicted: Float64Array, drawn: Float64Array): Float64Array {
+  if (loss === 'binaryCrossEntropy') return predicted.map((p, c) => p - (drawn[c] < p ? 1 : 0));
+  return drawn.map((x) => -x);
+}
+
+/** NISP: importance of the outputs (all ones) carried back through |W|^T, summed over each peer's responses: out [peers]. */
+export function importance(
+  out: Float64Array,
+  parameters: Float64Array,
+  sizes: Int32Array,
+  activations: Int32Array,
+  peers: number,
+  width: number,
+): void {
+  const layers = layersOf(parameters, sizes, activations);
+  let carried: Float64Array = new Float64Array(sizes[sizes.length - 1]).fill(1);
+  for (const layer of [...layers].reverse()) {
+    const below = new Float64Array(layer.inputs);
+    for (let k = 0; k < layer.inputs; k++) {
+      let sum = 0;
+      for (let o = 0; o < layer.outputs; o++) sum = fma(Math.abs(layer.weights[o * layer.inputs + k]), carried[o], sum);
+      below[k] = sum;
+    }
+    carried = below;
+  }
+  for (let i = 0; i < peers; i++) out[i] = treeSum(carried.subarray(i * width, (i + 1) * width));
+}
+
+/**
+ * G_ij = sum over samples of u_i^T H u_j: gram [peers, peers]. `factor` is empty or [batch * outputs, peers] and receives
+ * S^T u, so that factor^T factor = gram.
+ */
+export function peerGram(
+  gram: Float64Array,
+  factor: Float64Array,
+  responses: Float64Array,
+  parameters: Float64Array,
+  sizes: Int32Array,
+  activations: Int32Array,
+  lossCode: number,
+  batch: number,
+  peers: number,
+  width: number,
+): void {
+  const layers = layersOf(parameters, sizes, activations);
+  const outputs = sizes[sizes.length - 1];
+  const loss = LOSSES[lossCode];
+  const perSample = new Float64Array(batch * peers * peers);
+  for (let b = 0; b < batch; b++) {
+    const pass = forward(layers, responses.subarray(b * peers * width, (b + 1) * peers * width), peers, width);
+    const weights = curvatureWeights(loss, pass.outputs[layers.length - 1]);
+    const centred = pass.parts.map((part) => centre(loss, weights, tangent(layers, pass, part)));
+    for (let i = 0; i < peers; i++) {
+      for (let j = i; j < peers; j++) {
+        const form = bilinearForm(weights, centred[i], centred[j]);
+        perSample[(b * peers + i) * peers + j] = form;
+        perSample[(b * peers + j) * peers + i] = form;
+      }
+      if (factor.length === 0) continue;
+      for (let c = 0; c < outputs; c++) factor[(b * outputs + c) * peers + i] = Math.sqrt(weights[c]) * centred[i][c];
+    }
+  }
+  sumSamples(gram, perSample, batch, peers * peers);
+}
+
+/** Column sums of values [batch, columns] by the fixed tree (blocks of 256 samples, folded in order). */
+export function sumSamples(out: Float64Array, values: Float64Array, batch: number, columns: number): void {
+  for (let c = 0; c < columns; c++) out[c] = treeSumOf(batch, (b) => values[b * columns + c]);
+}

@@ -1,0 +1,157 @@
+/**
+ * A dense head z = head(f_1 .. f_n) over the responses of n peers, in plain TypeScript: the oracle of the native kernels.
+ *
+ * The first layer is kept apart per peer: its pre-activation is bias + sum_i W1_i f_i, so the contributions W1_i f_i that the
+ * forward pass needs anyway are also the tangents of removing peer i. Each product element is one ascending chain of fma.
+ */
+import { fma, sigmoid, sigmoidDerivative, tanh } from '../core/arithmetic/index.js';
+
+/** Activations a head may use; the position is the code that kernels receive. */
+export const ACTIVATIONS = ['identity', 'relu', 'tanh', 'gelu', 'sigmoid'] as const;
+
+/** One of {@link ACTIVATIONS}. */
+export type Activation = (typeof ACTIVATIONS)[number];
+
+/** One layer as kernels see it: views into the flat parameters. */
+export interface Layer {
+  readonly weights: Float64Array; // [outputs, inputs]
+  readonly bias: Float64Array; // [outputs]
+  readonly activation: Activation;
+  readonly inputs: number;
+  readonly outputs: number;
+}
+
+/** Splits flat parameters (weights, bias, weights, bias, ...) into layers; sizes is [inputs, outputs of layer 1, 2, ...]. */
+export function layersOf(parameters: Float64Array, sizes: Int32Array, activations: Int32Array): Layer[] {
+  const layers: Layer[] = [];
+  let at = 0;
+  for (let l = 0; l < activations.length; l++) {
+    const inputs = sizes[l];
+    const outputs = sizes[l + 1];
+    const weights = parameters.subarray(at, at + outputs * inputs);
+    const bias = parameters.subarray(at + outputs * inputs, at + outputs * inputs + outputs);
+    layers.push({ weights, bias, activation: ACTIVATIONS[activations[l]], inputs, outputs });
+    at += outputs * (inputs + 1);
+  }
+  return layers;
+}
+
+const GELU_SCALE = 1.5957691216057308; // 2 sqrt(2 / pi)
+const GELU_CUBIC = 0.044715;
+const GELU_SATURATED = 30; // from here on the slope is exactly 0 or 1; keeps x^3 finite
+
+/**
+ * phi(x). gelu is the tanh form x (1 + tanh(y)) / 2 with y = sqrt(2 / pi) (x + 0.044715 x^3), written as
+ * x sigmoid(2 y), which is the same function without the cancellation in 1 + tanh.
+ */
+export function activate(activation: Activation, x: number): number {
+  switch (activation) {
+    case 'identity':
+      return x;
+    case 'relu':
+      return Math.max(x, 0);
+    case 'tanh':
+      return tanh(x);
+    case 'gelu':
+      return x * sigmoid(geluArgument(x));
+    case 'sigmoid':
+      return sigmoid(x);
+  }
+}
+
+/** phi'(x); tanh' is 4 sigmoid'(2x), which keeps its digits where 1 - tanh^2 has none. */
+export function activationSlope(activation: Activation, x: number): number {
+  switch (activation) {
+    case 'identity':
+      return 1;
+    case 'relu':
+      return x > 0 ? 1 : 0;
+    case 'tanh':
+      return 4 * sigmoidDerivative(2 * x);
+    case 'gelu': {
+      const bounded = x > GELU_SATURATED ? GELU_SATURATED : Math.max(x, -GELU_SATURATED);
+      const y = geluArgument(bounded);
+      const slope = GELU_SCALE * (1 + 3 * GELU_CUBIC * (bounded * bounded));
+      return sigmoid(y) + bounded * sigmoidDerivative(y) * slope;
+    }
+    case 'sigmoid':
+      return sigmoidDerivative(x);
+  }
+}
+
+function geluArgument(x: number): number {
+  return GELU_SCALE * (x + GELU_CUBIC * (x * x * x));
+}
+
+/** start + W x for a row-major W, each element one ascending chain of fma; without a start it begins at zero. */
+export function affine(layer: Layer, x: Float64Array, start?: Float64Array): Float64Array {
+  const out = new Float64Array(layer.outputs);
+  for (let o = 0; o < layer.outputs; o++) {
+    let sum = start === undefined ? 0 : start[o];
+    for (let k = 0; k < layer.inputs; k++) sum = fma(layer.weights[o * layer.inputs + k], x[k], sum);
+    out[o] = sum;
+  }
+  return out;
+}
+
+/** W1_i f_i for every peer i of one sample: [peers][outputs of the first layer]. */
+export function contributions(first: Layer, response: Float64Array, peers: number, width: number): Float64Array[] {
+  return Array.from({ length: peers }, (_, peer) => {
+    const out = new Float64Array(first.outputs);
+    for (let o = 0; o < first.outputs; o++) {
+      let sum = 0;
+      for (let k = peer * width; k < (peer + 1) * width; k++) sum = fma(first.weights[o * first.inputs + k], response[k], sum);
+      out[o] = sum;
+    }
+    return out;
+  });
+}
+
+/** Pre-activations of every layer, and the head's output, for one sample. */
+export interface Forward {
+  readonly parts: Float64Array[]; // first-layer contribution of each peer
+  readonly preactivations: Float64Array[]; // one per layer
+  readonly outputs: Float64Array[]; // one per layer; the last is z
+}
+
+/** The forward pass of one sample: bias, then the contribution of peer 0, 1, ... added in order. */
+export function forward(layers: Layer[], response: Float64Array, peers: number, width: number): Forward {
+  const parts = contributions(layers[0], response, peers, width);
+  const preactivations: Float64Array[] = [];
+  const outputs: Float64Array[] = [];
+  for (const [l, layer] of layers.entries()) {
+    let a: Float64Array;
+    if (l === 0) {
+      a = layer.bias.slice();
+      for (const part of parts) for (let o = 0; o < a.length; o++) a[o] += part[o];
+    } else {
+      a = affine(layer, outputs[l - 1], layer.bias);
+    }
+    preactivations.push(a);
+    outputs.push(a.map((x) => activate(layer.activation, x)));
+  }
+  return { parts, preactivations, outputs };
+}
+
+/** The change of z to first order when the first layer's pre-activation moves along `part`: J times that direction. */
+export function tangent(layers: Layer[], pass: Forward, part: Float64Array): Float64Array {
+  let direction = part;
+  for (const [l, layer] of layers.entries()) {
+    const moved = l === 0 ? direction : affine(layer, direction);
+    const a = pass.preactivations[l];
+    direction = layer.activation === 'identity' ? moved : moved.map((x, o) => activationSlope(layer.activation, a[o]) * x);
+  }
+  return direction;
+}
+
+/** The exact change of z when `part` is taken out of the first layer's pre-activation, carried as a difference layer by layer. */
+export function removal(layers: Layer[], pass: Forward, part: Float64Array): Float64Array {
+  let change: Float64Array = part.map((x) => -x);
+  for (const [l, layer] of layers.entries()) {
+    const moved = l === 0 ? change : affine(layer, change);
+    const a = pass.preactivations[l];
+    const value = pass.outputs[l];
+    change = layer.activation === 'identity' ? moved : moved.map((x, o) => activate(layer.activation, a[o] + x) - value[o]);
+  }
+  return change;
+}
