@@ -1,0 +1,3 @@
+/** Figures and pages drawn from results as plain data. */
+export { type DemoReportOptions, demoReport, demoSvgFiles } from './demo.js';
+export { type Figure, renderSvg } from './figure.js';

@@ -1,0 +1,43 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { correlation, integer, number, percent } from '../../src/report/format.js';
+import { escapeHtml, html, Markup } from '../../src/report/markup.js';
+import { textWidth } from '../../src/report/text_width.js';
+
+t.test('a text put into a template can neither open a tag nor leave its quotes', async (t) => {
+  t.equal(html`<td title="${'"><script>'}">${"<i>&'"}</td>`.text, '<td title="&quot;&gt;&lt;script&gt;">&lt;i&gt;&amp;&#39;</td>');
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (text) => {
+      const escaped = escapeHtml(text);
+      t.notMatch(escaped, /[<>"']/);
+      const back = escaped.replace(
+        /&(amp|lt|gt|quot|#39);/g,
+        (_, name: string) => ({ amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'" })[name]!,
+      );
+      if (back !== text) throw new Error('escaping lost something');
+    }),
+    { numRuns: 200, seed: 1 },
+  );
+});
+
+t.test('markup is printed as it is, lists are joined, nothing prints nothing', async (t) => {
+  t.equal(html`${new Markup('<b>')}${[html`<i>`, 'a<', 3]}${null}${undefined}`.text, '<b><i>a&lt;3');
+});
+
+t.test('numbers read as people write them', async (t) => {
+  t.same(
+    [0, 1.23456, -0.5, 1234.5, 1e-4, 2.5e7, Number.NaN].map((value) => number(value)),
+    ['0', '1.23', '−0.500', '1\u2009235', '1.00e−4', '2.50e7', 'NaN'],
+  );
+  t.equal(correlation(null), 'undefined');
+  t.equal(correlation(-0.12345), '−0.123');
+  t.equal(percent(0.1234), '12.3 %');
+  t.equal(integer(1234567), '1\u2009234\u2009567');
+});
+
+t.test('text is measured by the metrics of Helvetica', async (t) => {
+  // Helvetica: H 722, e 556, l 222, o 556 thousandths of an em.
+  t.ok(Math.abs(textWidth('Hello', 10) - (722 + 556 + 222 + 222 + 556) / 100) < 1e-12);
+  t.ok(textWidth('Hello', 10, true) > textWidth('Hello', 10));
+  t.equal(textWidth('', 10), 0);
+});
