@@ -1,0 +1,67 @@
+/// The pool: every index exactly once for any number of threads, loops inside loops and inside background tasks.
+#include <atomic>
+#include <cstdio>
+#include <thread>
+#include <vector>
+
+#include "intermodel/thread_pool.hpp"
+
+namespace {
+
+int failures = 0;
+
+void expect(bool holds, const char* law) {
+  if (holds) return;
+  std::printf("broken: %s\n", law);
+  ++failures;
+}
+
+bool everyIndexOnce(int threads, std::size_t count) {
+  std::vector<std::atomic<int>> seen(count);
+  intermodel::parallelFor(threads, count, [&](std::size_t index) { seen[index].fetch_add(1); });
+  for (const auto& times : seen) {
+    if (times.load() != 1) return false;
+  }
+  return true;
+}
+
+/// Loops nested two deep from several callers at once: the caller takes part, so nobody waits for a worker for ever.
+bool nestedLoopsFinish() {
+  std::atomic<std::size_t> ran{0};
+  std::vector<std::thread> callers;
+  for (int caller = 0; caller < 4; ++caller) {
+    callers.emplace_back([&ran] {
+      intermodel::parallelFor(
+          3, 20, [&](std::size_t) { intermodel::parallelFor(3, 10, [&](std::size_t) { ran.fetch_add(1); }); });
+    });
+  }
+  for (auto& caller : callers) caller.join();
+  return ran.load() == 4 * 20 * 10;
+}
+
+bool backgroundTasksRun() {
+  std::atomic<int> done{0};
+  for (int task = 0; task < 50; ++task) {
+    intermodel::runInBackground([&done] {
+      intermodel::parallelFor(2, 8, [](std::size_t) {});
+      done.fetch_add(1);
+    });
+  }
+  while (done.load() < 50) std::this_thread::yield();
+  return true;
+}
+
+}  // namespace
+
+int main() {
+  for (int threads : {1, 2, 7, 64}) {
+    for (std::size_t count : {0UL, 1UL, 2UL, 7UL, 1000UL}) {
+      for (int repeat = 0; repeat < 20; ++repeat)
+        expect(everyIndexOnce(threads, count), "each index runs exactly once");
+    }
+  }
+  expect(nestedLoopsFinish(), "nested loops from several callers finish");
+  expect(backgroundTasksRun(), "background tasks run and may start loops");
+  std::printf("thread pool: %d failures, %d hardware threads\n", failures, intermodel::hardwareThreads());
+  return failures == 0 ? 0 : 1;
+}
