@@ -1,0 +1,74 @@
+/** Puts a libp2p node together: TCP, noise, yamux, identify, ping, gossipsub, and discovery as configured. */
+import type { GossipSub } from '@libp2p/gossipsub';
+import type { Libp2p } from '@libp2p/interface';
+import type { Identity } from '../identity.js';
+import type { Loaded } from './load.js';
+
+export type { GossipSub };
+
+/** How peers are found. Nothing is contacted unless it is named here. */
+export interface Discovery {
+  /** Multiaddrs, each with a peer id, that are dialled at the start. */
+  readonly bootstrap?: readonly string[];
+  /** Multicast on the local network. */
+  readonly mdns?: boolean;
+  /** A Kademlia table of this network's own, so that a key is enough to find a peer. */
+  readonly dht?: boolean;
+}
+
+interface NodeOptions {
+  readonly identity: Identity;
+  readonly listen?: readonly string[];
+  readonly discovery?: Discovery;
+}
+
+/** Kademlia under the network's own name: never mixed with the public one. */
+const DHT_PROTOCOL = '/intermodel/kad/1.0.0';
+
+/** A node that is not started yet. */
+export async function createNode(packages: Loaded, options: NodeOptions): Promise<{ node: Libp2p; gossip: GossipSub }> {
+  const privateKey = await packages['@libp2p/crypto'].generateKeyPairFromSeed('Ed25519', options.identity.seed);
+  const node = await packages.libp2p.createLibp2p({
+    privateKey,
+    start: false,
+    addresses: { listen: [...(options.listen ?? ['/ip4/127.0.0.1/tcp/0'])] },
+    transports: [packages['@libp2p/tcp'].tcp()],
+    connectionEncrypters: [packages['@libp2p/noise'].noise()],
+    streamMuxers: [packages['@libp2p/yamux'].yamux()],
+    peerDiscovery: discoveryOf(packages, options.discovery ?? {}),
+    // A peer that trains does not answer pings for seconds. Deadlines judge peers; pings must not cut their connections.
+    connectionMonitor: { abortConnectionOnPingFailure: false },
+    connectionManager: { maxConnections: 256, inboundUpgradeTimeout: 30_000, maxIncomingPendingConnections: 64 },
+    connectionGater: {
+      denyDialMultiaddr: () => false,
+      denyInboundEncryptedConnection: (peer) => peer.type !== 'Ed25519',
+      denyOutboundEncryptedConnection: (peer) => peer.type !== 'Ed25519',
+    },
+    services: servicesOf(packages, options.discovery?.dht ?? false),
+  });
+  return { node: node as unknown as Libp2p, gossip: (node.services as unknown as { gossip: GossipSub }).gossip };
+}
+
+function servicesOf(packages: Loaded, withDht: boolean) {
+  const base = {
+    identify: packages['@libp2p/identify'].identify(),
+    ping: packages['@libp2p/ping'].ping(),
+    gossip: packages['@libp2p/gossipsub'].gossipsub({ allowPublishToZeroTopicPeers: true, emitSelf: false }),
+  };
+  if (!withDht) return base;
+  const { kadDHT, passthroughMapper } = packages['@libp2p/kad-dht'];
+  // The default mapper drops private addresses; a network that lives on loopback or a LAN has no others.
+  return { ...base, dht: kadDHT({ protocol: DHT_PROTOCOL, clientMode: false, peerInfoMapper: passthroughMapper }) };
+}
+
+type NodeInit = NonNullable<Parameters<Loaded['libp2p']['createLibp2p']>[0]>;
+type Discoverers = NonNullable<NodeInit['peerDiscovery']>;
+
+function discoveryOf(packages: Loaded, discovery: Discovery): Discoverers {
+  const found: Discoverers = [];
+  if (discovery.bootstrap !== undefined && discovery.bootstrap.length > 0) {
+    found.push(packages['@libp2p/bootstrap'].bootstrap({ list: [...discovery.bootstrap], timeout: 100 }));
+  }
+  if (discovery.mdns === true) found.push(packages['@libp2p/mdns'].mdns());
+  return found;
+}

@@ -1,0 +1,228 @@
+/** The libp2p transport: one direct stream per request, gossip for small announcements. */
+import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface';
+import { checkNonNegative } from '../../core/validate.js';
+import { decodeAnswer, decodeRequest, encodeAnswer, encodeRequest, type Header } from '../frame.js';
+import type { Identity } from '../identity.js';
+import {
+  type AnnouncementListener,
+  type Answer,
+  DEFAULT_LIMITS,
+  type Limits,
+  type PeerKey,
+  type Receiver,
+  type RefusalCode,
+  type Request,
+  refuse,
+  type Traffic,
+  type Transport,
+  TransportError,
+  type WireType,
+} from '../types.js';
+import { type Loaded, loadPackages } from './load.js';
+import { createNode, type Discovery, type GossipSub } from './node.js';
+import { ReceiveBudget, readFrame, writeFrame } from './stream.js';
+
+/** The stream protocol; its number is the frame version. */
+export const PROTOCOL = '/intermodel/tensor/1.0.0';
+
+/** How long a stream whose request was refused early may linger, so that the refusal arrives before the stream goes. */
+const LINGER_MS = 1_000;
+
+/** How to start. */
+export interface Libp2pOptions {
+  readonly identity: Identity;
+  /** Multiaddrs to listen on. Default: loopback, any port. */
+  readonly listen?: readonly string[];
+  /** How to find peers. Default: only those that {@link Libp2pTransport.introduce} names. */
+  readonly discovery?: Discovery;
+  /** How numbers travel. Default `f32`, exact. */
+  readonly wire?: WireType;
+  readonly limits?: Partial<Limits>;
+  /** Bytes of half-arrived frames held at once. Default: four frames. */
+  readonly receiveBytes?: number;
+}
+
+/** A running libp2p node that carries requests. */
+export class Libp2pTransport implements Transport {
+  readonly kind = 'libp2p';
+  readonly self: PeerKey;
+  readonly limits: Limits;
+  readonly #packages: Loaded;
+  readonly #identity: Identity;
+  readonly #node: Libp2p;
+  readonly #gossip: GossipSub;
+  readonly #wire: WireType;
+  readonly #budget: ReceiveBudget;
+  readonly #topics = new Map<string, AnnouncementListener[]>();
+  #receiver: Receiver | null = null;
+
+  private constructor(options: Libp2pOptions, packages: Loaded, node: Libp2p, gossip: GossipSub) {
+    this.self = options.identity.key;
+    this.limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#identity = options.identity;
+    this.#packages = packages;
+    this.#node = node;
+    this.#gossip = gossip;
+    this.#wire = options.wire ?? 'f32';
+    this.#budget = new ReceiveBudget(checkNonNegative('receiveBytes', options.receiveBytes ?? 4 * this.limits.frameBytes));
+    this.#gossip.addEventListener('message', (event) => {
+      const { detail } = event;
+      if (detail.type !== 'signed' || detail.data.length > this.limits.announcementBytes) return;
+      const from = keyOf(detail.from);
+      for (const listener of this.#topics.get(detail.topic) ?? []) listener(from, detail.topic, detail.data);
+    });
+  }
+
+  /**
+   * Starts a node.
+   *
+   * @param options identity and where to listen.
+   * @returns a transport that is listening.
+   * @throws EnvironmentError BTM_NO_PACKAGE when libp2p is not installed.
+   */
+  static async start(options: Libp2pOptions): Promise<Libp2pTransport> {
+    const packages = await loadPackages();
+    const { node, gossip } = await createNode(packages, options);
+    const transport = new Libp2pTransport(options, packages, node, gossip);
+    await node.handle(PROTOCOL, (stream, connection) => transport.#serve(stream, connection), {
+      maxInboundStreams: 64,
+      maxOutboundStreams: 256,
+    });
+    await node.start();
+    return transport;
+  }
+
+  /** Where this peer can be reached: multiaddrs that end in its peer id. */
+  addresses(): string[] {
+    return this.#node.getMultiaddrs().map(String);
+  }
+
+  /** Keys of the peers that are connected now. */
+  connected(): PeerKey[] {
+    return this.#node.getPeers().map(keyOf);
+  }
+
+  /** Remembers where a peer can be reached; connects when it is first asked. */
+  async introduce(peer: PeerKey, addresses: readonly string[]): Promise<void> {
+    const { multiaddr } = this.#packages['@multiformats/multiaddr'];
+    await this.#node.peerStore.merge(this.#idOf(peer), { multiaddrs: addresses.map((address) => multiaddr(address)) });
+  }
+
+  async exchange(request: Request, signal: AbortSignal, traffic: Traffic): Promise<Answer> {
+    const frame = encodeRequest(request, this.#wire, this.#identity);
+    if (frame.length > this.limits.frameBytes) {
+      throw new TransportError('oversize', `a frame of ${frame.length} bytes, above the limit of ${this.limits.frameBytes}`);
+    }
+    const stream = await this.#open(request.to, signal);
+    const abort = () => stream.abort(new Error('the call was given up'));
+    signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted) abort();
+    try {
+      // Reading starts before writing ends: a peer may refuse from the header alone.
+      const reading = readFrame(stream, this.limits.frameBytes, this.#budget, () => {});
+      const writing = writeFrame(stream, frame, signal).then(() => stream.close({ signal }));
+      writing.catch(() => {}); // a failed write ends the stream, which the reader reports
+      const received = await reading;
+      traffic.sent += frame.length;
+      traffic.received += received.frame.length;
+      return decodeAnswer(received.frame, received.header, this.self, request.to);
+    } catch (error) {
+      abort();
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', abort);
+    }
+  }
+
+  serve(receiver: Receiver): void {
+    this.#receiver = receiver;
+  }
+
+  async announce(topic: string, bytes: Uint8Array): Promise<void> {
+    await this.#gossip.publish(topic, bytes);
+  }
+
+  listen(topic: string, listener: AnnouncementListener): void {
+    this.#topics.set(topic, [...(this.#topics.get(topic) ?? []), listener]);
+    this.#gossip.subscribe(topic);
+  }
+
+  async close(): Promise<void> {
+    this.#receiver = null;
+    await this.#node.stop();
+  }
+
+  async #open(peer: PeerKey, signal: AbortSignal): Promise<Stream> {
+    try {
+      const connection = await this.#node.dial(this.#idOf(peer), { signal });
+      return await connection.newStream(PROTOCOL, { signal });
+    } catch (error) {
+      throw new TransportError('unreachable', error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  async #serve(stream: Stream, connection: Connection): Promise<void> {
+    const work = new AbortController();
+    stream.addEventListener('close', () => work.abort(), { once: true });
+    const caller = keyOf(connection.remotePeer);
+    try {
+      const { answer, wire } = await this.#answer(stream, caller, work.signal);
+      if (answer === null) return stream.abort(new Error('no frame came'));
+      await writeFrame(stream, this.#encode(answer, caller, wire), work.signal);
+      await stream.close({ signal: work.signal });
+      setTimeout(() => stream.abort(new Error('lingering')), LINGER_MS).unref();
+    } catch (error) {
+      stream.abort(error instanceof Error ? error : new Error(String(error))); // the caller has gone: there is nobody left to tell
+    }
+  }
+
+  /** The answer to whatever arrives on a stream, or null when not even a header did. */
+  async #answer(stream: Stream, caller: PeerKey, signal: AbortSignal): Promise<{ answer: Answer | null; wire: WireType }> {
+    let seen: Header | null = null;
+    let refusal: Answer | null = null;
+    const receiver = this.#receiver;
+    const screen = (header: Header) => {
+      seen = header;
+      if (header.from !== caller) throw new TransportError('signature', 'the frame names another key than the connection');
+      if (header.kind === 'answer' || header.kind === 'refusal') throw new TransportError('malformed', 'not a request');
+      refusal = receiver?.screen(caller, header.kind, header.nonce, header.bodyBytes) ?? null;
+      if (refusal !== null) throw new TransportError('noStake', 'screened');
+    };
+    try {
+      const { header, frame } = await readFrame(stream, this.limits.frameBytes, this.#budget, screen);
+      const request = decodeRequest(frame, header, this.self);
+      if (receiver === null) return { answer: refuse(header.nonce, 'unsupported', 'this peer does not serve'), wire: header.wire };
+      return { answer: await receiver.handle(request, signal), wire: header.wire };
+    } catch (error) {
+      if (!(error instanceof TransportError)) throw error;
+      if (refusal !== null) return { answer: refusal, wire: 'f32' };
+      if (!isRefusal(error.code)) return { answer: null, wire: 'f32' };
+      receiver?.refused(error.code);
+      const nonce = (seen as Header | null)?.nonce ?? 0;
+      return { answer: refuse(nonce, error.code, error.message), wire: 'f32' };
+    }
+  }
+
+  #encode(answer: Answer, to: PeerKey, wire: WireType): Uint8Array {
+    try {
+      return encodeAnswer(answer, to, wire, this.#identity);
+    } catch {
+      // The only way to fail is a number that the wire type cannot hold (f16 beyond 65504): the caller learns that.
+      return encodeAnswer(refuse(answer.nonce, 'handler', `the answer does not fit the wire type ${wire}`), to, 'f32', this.#identity);
+    }
+  }
+
+  #idOf(peer: PeerKey): PeerId {
+    const { publicKeyFromRaw } = this.#packages['@libp2p/crypto'];
+    return this.#packages['@libp2p/peer-id'].peerIdFromPublicKey(publicKeyFromRaw(Buffer.from(peer, 'hex')));
+  }
+}
+
+function isRefusal(code: string): code is RefusalCode {
+  return code === 'oversize' || code === 'malformed' || code === 'signature' || code === 'busy';
+}
+
+/** The Ed25519 key that a peer id stands for; connections with other kinds of key never pass the gater. */
+function keyOf(id: PeerId): PeerKey {
+  return id.publicKey === undefined ? '' : Buffer.from(id.publicKey.raw).toString('hex');
+}

@@ -1,0 +1,307 @@
+/** The calling side and the whole of one peer: queries, gradients and calls, each with a deadline and a typed outcome. */
+import { InputError } from '../core/errors.js';
+import { checkInteger, checkPositive } from '../core/validate.js';
+import { BanList, type BanOptions, DEFAULT_BANS } from './bans.js';
+import { type Clock, systemClock } from './clock.js';
+import { CallCounters, type PeerTraffic, type ServiceCounters } from './counters.js';
+import { AdaptiveDeadline, checkDeadlineOptions, type DeadlineOptions } from './deadline.js';
+import { checkPeerKey } from './identity.js';
+import { NonceSource, type ReplayGuard } from './replay.js';
+import { Service, type ServiceOptions } from './service.js';
+import { checkTensor, firstNonFinite, sameShape } from './tensor.js';
+import {
+  type AnnouncementListener,
+  type Answer,
+  type Failure,
+  NO_BYTES,
+  type Outcome,
+  type PeerKey,
+  type Request,
+  type RequestKind,
+  type Tensor,
+  type Transport,
+  TransportError,
+} from './types.js';
+
+/** What a peer is made of. */
+export interface NetworkOptions {
+  readonly transport: Transport;
+  /** What this peer serves. Left out: it only asks. */
+  readonly service?: ServiceOptions;
+  readonly deadline?: Partial<DeadlineOptions>;
+  readonly bans?: Partial<BanOptions>;
+  /** Calls under way to one peer; more fail at once with `busy`, so that a stalled peer cannot fill the memory. */
+  readonly maxInFlight?: number;
+  readonly clock?: Clock;
+  /** Replaces the replay guard; for simulations. */
+  readonly replay?: ReplayGuard;
+}
+
+/** Options of one call. */
+export interface CallOptions {
+  /** Wait this long. Left out: adaptive (median plus deviation of this peer's answers, bounded). */
+  readonly deadline_ms?: number;
+  /** Cancels the call. */
+  readonly signal?: AbortSignal;
+  /** Asks even a banned peer. */
+  readonly ignoreBan?: boolean;
+}
+
+/** Options of a query. */
+export interface QueryOptions extends CallOptions {
+  /** Numbers per response row; another shape is refused. Left out: any [batch, d]. */
+  readonly width?: number;
+}
+
+type Verdict<T> = { readonly value: T } | { readonly failure: Failure };
+
+/**
+ * One peer: asks others and serves them.
+ *
+ * @example
+ * const hub = createHub();
+ * const server = createIdentity();
+ * const echo = new Network({ transport: hub.join(server), service: { handlers: { query: (x) => x }, stakeOf: () => 1n } });
+ * const caller = new Network({ transport: hub.join(createIdentity()) });
+ * const outcome = await caller.query(server.key, { shape: [1, 2], data: Float32Array.of(1, 2) });
+ * // outcome.ok === true; outcome.value.data holds 1, 2
+ */
+export class Network {
+  readonly self: PeerKey;
+  readonly clock: Clock;
+  readonly bans: BanList;
+  readonly #transport: Transport;
+  readonly #service: Service | null;
+  readonly #deadlines = new Map<PeerKey, AdaptiveDeadline>();
+  readonly #deadlineOptions: DeadlineOptions;
+  readonly #counters = new CallCounters();
+  readonly #nonces: NonceSource;
+  readonly #inFlight = new Map<PeerKey, number>();
+  readonly #maxInFlight: number;
+  #closed = false;
+
+  constructor(options: NetworkOptions) {
+    this.#transport = options.transport;
+    this.self = options.transport.self;
+    this.clock = options.clock ?? systemClock;
+    this.bans = new BanList({ ...DEFAULT_BANS, ...options.bans }, this.clock);
+    this.#deadlineOptions = checkDeadlineOptions(options.deadline);
+    this.#nonces = new NonceSource(this.clock);
+    this.#maxInFlight = checkInteger('maxInFlight', options.maxInFlight ?? 32, 1);
+    this.#service = options.service === undefined ? null : new Service(options.service, this.clock, options.replay);
+    if (this.#service !== null) this.#transport.serve(this.#service);
+  }
+
+  /**
+   * Asks a peer for its response to a batch.
+   *
+   * @shape input [batch, ...]; the response is [batch, width]
+   * @param peer public key of the peer.
+   * @param input what the peer's model takes.
+   * @param options deadline, signal, and the width to expect.
+   * @returns the response or a typed failure, within the deadline.
+   * @throws InputError when the call itself is wrong: no key, NaN in the input, shape and data that disagree.
+   * @cost one exchange; 4 bytes per number with the `f32` wire type
+   */
+  query(peer: PeerKey, input: Tensor, options: QueryOptions = {}): Promise<Outcome<Tensor>> {
+    checkTensor('input', input);
+    const { width } = options;
+    return this.#exchange(peer, 'query', [input], '', NO_BYTES, options, (answer) => {
+      const [output] = answer.tensors;
+      if (answer.tensors.length !== 1 || output.shape.length !== 2) return bad('shape', 'expected one tensor of two dimensions');
+      const expected = [input.shape[0], width ?? output.shape[1]];
+      if (!sameShape(output.shape, expected)) return bad('shape', `expected [${expected}], got [${output.shape}]`);
+      return finite(output, output);
+    });
+  }
+
+  /**
+   * Sends dL/df back to a peer, together with the inputs it belongs to: a peer restarted in between loses nothing.
+   *
+   * @shape input [batch, ...]; gradient [batch, width]; the result is shaped as the input
+   * @returns dL/dx, or null when the peer keeps it to itself, or a typed failure: count it as zero.
+   * @throws InputError as for {@link query}
+   */
+  backward(peer: PeerKey, input: Tensor, gradient: Tensor, options: CallOptions = {}): Promise<Outcome<Tensor | null>> {
+    checkTensor('input', input);
+    checkTensor('gradient', gradient);
+    return this.#exchange<Tensor | null>(peer, 'backward', [input, gradient], '', NO_BYTES, options, (answer) => {
+      if (answer.tensors.length === 0) return { value: null };
+      const [upstream] = answer.tensors;
+      if (answer.tensors.length !== 1 || !sameShape(upstream.shape, input.shape)) return bad('shape', `expected [${input.shape}]`);
+      return finite(upstream, upstream);
+    });
+  }
+
+  /** Calls a named method of bytes to bytes: fetching a student, submitting a transaction. */
+  call(peer: PeerKey, method: string, bytes: Uint8Array, options: CallOptions = {}): Promise<Outcome<Uint8Array>> {
+    return this.#exchange(peer, 'call', [], method, bytes, options, (answer) => ({ value: answer.bytes }));
+  }
+
+  /** Tells everybody something small. Delivery is best effort. */
+  async announce(topic: string, bytes: Uint8Array): Promise<void> {
+    const limit = this.#transport.limits.announcementBytes;
+    if (bytes.length > limit) {
+      throw new InputError('BTM_SHAPE', `has ${bytes.length} bytes, above the limit of ${limit}`, {
+        argument: 'bytes',
+        value: bytes.length,
+        remedy: 'Announce a hash, and let peers fetch the content with call().',
+      });
+    }
+    await this.#transport.announce(topic, bytes);
+  }
+
+  /** Hears what others announce. */
+  listen(topic: string, listener: AnnouncementListener): void {
+    this.#transport.listen(topic, listener);
+  }
+
+  /** What this peer asked of others, by key. */
+  traffic(): ReadonlyMap<PeerKey, PeerTraffic> {
+    return this.#counters.snapshot();
+  }
+
+  /** What this peer did for others. */
+  serviceCounters(): ServiceCounters {
+    return this.#service?.counters() ?? { received: 0, served: 0, refused: {} };
+  }
+
+  /** The deadline that the next call to this peer gets. */
+  deadline_ms(peer: PeerKey): number {
+    return this.#deadlineOf(peer).current_ms();
+  }
+
+  /** True when this peer is banned and others are not. */
+  isBanned(peer: PeerKey): boolean {
+    return this.bans.remaining_ms(peer) > 0 && !this.bans.everybody();
+  }
+
+  /** Stops asking and serving. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#transport.close();
+  }
+
+  #exchange<T>(
+    peer: PeerKey,
+    kind: RequestKind,
+    tensors: readonly Tensor[],
+    method: string,
+    bytes: Uint8Array,
+    options: CallOptions,
+    judge: (answer: Answer & { ok: true }) => Verdict<T>,
+  ): Promise<Outcome<T>> {
+    checkPeerKey('peer', peer);
+    if (peer === this.self) {
+      throw new InputError('BTM_DOMAIN', 'is this peer itself', { argument: 'peer', value: peer, remedy: 'Call your own model directly.' });
+    }
+    if (options.deadline_ms !== undefined) checkPositive('deadline_ms', options.deadline_ms);
+    const started_ms = this.clock.now();
+    const traffic = this.#counters.started(peer);
+    this.bans.meet(peer);
+    const refusal = this.#refusal(peer, options);
+    if (refusal !== null) return Promise.resolve(this.#failed<T>(peer, refusal, started_ms));
+
+    const deadline_ms = options.deadline_ms ?? this.deadline_ms(peer);
+    const request: Request = { kind, from: this.self, to: peer, nonce: this.#nonces.next(), deadline_ms, tensors, method, bytes };
+    this.#inFlight.set(peer, (this.#inFlight.get(peer) ?? 0) + 1);
+    return new Promise((resolve) => {
+      const abort = new AbortController();
+      let open = true;
+      const finish = (verdict: Verdict<T>) => {
+        if (!open) return;
+        open = false;
+        cancelTimer();
+        options.signal?.removeEventListener('abort', cancel);
+        this.#inFlight.set(peer, (this.#inFlight.get(peer) as number) - 1);
+        resolve(
+          'failure' in verdict ? this.#failed<T>(peer, verdict.failure, started_ms) : this.#succeeded(peer, verdict.value, started_ms),
+        );
+        abort.abort(); // after resolve: whatever the transport still does for this call, it stops, and nobody waits for it
+      };
+      const cancel = () => finish(bad('cancelled', 'the caller cancelled the call'));
+      const cancelTimer = this.clock.after(deadline_ms, () => finish(bad('timeout', `no answer within ${deadline_ms.toFixed(1)} ms`)));
+      options.signal?.addEventListener('abort', cancel, { once: true });
+      this.#transport.exchange(request, abort.signal, traffic).then(
+        (answer) => finish(receive(answer, request, judge)),
+        (error) => finish({ failure: transportFailure(error) }),
+      );
+    });
+  }
+
+  /** Reasons not to send at all. */
+  #refusal(peer: PeerKey, options: CallOptions): Failure | null {
+    if (this.#closed) return bad('closed', 'this network is closed').failure;
+    if (options.signal?.aborted) return bad('cancelled', 'the signal had fired before the call').failure;
+    if (options.ignoreBan !== true && this.isBanned(peer)) {
+      return { code: 'banned', by: 'caller', reason: 'it failed too often', retryAfter_ms: this.bans.remaining_ms(peer) };
+    }
+    const inFlight = this.#inFlight.get(peer) ?? 0;
+    if (inFlight >= this.#maxInFlight) return bad('busy', `${inFlight} calls to this peer are under way`).failure;
+    return null;
+  }
+
+  #succeeded<T>(peer: PeerKey, value: T, started_ms: number): Outcome<T> {
+    const elapsed_ms = this.clock.now() - started_ms;
+    this.#counters.succeeded(peer, elapsed_ms);
+    this.#deadlineOf(peer).answered(elapsed_ms);
+    this.bans.succeeded(peer);
+    return { ok: true, value, elapsed_ms };
+  }
+
+  #failed<T>(peer: PeerKey, failure: Failure, started_ms: number): Outcome<T> {
+    this.#counters.failed(peer, failure);
+    if (failure.code === 'timeout') this.#deadlineOf(peer).timedOut();
+    const weight = gravity(failure);
+    if (weight !== 'none') this.bans.failed(peer, weight === 'grave');
+    return { ok: false, failure, elapsed_ms: this.clock.now() - started_ms };
+  }
+
+  #deadlineOf(peer: PeerKey): AdaptiveDeadline {
+    let deadline = this.#deadlines.get(peer);
+    if (deadline === undefined) {
+      deadline = new AdaptiveDeadline(this.#deadlineOptions);
+      this.#deadlines.set(peer, deadline);
+    }
+    return deadline;
+  }
+}
+
+/** A failure found on this side. */
+function bad(code: Failure['code'], reason: string): { readonly failure: Failure } {
+  return { failure: { code, by: 'caller', reason, retryAfter_ms: 0 } };
+}
+
+function finite<T>(tensor: Tensor, value: T): Verdict<T> {
+  return firstNonFinite(tensor.data) < 0 ? { value } : bad('nonfinite', 'the answer holds NaN or infinity');
+}
+
+function receive<T>(answer: Answer, request: Request, judge: (answer: Answer & { ok: true }) => Verdict<T>): Verdict<T> {
+  if (answer.nonce !== request.nonce) return bad('replay', 'the answer belongs to another request');
+  if (answer.ok) return judge(answer);
+  return { failure: { code: answer.code, by: 'peer', reason: answer.reason, retryAfter_ms: answer.retryAfter_ms } };
+}
+
+function transportFailure(error: unknown): Failure {
+  if (error instanceof TransportError) return bad(error.code, error.message).failure;
+  return bad('unreachable', error instanceof Error ? error.message : String(error)).failure;
+}
+
+/** How a failure counts towards a ban: no honest peer sends a grave one; a refusal is the peer's right. */
+function gravity(failure: Failure): 'none' | 'plain' | 'grave' {
+  if (failure.by === 'peer') return failure.code === 'handler' ? 'plain' : 'none';
+  switch (failure.code) {
+    case 'timeout':
+    case 'unreachable':
+      return 'plain';
+    case 'nonfinite':
+    case 'shape':
+    case 'oversize':
+    case 'replay':
+    case 'signature':
+    case 'malformed':
+      return 'grave';
+    default:
+      return 'none';
+  }
+}

@@ -1,0 +1,57 @@
+/** Small checks on tensors, shared by callers and servers. */
+import { InputError } from '../core/errors.js';
+import type { Tensor } from './types.js';
+
+/** Dimensions a tensor may have. */
+export const MAX_RANK = 8;
+
+/** Product of the dimensions. */
+export function elementCount(shape: readonly number[]): number {
+  let count = 1;
+  for (const size of shape) count *= size;
+  return count;
+}
+
+/** Index of the first NaN or infinity, or -1. */
+export function firstNonFinite(data: Float32Array): number {
+  // x - x is 0 for every finite x and NaN otherwise; summing it keeps the common case free of branches.
+  let sum = 0;
+  for (let i = 0; i < data.length; i++) sum += data[i] - data[i];
+  if (sum === 0) return -1;
+  for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) return i;
+  return -1;
+}
+
+/** Same rank, same dimensions. */
+export function sameShape(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((size, i) => size === b[i]);
+}
+
+/** A tensor that the caller vouches for: shape and length agree, every entry finite. */
+export function checkTensor(argument: string, value: Tensor): Tensor {
+  const { shape, data } = value;
+  if (!Array.isArray(shape) || shape.length < 1 || shape.length > MAX_RANK || !shape.every((s) => Number.isInteger(s) && s >= 0)) {
+    throw new InputError('BTM_SHAPE', `must have 1 to ${MAX_RANK} dimensions of non-negative integers, got [${String(shape)}]`, {
+      argument: `${argument}.shape`,
+      value: shape,
+    });
+  }
+  if (!(data instanceof Float32Array)) {
+    throw new InputError('BTM_TYPE', 'must be a Float32Array', { argument: `${argument}.data`, remedy: 'Float32Array.from(array)' });
+  }
+  if (data.length !== elementCount(shape)) {
+    throw new InputError('BTM_SHAPE', `has ${data.length} entries, but its shape [${shape}] has ${elementCount(shape)}`, {
+      argument: `${argument}.data`,
+      value: data.length,
+    });
+  }
+  const index = firstNonFinite(data);
+  if (index >= 0) {
+    throw new InputError('BTM_NONFINITE', `must be finite, got ${data[index]}`, {
+      argument: `${argument}.data`,
+      index,
+      value: data[index],
+    });
+  }
+  return value;
+}

@@ -1,0 +1,12 @@
+import t from 'tap';
+import { createHub } from '../../src/network/index.js';
+import { compliance } from './support/compliance.js';
+
+const hub = createHub();
+
+compliance(t, {
+  name: 'memory',
+  slack_ms: 20,
+  start: async (identity, limits) => hub.join(identity, limits),
+  introduce: async () => {},
+});
