@@ -1,0 +1,98 @@
+/** Blocks: a header chained by SHA-256 and the encoded transactions it accepted, in order. */
+import { decode, encode } from 'cborg';
+import { encodeTransaction, fromHex, sha256, toHex } from './encoding.js';
+import type { Transaction } from './transaction.js';
+
+/** A block proper. `bytes` is its one encoding; `hash` covers the header, which covers the rest. */
+export interface Block {
+  readonly height: number;
+  readonly hash: string;
+  /** Hash of the block before; of the genesis for block 1. */
+  readonly previous: string;
+  readonly transactions: readonly Uint8Array[];
+  /** Merkle root of the state after this block. */
+  readonly stateRoot: string;
+  readonly minted: bigint;
+  readonly supply: bigint;
+  readonly bytes: Uint8Array;
+}
+
+const FORMAT = 1;
+
+interface Content {
+  readonly chain: string;
+  readonly height: number;
+  readonly previous: string;
+  readonly transactions: readonly Uint8Array[];
+  readonly stateRoot: string;
+  readonly minted: bigint;
+  readonly supply: bigint;
+}
+
+/** SHA-256 over the count and the hash of each transaction. */
+function transactionsHash(transactions: readonly Uint8Array[]): Uint8Array {
+  return sha256(encode(transactions.map((bytes) => sha256(bytes))));
+}
+
+function headerOf(content: Content): Uint8Array {
+  return encode({
+    format: FORMAT,
+    chain: fromHex(content.chain),
+    height: content.height,
+    previous: fromHex(content.previous),
+    transactions: transactionsHash(content.transactions),
+    stateRoot: fromHex(content.stateRoot),
+    minted: content.minted,
+    supply: content.supply,
+  });
+}
+
+export const headerHash = (header: Uint8Array): string => toHex(sha256(Buffer.from('intermodel ledger block 1\0'), header));
+
+export function sealBlock(content: Content): Block {
+  const header = headerOf(content);
+  const { height, previous, transactions, stateRoot, minted, supply } = content;
+  return {
+    height,
+    previous,
+    transactions,
+    stateRoot,
+    minted,
+    supply,
+    hash: headerHash(header),
+    bytes: encode([header, transactions.slice()]),
+  };
+}
+
+export function packTransactions(transactions: readonly Transaction[]): Uint8Array[] {
+  return transactions.map(encodeTransaction);
+}
+
+/** The block in these bytes, or what is wrong with them. Checks the encoding and the header's hash of the transactions, not the contents. */
+export function decodeBlock(bytes: Uint8Array): Block | string {
+  try {
+    const [header, transactions] = decode(bytes, { strict: true, rejectDuplicateMapKeys: true }) as [Uint8Array, Uint8Array[]];
+    const fields = decode(header, { strict: true, rejectDuplicateMapKeys: true }) as Record<string, unknown>;
+    if (fields['format'] !== FORMAT) return `block format ${String(fields['format'])}; this version reads ${FORMAT}`;
+    const block = sealBlock({
+      chain: toHex(fields['chain'] as Uint8Array),
+      height: fields['height'] as number,
+      previous: toHex(fields['previous'] as Uint8Array),
+      transactions,
+      stateRoot: toHex(fields['stateRoot'] as Uint8Array),
+      minted: BigInt(fields['minted'] as number | bigint),
+      supply: BigInt(fields['supply'] as number | bigint),
+    });
+    const at = firstDifference(block.bytes, bytes);
+    return at === -1 ? block : `byte ${at} differs from the block's canonical encoding`;
+  } catch (error) {
+    return `not a block: ${(error as Error).message}`;
+  }
+}
+
+/** Index of the first byte in which two byte strings differ, or -1. */
+export function firstDifference(a: Uint8Array, b: Uint8Array): number {
+  const length = Math.min(a.length, b.length);
+  for (let index = 0; index < length; index++) if (a[index] !== b[index]) return index;
+  return a.length === b.length ? -1 : length;
+}

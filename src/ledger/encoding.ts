@@ -1,0 +1,132 @@
+/**
+ * Transactions as bytes: deterministic CBOR (RFC 8949 section 4.2), so that a transaction has exactly one encoding and one hash.
+ * Keys and weights of a row travel as byte strings, four little-endian bytes a weight.
+ */
+import { createHash } from 'node:crypto';
+import { decode, encode } from 'cborg';
+import type { Parameters } from './parameters.js';
+import { FIELDS, type Kind, malformed, type Transaction, type UnsignedTransaction, type Weights } from './transaction.js';
+
+const HEX_FIELDS = new Set(['chain', 'from', 'signature', 'hash', 'salt', 'to', 'newKey', 'newSignature']);
+
+export function sha256(...parts: Uint8Array[]): Uint8Array {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest();
+}
+
+export const toHex = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
+export const fromHex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'hex'));
+
+/** 32-bit integers as little-endian bytes, whatever the machine. */
+export function wordsToBytes(words: ArrayLike<number>): Uint8Array {
+  const bytes = new Uint8Array(4 * words.length);
+  const view = new DataView(bytes.buffer);
+  for (let index = 0; index < words.length; index++) view.setUint32(4 * index, words[index], true);
+  return bytes;
+}
+
+export function bytesToWords(bytes: Uint8Array): Uint32Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const words = new Uint32Array(bytes.length >> 2);
+  for (let index = 0; index < words.length; index++) words[index] = view.getUint32(4 * index, true);
+  return words;
+}
+
+function packWeights(row: Weights): Record<string, unknown> {
+  const weights = wordsToBytes(row.weights);
+  return 'members' in row ? { members: row.members, weights } : { targets: fromHex(row.targets.join('')), weights };
+}
+
+function unpackWeights(packed: Record<string, unknown>): Weights {
+  const weights = bytesToWords(packed['weights'] as Uint8Array);
+  if (packed['members'] !== undefined) return { members: packed['members'] as number, weights };
+  const text = toHex(packed['targets'] as Uint8Array);
+  const targets: string[] = [];
+  for (let at = 0; at < text.length; at += 64) targets.push(text.slice(at, at + 64));
+  return { targets, weights };
+}
+
+function packParameters(parameters: Partial<Parameters>): Record<string, unknown> {
+  const packed: Record<string, unknown> = { ...parameters };
+  if (typeof packed['authority'] === 'string') packed['authority'] = fromHex(packed['authority']);
+  return packed;
+}
+
+const AMOUNT_NAMES = ['tau', 'tauGain', 'tauTarget', 'tauMinimum', 'tauMaximum', 'minimumStake'];
+
+function unpackParameters(packed: Record<string, unknown>): Partial<Parameters> {
+  const parameters: Record<string, unknown> = { ...packed };
+  for (const name of AMOUNT_NAMES) if (typeof parameters[name] === 'number') parameters[name] = BigInt(parameters[name]);
+  if (parameters['authority'] instanceof Uint8Array) parameters['authority'] = toHex(parameters['authority']);
+  return parameters as Partial<Parameters>;
+}
+
+/** The canonical bytes of parameters, for genesis and state root. */
+export const parametersBytes = (parameters: Parameters): Uint8Array => encode(packParameters(parameters));
+export { packParameters, unpackParameters };
+
+function pack(tx: UnsignedTransaction | Transaction): Record<string, unknown> {
+  const packed: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(tx)) {
+    if (HEX_FIELDS.has(name)) packed[name] = fromHex(value as string);
+    else if (name === 'row') packed[name] = packWeights(value as Weights);
+    else if (name === 'parameters') packed[name] = packParameters(value as Partial<Parameters>);
+    else packed[name] = value;
+  }
+  return packed;
+}
+
+/** What is signed: a domain name, then everything but the signature. */
+export function signedBytes(tx: UnsignedTransaction | Transaction): Uint8Array {
+  const { signature: _, ...unsigned } = tx as Transaction;
+  return Buffer.concat([Buffer.from('intermodel ledger transaction 1\0'), encode(pack(unsigned as UnsignedTransaction))]);
+}
+
+/** What the new key signs to take over an account. */
+export function rotationBytes(chain: string, from: string, nonce: number, newKey: string): Uint8Array {
+  const rotation = { chain: fromHex(chain), from: fromHex(from), nonce, newKey: fromHex(newKey) };
+  return Buffer.concat([Buffer.from('intermodel ledger rotation 1\0'), encode(rotation)]);
+}
+
+/** What a commitment to a row hashes. */
+export function commitmentHash(from: string, row: Weights, salt: string): string {
+  const content = encode({ from: fromHex(from), row: packWeights(row), salt: fromHex(salt) });
+  return toHex(sha256(Buffer.from('intermodel ledger commitment 1\0'), content));
+}
+
+export function encodeTransaction(tx: Transaction): Uint8Array {
+  return encode(pack(tx));
+}
+
+export function transactionHash(tx: Transaction): string {
+  return toHex(sha256(encodeTransaction(tx)));
+}
+
+/** The transaction in these bytes, or undefined unless they are exactly its one encoding. */
+export function decodeTransaction(bytes: Uint8Array): Transaction | undefined {
+  let tx: Record<string, unknown>;
+  try {
+    tx = unpack(decode(bytes, { strict: true, rejectDuplicateMapKeys: true }) as Record<string, unknown>);
+    if (malformed(tx) !== undefined) return undefined;
+    if (Buffer.compare(encode(pack(tx as unknown as Transaction)), bytes) !== 0) return undefined;
+  } catch {
+    // Any failure to decode means the same thing here: these bytes are no transaction.
+    return undefined;
+  }
+  return tx as unknown as Transaction;
+}
+
+function unpack(packed: Record<string, unknown>): Record<string, unknown> {
+  const tx: Record<string, unknown> = {};
+  const amounts: readonly string[] = ['stake', 'amount'];
+  for (const [name, value] of Object.entries(packed)) {
+    if (HEX_FIELDS.has(name)) tx[name] = toHex(value as Uint8Array);
+    else if (name === 'row') tx[name] = unpackWeights(value as Record<string, unknown>);
+    else if (name === 'parameters') tx[name] = unpackParameters(value as Record<string, unknown>);
+    else if (amounts.includes(name)) tx[name] = BigInt(value as number | bigint);
+    else tx[name] = value;
+  }
+  if (FIELDS[tx['kind'] as Kind] === undefined) throw new Error('unknown kind');
+  return tx;
+}

@@ -1,0 +1,64 @@
+/** Ed25519 keys and signatures, by node:crypto. */
+import { createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign, verify } from 'node:crypto';
+import { InputError } from '../core/errors.js';
+import { fromHex, rotationBytes, signedBytes, toHex } from './encoding.js';
+import type { PublicKey, Transaction, UnsignedTransaction } from './transaction.js';
+
+/** A key that can sign: its public half as the ledger spells it, and the 32-byte seed it grows from, hexadecimal. */
+export interface SigningKey {
+  readonly publicKey: PublicKey;
+  readonly seed: string;
+}
+
+const PRIVATE_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
+const PUBLIC_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
+
+function privateKeyOf(key: SigningKey): KeyObject {
+  return createPrivateKey({ key: Buffer.concat([PRIVATE_PREFIX, fromHex(key.seed)]), format: 'der', type: 'pkcs8' });
+}
+
+/**
+ * A signing key, from 32 bytes of seed or fresh from the system's random source.
+ *
+ * @param seed 32 bytes; the same seed gives the same key. Without it the key is random
+ * @throws InputError BTM_SHAPE when the seed is not 32 bytes
+ * @example
+ * createKey(new Uint8Array(32)).publicKey.slice(0, 8) // '3b6a27bc'
+ */
+export function createKey(seed: Uint8Array = randomBytes(32)): SigningKey {
+  if (!(seed instanceof Uint8Array) || seed.length !== 32) throw new InputError('BTM_SHAPE', 'must be 32 bytes', { argument: 'seed' });
+  const half = { publicKey: '', seed: toHex(seed) };
+  const der = createPublicKey(privateKeyOf(half)).export({ format: 'der', type: 'spki' });
+  return { publicKey: toHex(der.subarray(PUBLIC_PREFIX.length)), seed: half.seed };
+}
+
+/** Signs arbitrary bytes; returns 128 hexadecimal digits. */
+export function signBytes(bytes: Uint8Array, key: SigningKey): string {
+  return toHex(sign(null, bytes, privateKeyOf(key)));
+}
+
+/** Whether a signature of these bytes is the key's. A key that is no point of the curve verifies nothing. */
+export function verifyBytes(bytes: Uint8Array, signature: string, publicKey: PublicKey): boolean {
+  try {
+    const key = createPublicKey({ key: Buffer.concat([PUBLIC_PREFIX, fromHex(publicKey)]), format: 'der', type: 'spki' });
+    return verify(null, bytes, key, fromHex(signature));
+  } catch {
+    // OpenSSL refuses some malformed keys by throwing; to the ledger that is a signature that does not verify.
+    return false;
+  }
+}
+
+/** The transaction with its signature. */
+export function signTransaction(tx: UnsignedTransaction, key: SigningKey): Transaction {
+  return { ...tx, signature: signBytes(signedBytes(tx), key) } as Transaction;
+}
+
+/** Whether the sender signed exactly this transaction. */
+export function isAuthentic(tx: Transaction): boolean {
+  return verifyBytes(signedBytes(tx), tx.signature, tx.from);
+}
+
+/** Whether the new key of a rotation agreed to it. */
+export function isRotationAuthentic(tx: Extract<Transaction, { kind: 'rotateKey' }>): boolean {
+  return verifyBytes(rotationBytes(tx.chain, tx.from, tx.nonce, tx.newKey), tx.newSignature, tx.newKey);
+}

@@ -1,0 +1,291 @@
+/** A ledger in use: takes transactions into the open block, closes blocks into a store, and answers from the state. */
+import { EnvironmentError, InputError } from '../core/errors.js';
+import { type Block, decodeBlock, packTransactions, sealBlock } from './block.js';
+import { CODES, type Code } from './codes.js';
+import { transactionHash } from './encoding.js';
+import { chainOf, decodeGenesis, encodeGenesis, type Genesis, genesisState } from './genesis.js';
+import { type SigningKey, signTransaction } from './keys.js';
+import { type Processor, referenceProcessor } from './processor.js';
+import { type Replayed, replayBlock, type Verification, verifyStore } from './replay.js';
+import { stateRoot } from './root.js';
+import { type Settlement, settle } from './settle.js';
+import { accountOf, nonceOf, type State } from './state.js';
+import type { Store } from './store/store.js';
+import type { Action, Transaction } from './transaction.js';
+import { closeBlock, transition } from './transition.js';
+import { LedgerView, type RankingView, rankingView } from './view.js';
+
+/** The answer to one transaction. */
+export interface Receipt {
+  readonly code: Code;
+  /** What the code means. */
+  readonly reason: string;
+  /** SHA-256 of the transaction; empty when it was malformed. */
+  readonly hash: string;
+  /** The block it is in, or would have been in. */
+  readonly height: number;
+}
+
+/** What happened, in order: the feed of {@link Ledger.events}. */
+export type LedgerEvent =
+  | {
+      readonly type: 'block';
+      readonly height: number;
+      readonly hash: string;
+      readonly transactions: number;
+      readonly minted: bigint;
+      readonly supply: bigint;
+      readonly stateRoot: string;
+    }
+  | { readonly type: 'rejected'; readonly height: number; readonly code: Code; readonly hash: string };
+
+interface Draft {
+  readonly state: State;
+  readonly settlement: Settlement;
+  readonly transactions: readonly Transaction[];
+}
+
+export interface LedgerSettings {
+  readonly store: Store;
+  readonly processor: Processor;
+  readonly history: number;
+}
+
+export class Ledger {
+  private draft: Draft | undefined;
+  private readonly past: { readonly before: State; readonly settlement: Settlement }[] = [];
+  private readonly listeners = new Set<(event: LedgerEvent) => void>();
+  private closing: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private base: State,
+    private headHash: string,
+    private readonly settings: LedgerSettings,
+  ) {}
+
+  /** SHA-256 of the genesis; every transaction names it. */
+  get chain(): string {
+    return this.base.chain;
+  }
+
+  /** Height of the last closed block. */
+  get height(): number {
+    return this.base.height;
+  }
+
+  /** Hash of the last closed block; of the genesis before the first. */
+  get head(): string {
+    return this.headHash;
+  }
+
+  /**
+   * Applies a transaction to the open block, or refuses it. Accepted ones become durable when the block closes.
+   *
+   * @param tx a signed transaction
+   * @returns the code of the closed list, `ok` when it was accepted
+   * @example
+   * ledger.submit(signTransaction({ kind: 'bond', amount: 5n, chain: ledger.chain, from: key.publicKey, nonce: 0 }, key)).code
+   */
+  submit(tx: Transaction): Receipt {
+    const draft = this.open();
+    const outcome = transition(draft.state, tx, draft.state.height);
+    const height = draft.state.height;
+    const hash = outcome.code === 'malformed' ? '' : transactionHash(tx);
+    if (outcome.code === 'ok') this.draft = { ...draft, state: outcome.state, transactions: [...draft.transactions, structuredClone(tx)] };
+    else this.emit({ type: 'rejected', height, code: outcome.code, hash });
+    return { code: outcome.code, reason: CODES[outcome.code], hash, height };
+  }
+
+  /** Signs an action with the sender's next nonce and submits it. */
+  submitAction(key: SigningKey, action: Action): Receipt {
+    const { state } = this.open();
+    const account = accountOf(state, key.publicKey);
+    const nonce = account === undefined ? 0 : nonceOf(state, account);
+    return this.submit(signTransaction({ ...action, chain: this.chain, from: key.publicKey, nonce }, key));
+  }
+
+  /**
+   * Closes the open block, also when it is empty: every block settles. Resolves when the store has it for good. If another writer was
+   * faster, takes over its blocks, applies the open transactions again and tries the next height; those no longer admissible are
+   * reported as `rejected` events.
+   */
+  closeBlock(): Promise<Block> {
+    const closed = this.closing.then(() => this.append());
+    this.closing = closed.catch(() => undefined);
+    return closed;
+  }
+
+  private async append(): Promise<Block> {
+    for (;;) {
+      const draft = this.open();
+      const next = closeBlock(draft.state);
+      const block = sealBlock({
+        chain: this.chain,
+        height: next.height,
+        previous: this.headHash,
+        transactions: packTransactions(draft.transactions),
+        stateRoot: stateRoot(next),
+        minted: draft.settlement.minted,
+        supply: next.supply,
+      });
+      const outcome = await this.settings.store.append(this.base.height, block);
+      if (outcome !== 'conflict') {
+        const late = (this.draft?.transactions ?? []).slice(draft.transactions.length);
+        this.advance(next, block, draft.settlement);
+        this.draft = undefined;
+        this.resubmit(late);
+        return block;
+      }
+      await this.catchUp();
+    }
+  }
+
+  /** Takes over blocks that other writers appended to the store, and applies the open transactions again on top; returns how many. */
+  private async catchUp(): Promise<number> {
+    const head = await this.settings.store.head();
+    const taken: (Replayed & { readonly block: Block })[] = [];
+    let base = this.base;
+    let previous = this.headHash;
+    for (let height = base.height + 1; height <= head.height; height++) {
+      const stored = await this.settings.store.read(height);
+      const block = stored === undefined ? 'the store has no such block' : decodeBlock(stored.bytes);
+      const result = typeof block === 'string' ? block : replayBlock(base, previous, block, this.settings.processor);
+      if (typeof block === 'string' || typeof result === 'string') {
+        throw new EnvironmentError(
+          'BTM_IO',
+          `block ${height} in ${this.settings.store.name} does not verify: ${String(result)}`,
+          [],
+          ['Run `intermodel ledger verify` on the store, and restore it from an export or a replica.'],
+        );
+      }
+      taken.push({ ...result, block });
+      base = result.state;
+      previous = block.hash;
+    }
+    // From here on nothing waits, so no transaction can slip in between the old base and the new one.
+    const open = this.draft?.transactions ?? [];
+    for (const { state, block, settlement } of taken) this.advance(state, block, settlement);
+    this.draft = undefined;
+    this.resubmit(open);
+    return taken.length;
+  }
+
+  /** Follows a store that other writers append to. Open transactions are applied again on top. @returns number of blocks taken over */
+  refresh(): Promise<number> {
+    const done = this.closing.then(() => this.catchUp());
+    this.closing = done.catch(() => undefined);
+    return done;
+  }
+
+  private resubmit(transactions: readonly Transaction[]): void {
+    for (const tx of transactions) this.submit(tx);
+  }
+
+  private advance(next: State, block: Block, settlement: Settlement): void {
+    this.past.push({ before: this.base, settlement });
+    if (this.past.length > this.settings.history) this.past.shift();
+    this.base = next;
+    this.headHash = block.hash;
+    const { height, hash, transactions, minted, supply } = block;
+    this.emit({ type: 'block', height, hash, transactions: transactions.length, minted, supply, stateRoot: block.stateRoot });
+  }
+
+  private open(): Draft {
+    if (this.draft === undefined) {
+      const { state, settlement } = settle(this.base, this.settings.processor);
+      this.draft = { state, settlement, transactions: [] };
+    }
+    return this.draft;
+  }
+
+  /** The state after the last closed block. */
+  state(): LedgerView {
+    return new LedgerView(this.base);
+  }
+
+  /** The state inside the open block: settled, with the transactions accepted so far. */
+  pending(): LedgerView {
+    return new LedgerView(this.open().state);
+  }
+
+  /** Rankings and payments of the blocks in memory (`history` many), oldest first. */
+  rankings(): RankingView[] {
+    return this.past.map(({ before, settlement }) => rankingView(before, settlement));
+  }
+
+  /** Ranking and payment of the last closed block, or undefined before the first. */
+  ranking(): RankingView | undefined {
+    const last = this.past.at(-1);
+    return last === undefined ? undefined : rankingView(last.before, last.settlement);
+  }
+
+  /** A closed block, or undefined. */
+  async block(height: number): Promise<Block | undefined> {
+    const stored = await this.settings.store.read(height);
+    if (stored === undefined) return undefined;
+    const block = decodeBlock(stored.bytes);
+    if (typeof block === 'string')
+      throw new EnvironmentError('BTM_IO', `block ${height} in ${this.settings.store.name} is damaged: ${block}`);
+    return block;
+  }
+
+  /** Replays the store from its genesis and compares every byte; see {@link verifyStore}. */
+  async verify(): Promise<Verification> {
+    await this.closing;
+    return verifyStore(this.settings.store, { processor: this.settings.processor });
+  }
+
+  /** Calls back with every event from now on; returns the function that stops it. */
+  onEvent(listener: (event: LedgerEvent) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  private emit(event: LedgerEvent): void {
+    for (const listener of this.listeners) listener(event);
+  }
+
+  /** Waits for the block being closed and lets go of the store. The open block is not written. */
+  async close(): Promise<void> {
+    await this.closing;
+    await this.settings.store.close();
+  }
+}
+
+export interface OpenOptions {
+  /** Where the blocks are kept. */
+  readonly store: Store;
+  /** Needed by an empty store; where the store has one already, it must be the same. */
+  readonly genesis?: Genesis;
+  /** Who does the heavy passes of a settlement; the state does not depend on it. */
+  readonly processor?: Processor;
+  /** Settlements kept in memory for {@link Ledger.rankings}; default 1,024. */
+  readonly history?: number;
+}
+
+/** Opens a ledger on a store, replaying what is in it. */
+export async function openOnStore(options: OpenOptions): Promise<Ledger> {
+  const { store, processor = referenceProcessor, history = 1024 } = options;
+  let bytes = await store.genesis();
+  if (bytes === undefined) {
+    if (options.genesis === undefined) {
+      throw new InputError('BTM_TYPE', 'is needed: the store is empty', {
+        argument: 'genesis',
+        remedy: 'Pass the genesis, or open a store that has one.',
+      });
+    }
+    bytes = encodeGenesis(options.genesis);
+    genesisState(options.genesis, chainOf(bytes));
+    if ((await store.begin(bytes, chainOf(bytes))) === 'conflict') bytes = (await store.genesis()) as Uint8Array;
+  }
+  const chain = chainOf(bytes);
+  if (options.genesis !== undefined && chainOf(encodeGenesis(options.genesis)) !== chain) {
+    throw new InputError('BTM_DOMAIN', 'differs from the genesis in the store', {
+      argument: 'genesis',
+      remedy: 'Leave it out, or use another store.',
+    });
+  }
+  const ledger = new Ledger(genesisState(decodeGenesis(bytes), chain), chain, { store, processor, history });
+  await ledger.refresh();
+  return ledger;
+}

@@ -1,0 +1,128 @@
+/** The rules of one ledger. They are part of its genesis and change only by a transaction of the declared authority. */
+import { MAXIMUM_SUPPLY, ROW_PARTS, TOKEN } from './units.js';
+
+/** How the ranking is turned into new stake (R-08). */
+export type Emission = 'l1' | 'l2' | 'none';
+
+/** Rules of one ledger; amounts in base units, weights in parts per billion, times in blocks. */
+export interface Parameters {
+  /** Bound on ||change of a row||_2 in one block, in parts per billion (R-09). */
+  readonly epsilon: number;
+  /** Inflation per block: base units for `l1` and `l2`, parts per billion of the ranking for `none`. */
+  readonly tau: bigint;
+  /** Normalisation of the ranking before it is paid: `l2` is the paper's (6). */
+  readonly emission: Emission;
+  /** Gain of the integral control of tau on the diagonal ratio (R-21), base units per unit of error; 0 keeps tau fixed. */
+  readonly tauGain: bigint;
+  /** Diagonal ratio trace / (total - trace) that the control steers to, in parts per billion. */
+  readonly tauTarget: bigint;
+  /** Bounds of the control. */
+  readonly tauMinimum: bigint;
+  readonly tauMaximum: bigint;
+  /** Stake needed to register and to change a row. */
+  readonly minimumStake: bigint;
+  /** Largest single weight. */
+  readonly maximumWeight: number;
+  /** Most entries in one row. */
+  readonly maximumTargets: number;
+  /** Blocks from one change of a row to the next; 1 allows one change per block. */
+  readonly rateLimit: number;
+  /** Most participants at a time; a newcomer beyond it prunes the lowest ranked. */
+  readonly maximumParticipants: number;
+  /** Blocks during which a newcomer cannot be pruned. */
+  readonly immunity: number;
+  /** Whether rows are set openly or by commit and reveal. */
+  readonly rows: 'open' | 'commit';
+  /** Blocks that must lie between commit and reveal. */
+  readonly revealDelay: number;
+  /** Blocks for which the reveal stays possible after the delay. */
+  readonly revealWindow: number;
+  /** Public key that may change these rules, or null: nobody. */
+  readonly authority: string | null;
+}
+
+/** What holds where a genesis does not say otherwise. */
+export const DEFAULT_PARAMETERS: Parameters = {
+  epsilon: 250_000_000,
+  tau: TOKEN,
+  emission: 'l2',
+  tauGain: 0n,
+  tauTarget: TOKEN,
+  tauMinimum: 0n,
+  tauMaximum: 1_000_000n * TOKEN,
+  minimumStake: TOKEN,
+  maximumWeight: ROW_PARTS,
+  maximumTargets: 4_096,
+  rateLimit: 1,
+  maximumParticipants: 1 << 20,
+  immunity: 64,
+  rows: 'open',
+  revealDelay: 1,
+  revealWindow: 8,
+  authority: null,
+};
+
+type Range = readonly [low: bigint, high: bigint];
+
+const INTEGERS: { readonly [name in keyof Parameters]?: Range } = {
+  epsilon: [1n, 1_414_213_563n],
+  maximumWeight: [1n, BigInt(ROW_PARTS)],
+  maximumTargets: [1n, 1n << 20n],
+  rateLimit: [1n, 1n << 20n],
+  maximumParticipants: [1n, 1n << 24n],
+  immunity: [0n, 1n << 30n],
+  revealDelay: [1n, 1n << 20n],
+  revealWindow: [1n, 1n << 20n],
+};
+
+const AMOUNTS: { readonly [name in keyof Parameters]?: Range } = {
+  tau: [0n, MAXIMUM_SUPPLY],
+  tauGain: [0n, MAXIMUM_SUPPLY],
+  tauTarget: [0n, MAXIMUM_SUPPLY],
+  tauMinimum: [0n, MAXIMUM_SUPPLY],
+  tauMaximum: [0n, MAXIMUM_SUPPLY],
+  minimumStake: [0n, MAXIMUM_SUPPLY],
+};
+
+const CHOICES: { readonly [name in keyof Parameters]?: readonly string[] } = {
+  emission: ['l1', 'l2', 'none'],
+  rows: ['open', 'commit'],
+};
+
+/** All names, in the order in which they are stored. */
+export const PARAMETER_NAMES = Object.keys(DEFAULT_PARAMETERS) as (keyof Parameters)[];
+
+/** What is wrong with the type or name of a change, or undefined: a wrong one is a malformed transaction. */
+export function malformedParameters(changes: unknown): string | undefined {
+  if (typeof changes !== 'object' || changes === null || Array.isArray(changes)) return 'parameters must be an object';
+  for (const [name, value] of Object.entries(changes)) {
+    const key = name as keyof Parameters;
+    if (INTEGERS[key] !== undefined) {
+      if (!Number.isSafeInteger(value)) return `${name} must be an integer`;
+    } else if (AMOUNTS[key] !== undefined) {
+      if (typeof value !== 'bigint') return `${name} must be a bigint of base units`;
+    } else if (CHOICES[key] !== undefined) {
+      if (typeof value !== 'string') return `${name} must be a string`;
+    } else if (name === 'authority') {
+      if (!(value === null || (typeof value === 'string' && /^[0-9a-f]{64}$/.test(value)))) return 'authority must be a public key or null';
+    } else return `${name} is not a parameter`;
+  }
+  return undefined;
+}
+
+/** What is out of range in a complete set of parameters, or undefined. */
+export function parametersOutOfRange(parameters: Parameters): string | undefined {
+  for (const [name, [low, high]] of Object.entries({ ...INTEGERS, ...AMOUNTS })) {
+    const value = BigInt(parameters[name as keyof Parameters] as number | bigint);
+    if (value < low || value > high) return `${name} must be between ${low} and ${high}, got ${value}`;
+  }
+  for (const [name, allowed] of Object.entries(CHOICES)) {
+    const value = parameters[name as keyof Parameters] as string;
+    if (!allowed.includes(value)) return `${name} must be one of ${allowed.join(', ')}, got ${value}`;
+  }
+  if (parameters.tauMinimum > parameters.tauMaximum) return 'tauMinimum is above tauMaximum';
+  if (BigInt(parameters.maximumWeight) * BigInt(parameters.maximumTargets) < BigInt(ROW_PARTS)) {
+    return 'maximumWeight * maximumTargets is below a whole row: no row could be set';
+  }
+  return undefined;
+}

@@ -1,0 +1,45 @@
+/** Blocks in memory: for tests, simulations and the demo. Nothing survives the process. */
+import type { Appended, Head, Store, StoredBlock } from './store.js';
+
+class MemoryStore implements Store {
+  readonly name = 'memory';
+  private start: { bytes: Uint8Array; hash: string } | undefined;
+  private readonly blocks: StoredBlock[] = [];
+
+  async genesis(): Promise<Uint8Array | undefined> {
+    return this.start?.bytes.slice();
+  }
+
+  async begin(genesis: Uint8Array, hash: string): Promise<Appended> {
+    if (this.start === undefined) {
+      this.start = { bytes: genesis.slice(), hash };
+      return 'appended';
+    }
+    return this.start.hash === hash ? 'exists' : 'conflict';
+  }
+
+  async head(): Promise<Head> {
+    const last = this.blocks.at(-1);
+    return last === undefined ? { height: 0, hash: this.start?.hash ?? '' } : { height: last.height, hash: last.hash };
+  }
+
+  async append(expectedHeight: number, block: StoredBlock): Promise<Appended> {
+    const there = this.blocks[block.height - 1];
+    if (there?.hash === block.hash) return 'exists';
+    if (this.blocks.length !== expectedHeight || block.height !== expectedHeight + 1) return 'conflict';
+    this.blocks.push({ height: block.height, hash: block.hash, bytes: block.bytes.slice() });
+    return 'appended';
+  }
+
+  async read(height: number): Promise<StoredBlock | undefined> {
+    const block = this.blocks[height - 1];
+    return block === undefined ? undefined : { ...block, bytes: block.bytes.slice() };
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** A store that keeps everything in memory. */
+export function memoryStore(): Store {
+  return new MemoryStore();
+}
