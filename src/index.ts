@@ -44,3 +44,4 @@ export {
   type LayerGradient,
   type Loss,
 } from './head.js';
+export * from './ledger/index.js';
