@@ -27,8 +27,8 @@ struct Oracle {
 
 /// In the order of kFunctions.
 const Oracle kOracles[] = {
-    {expq, -745.2, 709.79, 1.0},         {expm1q, -40.0, 709.79, 1.0},          {logq, 0.0, 1e308, 1.0},
-    {log1pq, -1.0, 1e308, 1.0},          {exactSigmoid, -745.2, 40.0, 2.5}, {exactDerivative, -745.2, 745.2, 4.0},
+    {expq, -745.2, 709.79, 1.0}, {expm1q, -40.0, 709.79, 1.0},      {logq, 0.0, 1e308, 1.0},
+    {log1pq, -1.0, 1e308, 1.0},  {exactSigmoid, -745.2, 40.0, 2.5}, {exactDerivative, -745.2, 745.2, 4.0},
     {tanhq, -20.0, 20.0, 3.0},
 };
 

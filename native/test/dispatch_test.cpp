@@ -1,6 +1,6 @@
 /// The instruction set that was forced is the one that runs, and a missing one says why instead of running another.
-#include "check.hpp"
 #include "intermodel/dispatch.hpp"
+#include "check.hpp"
 #include "kernel_table.hpp"
 
 using namespace intermodel;

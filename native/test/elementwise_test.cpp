@@ -24,7 +24,8 @@ void compareWithScalar(const KernelTable& kernels, const std::vector<double>& x)
     size_t differing = 0;
     for (size_t i = 0; i < x.size(); i++) {
       if (check::sameBits(expected[i], found[i])) continue;
-      if (differing++ < 3) std::printf("%s %s(%a) = %a, scalar %a\n", kernels.name, f.name, x[i], found[i], expected[i]);
+      if (differing++ < 3)
+        std::printf("%s %s(%a) = %a, scalar %a\n", kernels.name, f.name, x[i], found[i], expected[i]);
     }
     CHECK(differing == 0);
   }
@@ -45,7 +46,8 @@ void shortLengths(const KernelTable& kernels) {
 
 /// The NaN that comes out is the canonical one, whatever NaN went in.
 void canonicalNan(const KernelTable& kernels) {
-  const double x[] = {intermodel::doubleFromBits(0xfff8000000000001ull), intermodel::doubleFromBits(0x7ff0000000000001ull)};
+  const double x[] = {intermodel::doubleFromBits(0xfff8000000000001ull),
+                      intermodel::doubleFromBits(0x7ff0000000000001ull)};
   for (const NamedFunction& f : kFunctions) {
     double out[2];
     (kernels.arithmetic.*f.member)(x, out, 2);

@@ -5,7 +5,7 @@
 
 struct NamedFunction {
   const char* name;
-  intermodel::ArithmeticKernels::Elementwise intermodel::ArithmeticKernels::* member;
+  intermodel::ArithmeticKernels::Elementwise intermodel::ArithmeticKernels::*member;
 };
 
 inline constexpr NamedFunction kFunctions[] = {

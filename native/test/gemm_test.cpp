@@ -36,7 +36,8 @@ void runCase(const ArithmeticKernels& kernels, RandomStream& random, const Case&
   g.a = a.data(), g.aRow = c.transposeA ? 1 : c.k, g.aColumn = c.transposeA ? c.m : 1;
   g.b = b.data(), g.bRow = c.transposeB ? 1 : c.n, g.bColumn = c.transposeB ? c.k : 1;
   g.c = out.data(), g.cRow = cRow;
-  if (c.start == Start::kBias || c.start == Start::kMatrix) g.init = init.data(), g.initRow = c.start == Start::kBias ? 0 : c.n;
+  if (c.start == Start::kBias || c.start == Start::kMatrix)
+    g.init = init.data(), g.initRow = c.start == Start::kBias ? 0 : c.n;
   if (c.start == Start::kInPlace) {
     for (size_t i = 0; i < c.m; i++)
       for (size_t j = 0; j < c.n; j++) out[i * cRow + j] = init[i * c.n + j];
@@ -52,7 +53,8 @@ void runCase(const ArithmeticKernels& kernels, RandomStream& random, const Case&
       if (j < c.n) {
         expected = c.start == Start::kZero ? 0.0 : init[c.start == Start::kBias ? j : i * c.n + j];
         for (size_t p = 0; p < c.k; p++)
-          expected = std::fma(a[c.transposeA ? p * c.m + i : i * c.k + p], b[c.transposeB ? j * c.k + p : p * c.n + j], expected);
+          expected = std::fma(a[c.transposeA ? p * c.m + i : i * c.k + p], b[c.transposeB ? j * c.k + p : p * c.n + j],
+                              expected);
       }
       same = same && check::sameBits(out[i * cRow + j], expected);
     }

@@ -9,11 +9,7 @@ struct NamedHash {
 };
 
 inline constexpr NamedHash kHashes[] = {
-    {"exp", 0x4af87f41},
-    {"expm1", 0x9986ced8},
-    {"log", 0xb53ac45f},
-    {"log1p", 0x8f62a708},
-    {"sigmoid", 0x263df1a3},
-    {"sigmoidDerivative", 0x5806731f},
+    {"exp", 0x4af87f41},   {"expm1", 0x9986ced8},   {"log", 0xb53ac45f},
+    {"log1p", 0x8f62a708}, {"sigmoid", 0x263df1a3}, {"sigmoidDerivative", 0x5806731f},
     {"tanh", 0x541a107b},
 };

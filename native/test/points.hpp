@@ -42,9 +42,7 @@ inline constexpr double kEdges[] = {0.0,
                                     __builtin_nan("")};
 inline constexpr uint32_t kEdgeCount = sizeof kEdges / sizeof kEdges[0];
 
-inline double fromWords(uint32_t high, uint32_t low) {
-  return intermodel::doubleFromBits(uint64_t{high} << 32 | low);
-}
+inline double fromWords(uint32_t high, uint32_t low) { return intermodel::doubleFromBits(uint64_t{high} << 32 | low); }
 
 /// A quarter each: any bits at all; [-750, 750); [-2, 2); within four units of an edge, either sign.
 inline double point(uint32_t index) {

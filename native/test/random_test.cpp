@@ -22,8 +22,8 @@ void streamValues() {
   uint32_t h = 1;
   const auto add = [&h](double value) {
     const uint64_t bits = bitsOf(value);
-    for (const uint32_t word : {static_cast<uint32_t>(bits), static_cast<uint32_t>(bits >> 32)})
-      h = ((h << 5 | h >> 27) ^ word) * 0x9e3779b1u;
+    h = ((h << 5 | h >> 27) ^ static_cast<uint32_t>(bits)) * 0x9e3779b1u;
+    h = ((h << 5 | h >> 27) ^ static_cast<uint32_t>(bits >> 32)) * 0x9e3779b1u;
   };
   for (int i = 0; i < 20000; i++) {
     add(static_cast<double>(random.nextUint32()));
@@ -38,7 +38,7 @@ void streamValues() {
   random.shuffle(order, 50);
   for (int item : order) add(item);
   std::printf("# stream hash %08x\n", h);
-  CHECK(h == 0x0u);
+  CHECK(h == 0xe7fc200cu);
 }
 
 void moments() {
