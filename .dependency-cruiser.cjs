@@ -1,5 +1,5 @@
 // Who may import whom (docs/architecture.md). Types count as imports.
-const families = '(curvature|ranking|competition|payoff|gating|distillation)';
+const families = '(curvature|ranking|competition|payoff|projection|gating|distillation)';
 const layers = [
   ['core', '^src/core/', []],
   ['reference', '^src/reference/', ['^src/core/']],

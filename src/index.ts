@@ -9,6 +9,14 @@ export {
   setDefaultBackend,
 } from './backend/index.js';
 export {
+  type CompetitionMask,
+  type CompetitionOptions,
+  competitionMask,
+  type MaskedInputsOptions,
+  maskedInputs,
+  type ShiftGradient,
+} from './competition.js';
+export {
   AbortedError,
   type Attempt,
   EnvironmentError,
@@ -45,3 +53,44 @@ export {
   type Loss,
 } from './head.js';
 export * from './ledger/index.js';
+export {
+  type HeadWeightGradientOptions,
+  headWeightGradient,
+  type MaskedLossOptions,
+  maskedLoss,
+  type PayoffGradientOptions,
+  type PayoffTerms,
+  payoffGradient,
+  type ReferenceMask,
+  type WeightGradient,
+  weightGradient,
+} from './payoff.js';
+export {
+  type ProjectBoundedStepOptions,
+  type ProjectSimplexOptions,
+  projectBoundedStep,
+  projectSimplex,
+  type Residuals,
+  type ResidualsOptions,
+  residuals,
+} from './projection.js';
+export {
+  type Association,
+  type Correlations,
+  correlations,
+  diagonalRatio,
+  diagonalShare,
+  type EmissionNorm,
+  type InflateOptions,
+  idealRanking,
+  inflate,
+  interRanking,
+  kendall,
+  type NetworkRankingOptions,
+  networkRanking,
+  pearson,
+  type RankGradientOptions,
+  rankGradient,
+  type ScoresOptions,
+  spearman,
+} from './ranking.js';

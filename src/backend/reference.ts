@@ -1,12 +1,14 @@
 /** The reference backend: the paper in plain TypeScript. The oracle, not a fast path. */
 import { arithmeticReference } from '../reference/arithmetic.js';
 import { curvatureReference } from '../reference/curvature-kernels.js';
+import { marketReference } from '../reference/market-kernels.js';
 import { packageVersion } from './package.js';
 import type { Backend, Kernels } from './types.js';
 
 const kernels: Kernels = {
   ...arithmeticReference,
   ...curvatureReference,
+  ...marketReference,
 };
 
 /** Creates it. */

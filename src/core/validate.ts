@@ -112,8 +112,13 @@ export const ROW_SUM_TOLERANCE = 1e-9;
 
 /** An [n, n] weight matrix whose rows lie on the simplex. */
 export function checkWeights(argument: string, value: unknown, n: number): Float64Array {
-  const weights = checkNonNegativeVector(argument, value, n * n);
-  for (let row = 0; row < n; row++) {
+  return checkWeightRows(argument, value, n, n);
+}
+
+/** Rows of weights [rows, n], each on the simplex. */
+export function checkWeightRows(argument: string, value: unknown, rows: number, n: number): Float64Array {
+  const weights = checkNonNegativeVector(argument, value, rows * n);
+  for (let row = 0; row < rows; row++) {
     let sum = 0;
     for (let column = 0; column < n; column++) sum += weights[row * n + column];
     if (Math.abs(sum - 1) > ROW_SUM_TOLERANCE) {

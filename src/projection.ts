@@ -1,0 +1,145 @@
+/** Exact projections of rows of weights, and the residuals that say how far a row is from a best response. */
+import { type Backend, defaultBackend } from './backend/index.js';
+import { InputError } from './core/errors.js';
+import { checkPeers } from './core/peers.js';
+import { checkNonNegative, checkPositive, checkVector, checkWeightRows, type NumericArray } from './core/validate.js';
+
+/** Options of {@link projectSimplex}. */
+export interface ProjectSimplexOptions {
+  /** [count, n]; count follows from the length. */
+  readonly rows: NumericArray;
+  readonly n: number;
+  /** Least weight of every entry, 0 (default) to 1/n. */
+  readonly floor?: number;
+  readonly backend?: Backend;
+}
+
+/**
+ * The nearest point of the simplex to each row, exactly.
+ *
+ * @shape rows [count, n]; result [count, n]
+ * @param options - `rows`, any finite numbers; `n`; `floor`.
+ * @returns Rows with w >= floor and sum 1 (to rounding), nearest in Euclidean distance.
+ * @throws InputError BTM_DOMAIN (floor), BTM_SHAPE, BTM_NONFINITE, BTM_TYPE
+ * @numerics f64; the largest entry is subtracted first, so a constant added to a row changes nothing; same bits on every backend
+ * @cost a few passes over the row, no sorting
+ * @paper R-10, R-11; section 1.3 asks for rows that sum to 1
+ * @example
+ * ```ts
+ * import { projectSimplex } from 'intermodel';
+ * console.log(projectSimplex({ rows: [2, 0, 1, 1], n: 2 })); // Float64Array(4) [ 1, 0, 0.5, 0.5 ]
+ * ```
+ */
+export function projectSimplex(options: ProjectSimplexOptions): Float64Array {
+  const n = checkPeers(options?.n);
+  const { rows, count } = checkRows('rows', options.rows, n);
+  const floor = checkNonNegative('floor', options.floor ?? 0);
+  if (floor * n > 1) {
+    throw new InputError('BTM_DOMAIN', `must be at most 1/n, got ${floor}`, { argument: 'floor', value: floor });
+  }
+  const out = new Float64Array(rows.length);
+  kernelsOf(options).projectSimplex(out, rows, floor, count, n);
+  return out;
+}
+
+/** Options of {@link projectBoundedStep}. */
+export interface ProjectBoundedStepOptions {
+  /** [count, n]: the rows now, on the simplex. */
+  readonly rows: NumericArray;
+  /** [count, n]: the change wanted, any finite numbers. */
+  readonly steps: NumericArray;
+  /** Largest Euclidean length of the change of a row, > 0. */
+  readonly epsilon: number;
+  readonly n: number;
+  readonly backend?: Backend;
+}
+
+/**
+ * The rows after a wanted change, cut exactly to the simplex and to changes of bounded length.
+ *
+ * When the bound is active this is the best response to the linearised payoff among all allowed changes; clipping and projecting in
+ * turn, in either order, is not.
+ * @shape rows, steps [count, n]; result [count, n]
+ * @param options - `rows` on the simplex, `steps`, `epsilon`, `n`.
+ * @returns The projection of rows + steps onto {w >= 0, sum w = 1, |w - row| <= epsilon}.
+ * @throws InputError BTM_DOMAIN (epsilon), BTM_ROWSUM, BTM_NEGATIVE, BTM_SHAPE, BTM_NONFINITE, BTM_TYPE
+ * @numerics f64; a finite Newton iteration over the pieces of the path; same bits on every backend
+ * @cost at most a handful of simplex projections a row
+ * @paper section 1.3 (bounded changes), R-09; theorem 6.5.2
+ * @example
+ * ```ts
+ * import { projectBoundedStep } from 'intermodel';
+ * console.log(projectBoundedStep({ rows: [0.5, 0.5], steps: [1, -1], epsilon: Math.SQRT1_2 / 2, n: 2 })); // [ 0.75, 0.25 ]
+ * ```
+ */
+export function projectBoundedStep(options: ProjectBoundedStepOptions): Float64Array {
+  const n = checkPeers(options?.n);
+  const { count } = checkRows('rows', options.rows, n);
+  const rows = checkWeightRows('rows', options.rows, count, n);
+  const steps = checkVector('steps', options.steps, rows.length);
+  const epsilon = checkPositive('epsilon', options.epsilon);
+  const out = new Float64Array(rows.length);
+  kernelsOf(options).projectBoundedStep(out, rows, steps, epsilon, count, n);
+  return out;
+}
+
+/** Options of {@link residuals}. */
+export interface ResidualsOptions {
+  /** [count, n], rows on the simplex. */
+  readonly weights: NumericArray;
+  /** [count, n]: the payoff's gradient in each row. */
+  readonly gradient: NumericArray;
+  /** Radius of the ball in which the local regret is measured, > 0. */
+  readonly epsilon: number;
+  readonly n: number;
+  readonly backend?: Backend;
+}
+
+/** How far each row is from a best response to the linearised payoff; all zero at an equilibrium. */
+export interface Residuals {
+  /** [count]: the Frank-Wolfe gap max_k g_k - g.w, in units of payoff. */
+  readonly gap: Float64Array;
+  /** [count]: the natural residual |P(w + g) - w|. */
+  readonly natural: Float64Array;
+  /** [count]: the largest g.(w' - w) over the simplex at distance epsilon at most, in units of payoff. */
+  readonly regret: Float64Array;
+}
+
+/**
+ * The residuals of each row of weights against the payoff's gradient.
+ *
+ * The payoff is not concave in general, so all three being zero certifies a local equilibrium, no more.
+ * @shape weights, gradient [count, n]; results [count]
+ * @param options - `weights`, `gradient`, `epsilon`, `n`.
+ * @returns { gap, natural, regret }
+ * @throws InputError BTM_DOMAIN (epsilon), BTM_ROWSUM, BTM_NEGATIVE, BTM_SHAPE, BTM_NONFINITE, BTM_TYPE
+ * @numerics f64; the gap is a sum of non-negative terms, so it does not cancel; same bits on every backend
+ * @cost a handful of simplex projections a row
+ * @paper section 3 (stop rule), (26), (30), R-15, R-22
+ * @example
+ * ```ts
+ * import { residuals } from 'intermodel';
+ * console.log(residuals({ weights: [0.5, 0.5, 0], gradient: [3, 1, 2], epsilon: 0.1, n: 3 }).gap); // Float64Array(1) [ 1 ]
+ * ```
+ */
+export function residuals(options: ResidualsOptions): Residuals {
+  const n = checkPeers(options?.n);
+  const { count } = checkRows('weights', options.weights, n);
+  const weights = checkWeightRows('weights', options.weights, count, n);
+  const gradient = checkVector('gradient', options.gradient, weights.length);
+  const epsilon = checkPositive('epsilon', options.epsilon);
+  const gap = new Float64Array(count);
+  const natural = new Float64Array(count);
+  const regret = new Float64Array(count);
+  kernelsOf(options).residuals(gap, natural, regret, weights, gradient, epsilon, count, n);
+  return { gap, natural, regret };
+}
+
+function checkRows(argument: string, value: NumericArray, n: number): { rows: Float64Array; count: number } {
+  const count = n === 0 ? 0 : Math.floor((value?.length ?? 0) / n);
+  return { rows: checkVector(argument, value, count * n), count };
+}
+
+function kernelsOf(options: { readonly backend?: Backend }): Backend['kernels'] {
+  return (options.backend ?? defaultBackend()).kernels;
+}
