@@ -21,8 +21,9 @@ INTERMODEL_INLINE F64 roundToInteger(F64 x) { return (x + broadcast(kRoundMagic)
 /// 2^k for an integer k in [-1022, 1023], held as a double.
 INTERMODEL_INLINE F64 powerOfTwo(F64 k) { return shiftLeft<52>(k + broadcast(kRoundMagic + 1023.0)); }
 
-/// y * 2^k with one rounding, for |k| <= 2044.
+/// y * 2^k with one rounding, for |k| <= 2044 and y in (1/4, 4) in every lane whose result is used.
 INTERMODEL_INLINE F64 scaleByPowerOfTwo(F64 y, F64 k) {
+  if (all(lessEqual(absolute(k), broadcast(1000.0)))) return bitAdd(y, shiftLeft<52>(k + broadcast(kRoundMagic)));
   const F64 half = roundToInteger(k * broadcast(0.5));
   return (y * powerOfTwo(half)) * powerOfTwo(k - half);
 }
