@@ -3,13 +3,15 @@
 import { Command } from 'commander';
 import { packageVersion } from '../backend/index.js';
 import { buildCommand } from './build.js';
+import { doctorCommand } from './doctor.js';
 import { reportFailure } from './failure.js';
+import { rankCommand } from './rank.js';
 
 const program = new Command('intermodel')
   .description('Measure a model by what it is worth to other models.')
   .version(packageVersion)
   .showHelpAfterError('(add --help for the options)');
 
-for (const add of [buildCommand]) add(program);
+for (const add of [buildCommand, doctorCommand, rankCommand]) add(program);
 
 program.parseAsync().catch(reportFailure);

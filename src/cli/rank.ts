@@ -1,0 +1,178 @@
+/** `intermodel rank`: what each peer is worth to a model of the user's own, from a file. */
+import { writeFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { type Command, Option } from 'commander';
+import { packageVersion } from '../backend/index.js';
+import { EnvironmentError, InputError } from '../core/errors.js';
+import { type Estimator, type Reduction, type RemovalScores, removalScores } from '../curvature.js';
+import type { Loss } from '../head.js';
+import { addBackendOptions, type BackendFlags, backendOf, wholeNumber } from './backend_option.js';
+import { type RankInput, readRankInput } from './rank_input.js';
+import { textTable } from './text_table.js';
+
+interface RankFlags extends BackendFlags {
+  readonly estimator: Estimator;
+  readonly reduction: Reduction;
+  readonly loss?: Loss;
+  readonly draws: number;
+  readonly seed: number;
+  readonly json?: boolean;
+  readonly out: string;
+}
+
+/** What `rank` saves and, with --json, prints. */
+interface RankOutput {
+  readonly kind: 'intermodel-rank';
+  readonly formatVersion: 1;
+  readonly version: string;
+  readonly backend: { readonly kind: string; readonly isa: string };
+  readonly input: string;
+  readonly estimator: string;
+  readonly loss: string;
+  readonly reduction: string;
+  /** Draws and seed of the Monte-Carlo Fisher; null for the others, which draw nothing. */
+  readonly draws: number | null;
+  readonly seed: number | null;
+  readonly batch: number;
+  readonly width: number;
+  readonly status: RemovalScores['status'];
+  readonly peers: readonly RankedPeer[];
+  /** With reduction 'none': the scores of every sample, [batch][peers]. */
+  readonly perSample?: readonly (readonly number[])[];
+}
+
+interface RankedPeer {
+  readonly name: string;
+  /** 1 is the highest score; equal scores share the better position. */
+  readonly position: number;
+  readonly score: number;
+  /** Part of the sum of all scores; null when that sum is not positive. */
+  readonly share: number | null;
+  /** How large the dropped linear term was (R-03); null without labels or targets. */
+  readonly linearShare: number | null;
+}
+
+const ESTIMATORS = 'gaussNewton taylor2 firstOrder empiricalFisher monteCarloFisher relativeEntropy ablation diagonal nisp'.split(' ');
+
+export function rankCommand(program: Command): void {
+  const command = program
+    .command('rank')
+    .description('score what each peer is worth to a head of your own, from a file (docs/rank-input.md)')
+    .argument('<input>', 'JSON file with responses, head and labels; arrays may lie beside it as .npy files')
+    .addOption(new Option('--estimator <name>', 'how removal is estimated').choices(ESTIMATORS).default('gaussNewton'))
+    .addOption(
+      new Option('--loss <name>', "overrides the file's loss").choices(['softmaxCrossEntropy', 'binaryCrossEntropy', 'squaredError']),
+    )
+    .addOption(new Option('--reduction <name>', 'over the samples').choices(['sum', 'mean', 'none']).default('mean'))
+    .option('--draws <number>', 'targets drawn per sample (monteCarloFisher)', wholeNumber, 16)
+    .option('--seed <number>', 'seed of the draws (monteCarloFisher)', wholeNumber, 0)
+    .option('--out <file>', 'where to save the scores: .json or .csv', 'scores.json')
+    .option('--json', 'print the saved JSON instead of a table');
+  addBackendOptions(command).action(async (input: string, flags: RankFlags) => {
+    const output = rank(basename(input), await readRankInput(input), flags);
+    await save(flags.out, output);
+    process.stdout.write(flags.json === true ? `${JSON.stringify(output)}\n` : `${describe(output)}\nsaved to ${flags.out}\n`);
+    if (output.status !== 'ok') process.exitCode = 1;
+  });
+}
+
+function rank(inputName: string, input: RankInput, flags: RankFlags): RankOutput {
+  const backend = backendOf(flags);
+  const loss = flags.loss ?? input.loss;
+  const { labels, targets, names, ...data } = input;
+  const result = removalScores({
+    ...data,
+    loss,
+    estimator: flags.estimator,
+    reduction: flags.reduction,
+    ...(labels === undefined ? {} : { labels }),
+    ...(targets === undefined ? {} : { targets }),
+    ...(flags.estimator === 'monteCarloFisher' ? { draws: flags.draws, seed: flags.seed } : {}),
+    backend,
+  });
+  const scores = overSamples(result.scores, input, flags.reduction);
+  const linear = result.linearShare === null ? null : overSamples(result.linearShare, input, flags.reduction);
+  const total = scores.reduce((sum, score) => sum + score, 0);
+  const random = flags.estimator === 'monteCarloFisher';
+  const { kind, isa } = backend.describe();
+  return {
+    kind: 'intermodel-rank',
+    formatVersion: 1,
+    version: packageVersion,
+    backend: { kind, isa },
+    input: inputName,
+    estimator: result.estimator,
+    loss: result.loss,
+    reduction: result.reduction,
+    draws: random ? flags.draws : null,
+    seed: random ? flags.seed : null,
+    batch: input.batch,
+    width: input.width,
+    status: result.status,
+    peers: names.map((name, peer) => ({
+      name,
+      position: 1 + scores.filter((score) => score > scores[peer]!).length,
+      score: scores[peer]!,
+      share: total > 0 ? scores[peer]! / total : null,
+      linearShare: linear?.[peer] ?? null,
+    })),
+    ...(flags.reduction === 'none' ? { perSample: rows(result.scores, input.peers) } : {}),
+  };
+}
+
+/** With reduction 'none' the table shows the mean over the samples; the file holds every one. */
+function overSamples(values: Float64Array, input: RankInput, reduction: Reduction): number[] {
+  if (reduction !== 'none') return [...values];
+  return input.names.map((_, peer) => rows(values, input.peers).reduce((sum, row) => sum + row[peer]!, 0) / input.batch);
+}
+
+function rows(values: Float64Array, columns: number): number[][] {
+  return Array.from({ length: values.length / columns }, (_, row) => [...values.subarray(row * columns, (row + 1) * columns)]);
+}
+
+function describe(output: RankOutput): string {
+  const order = [...output.peers].sort((a, b) => a.position - b.position);
+  const body = order.map((peer) => [
+    String(peer.position),
+    peer.name,
+    peer.score.toPrecision(6),
+    peer.share === null ? '-' : `${(100 * peer.share).toFixed(1)} %`,
+    peer.linearShare === null ? '-' : peer.linearShare.toFixed(3),
+  ]);
+  const over = output.reduction === 'none' ? 'mean' : output.reduction;
+  const drawn = output.draws === null ? '' : `, ${output.draws} draws a sample, seed ${output.seed}`;
+  const lines = [
+    `${output.estimator} over ${output.loss}, ${over} over ${output.batch} samples of ${output.input}${drawn}`,
+    `backend ${output.backend.kind} (${output.backend.isa}), intermodel ${output.version}`,
+    '',
+    textTable(['position', 'peer', 'score', 'share', 'linear share'], body, [0, 2, 3, 4]),
+    '',
+  ];
+  if (output.peers[0]?.linearShare === null) lines.push('The linear share needs labels or targets in the file (R-03).');
+  if (output.status === 'overflow') lines.push('A score is beyond the range of f64: scale the responses or the head down.');
+  return lines.join('\n');
+}
+
+async function save(path: string, output: RankOutput): Promise<void> {
+  const text = path.endsWith('.csv') ? csv(output) : path.endsWith('.json') ? `${JSON.stringify(output, null, 1)}\n` : undefined;
+  if (text === undefined)
+    throw new InputError('BTM_DOMAIN', `must end in .json or .csv, got '${path}'`, { argument: '--out', value: path });
+  try {
+    await writeFile(path, text);
+  } catch (error) {
+    throw new EnvironmentError(
+      'BTM_IO',
+      `cannot write ${path}`,
+      [{ what: path, reason: (error as Error).message }],
+      ['choose another --out'],
+    );
+  }
+}
+
+function csv(output: RankOutput): string {
+  const quote = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  const lines = output.peers.map((peer) =>
+    [quote(peer.name), peer.position, peer.score, peer.share ?? '', peer.linearShare ?? ''].join(','),
+  );
+  return `name,position,score,share,linear_share\n${lines.join('\n')}\n`;
+}
