@@ -14,6 +14,8 @@ export interface Block {
   readonly stateRoot: string;
   readonly minted: bigint;
   readonly supply: bigint;
+  /** The part that `hash` covers, and that proofs begin with. */
+  readonly header: Uint8Array;
   readonly bytes: Uint8Array;
 }
 
@@ -60,6 +62,7 @@ export function sealBlock(content: Content): Block {
     minted,
     supply,
     hash: headerHash(header),
+    header,
     bytes: encode([header, transactions.slice()]),
   };
 }

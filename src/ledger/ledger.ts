@@ -1,17 +1,20 @@
 /** A ledger in use: takes transactions into the open block, closes blocks into a store, and answers from the state. */
 import { EnvironmentError, InputError } from '../core/errors.js';
-import { type Block, decodeBlock, packTransactions, sealBlock } from './block.js';
+import { type Block, packTransactions, sealBlock } from './block.js';
 import { CODES, type Code } from './codes.js';
 import { transactionHash } from './encoding.js';
-import { chainOf, decodeGenesis, encodeGenesis, type Genesis, genesisState } from './genesis.js';
+import { eventStream, type LedgerEvent } from './events.js';
+import { chainOf, encodeGenesis, type Genesis, genesisState } from './genesis.js';
 import { type SigningKey, signTransaction } from './keys.js';
 import { type Processor, referenceProcessor } from './processor.js';
-import { type Replayed, replayBlock, type Verification, verifyStore } from './replay.js';
+import { type Proof, proveKey } from './proof.js';
+import { genesisOrigin, type Replayed, readStored, replayBlock, snapshotOrigin, type Verification, verifyStore } from './replay.js';
 import { stateRoot } from './root.js';
 import { type Settlement, settle } from './settle.js';
+import { encodeSnapshot } from './snapshot.js';
 import { accountOf, nonceOf, type State } from './state.js';
 import type { Store } from './store/store.js';
-import type { Action, Transaction } from './transaction.js';
+import type { Action, PublicKey, Transaction } from './transaction.js';
 import { closeBlock, transition } from './transition.js';
 import { LedgerView, type RankingView, rankingView } from './view.js';
 
@@ -25,19 +28,6 @@ export interface Receipt {
   /** The block it is in, or would have been in. */
   readonly height: number;
 }
-
-/** What happened, in order: the feed of {@link Ledger.events}. */
-export type LedgerEvent =
-  | {
-      readonly type: 'block';
-      readonly height: number;
-      readonly hash: string;
-      readonly transactions: number;
-      readonly minted: bigint;
-      readonly supply: bigint;
-      readonly stateRoot: string;
-    }
-  | { readonly type: 'rejected'; readonly height: number; readonly code: Code; readonly hash: string };
 
 interface Draft {
   readonly state: State;
@@ -148,7 +138,7 @@ export class Ledger {
     let previous = this.headHash;
     for (let height = base.height + 1; height <= head.height; height++) {
       const stored = await this.settings.store.read(height);
-      const block = stored === undefined ? 'the store has no such block' : decodeBlock(stored.bytes);
+      const block = stored === undefined ? 'the store has no such block' : readStored(stored);
       const result = typeof block === 'string' ? block : replayBlock(base, previous, block, this.settings.processor);
       if (typeof block === 'string' || typeof result === 'string') {
         throw new EnvironmentError(
@@ -223,7 +213,7 @@ export class Ledger {
   async block(height: number): Promise<Block | undefined> {
     const stored = await this.settings.store.read(height);
     if (stored === undefined) return undefined;
-    const block = decodeBlock(stored.bytes);
+    const block = readStored(stored);
     if (typeof block === 'string')
       throw new EnvironmentError('BTM_IO', `block ${height} in ${this.settings.store.name} is damaged: ${block}`);
     return block;
@@ -233,6 +223,41 @@ export class Ledger {
   async verify(): Promise<Verification> {
     await this.closing;
     return verifyStore(this.settings.store, { processor: this.settings.processor });
+  }
+
+  /**
+   * Writes the state of the last closed block into the store, so that opening starts there instead of at the genesis.
+   *
+   * @param options `prune: true` also forgets the blocks before it; what is left is still checked against the state root in its block, but
+   *   the history before it can then only be verified from an export made earlier
+   * @returns the height of the snapshot
+   */
+  async snapshot(options: { readonly prune?: boolean } = {}): Promise<number> {
+    await this.closing;
+    const state = this.base;
+    if (state.height === 0) throw new InputError('BTM_DOMAIN', 'has no block yet', { argument: 'ledger', remedy: 'Close a block first.' });
+    await this.settings.store.putSnapshot({ height: state.height, bytes: encodeSnapshot(state) }, options.prune ?? false);
+    return state.height;
+  }
+
+  /** A proof of a key's balance, stake, ranking and row at the head, for {@link verifyProof}; undefined for a key without account. */
+  async prove(key: PublicKey): Promise<Proof | undefined> {
+    await this.closing;
+    const state = this.base;
+    const block = await this.block(state.height);
+    if (block === undefined) throw new InputError('BTM_DOMAIN', 'has no block yet', { argument: 'ledger', remedy: 'Close a block first.' });
+    return proveKey(state, block.header, key);
+  }
+
+  /**
+   * Blocks and refusals as they happen.
+   *
+   * @param options a `signal` that ends the stream
+   * @example
+   * for await (const event of ledger.events({ signal })) console.log(toJsonLine(event))
+   */
+  events(options: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<LedgerEvent> {
+    return eventStream((listener) => this.onEvent(listener), options.signal);
   }
 
   /** Calls back with every event from now on; returns the function that stops it. */
@@ -285,7 +310,10 @@ export async function openOnStore(options: OpenOptions): Promise<Ledger> {
       remedy: 'Leave it out, or use another store.',
     });
   }
-  const ledger = new Ledger(genesisState(decodeGenesis(bytes), chain), chain, { store, processor, history });
+  const origin = (await snapshotOrigin(store, chain)) ?? genesisOrigin(bytes);
+  if (typeof origin === 'string')
+    throw new EnvironmentError('BTM_IO', `${store.name}: ${origin}`, [], ['Restore the store from an export or a replica.']);
+  const ledger = new Ledger(origin.state, origin.hash, { store, processor, history });
   await ledger.refresh();
   return ledger;
 }

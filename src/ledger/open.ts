@@ -1,16 +1,19 @@
 /** Opens a ledger where its blocks are. */
+import { InputError } from '../core/errors.js';
 import { type Ledger, type OpenOptions, openOnStore } from './ledger.js';
+import { memoryStore } from './store/memory.js';
+import type { Store } from './store/store.js';
 
-/** Where and how to open a ledger. */
-export type OpenLedgerOptions = OpenOptions;
+/** Where and how to open a ledger: a store, or the path of an SQLite file. */
+export type OpenLedgerOptions = Omit<OpenOptions, 'store'> & ({ readonly store: Store } | { readonly path: string });
 
 /**
- * Opens a ledger on a store, replaying and checking every block in it.
+ * Opens a ledger on a store or on an SQLite file, replaying and checking every block in it.
  *
- * @param options `store`; `genesis` for a new ledger
+ * @param options `store`, or `path` of an SQLite file (`':memory:'` keeps it in memory); `genesis` for a new ledger
  * @returns the ledger at the head of its store
  * @throws InputError BTM_TYPE without a genesis for an empty store, BTM_DOMAIN when it differs from the store's
- * @throws EnvironmentError BTM_IO when a stored block does not verify
+ * @throws EnvironmentError BTM_IO when a stored block does not verify, BTM_NO_PACKAGE when no SQLite is at hand
  * @paper section 1.3, 1.4, algorithm 1
  * @example
  * const key = createKey(new Uint8Array(32).fill(7))
@@ -19,5 +22,11 @@ export type OpenLedgerOptions = OpenOptions;
  * ledger.state().stake(key.publicKey) // 6000000000n
  */
 export async function openLedger(options: OpenLedgerOptions): Promise<Ledger> {
-  return openOnStore(options);
+  if ('store' in options) return openOnStore(options);
+  if (typeof options.path !== 'string' || options.path === '') {
+    throw new InputError('BTM_TYPE', 'must name an SQLite file', { argument: 'path', remedy: 'Or pass `store: memoryStore()`.' });
+  }
+  if (options.path === ':memory:') return openOnStore({ ...options, store: memoryStore() });
+  const { sqliteStore } = await import('./store/sqlite.js');
+  return openOnStore({ ...options, store: await sqliteStore(options.path) });
 }

@@ -5,8 +5,9 @@ import { chainOf, decodeGenesis, genesisState } from './genesis.js';
 import { type Processor, referenceProcessor } from './processor.js';
 import { stateRoot } from './root.js';
 import { type Settlement, settle } from './settle.js';
+import { decodeSnapshot } from './snapshot.js';
 import type { State } from './state.js';
-import type { Store } from './store/store.js';
+import type { Store, StoredBlock } from './store/store.js';
 import { closeBlock, transition } from './transition.js';
 
 export interface Replayed {
@@ -36,9 +37,9 @@ export function replayBlock(base: State, previous: string, block: Block, process
   return { state, settlement };
 }
 
-/** What a verification found. */
+/** What a verification found; `from` is 0, or the height of the snapshot it had to start at. */
 export type Verification =
-  | { readonly ok: true; readonly height: number; readonly head: string; readonly stateRoot: string }
+  | { readonly ok: true; readonly from: number; readonly height: number; readonly head: string; readonly stateRoot: string }
   | { readonly ok: false; readonly height: number; readonly problem: string };
 
 export interface VerifyOptions {
@@ -46,26 +47,59 @@ export interface VerifyOptions {
   readonly onProgress?: (height: number, of: number) => void;
 }
 
-/** Replays a whole store from its genesis: every signature, rule, hash and byte. Reports the first block that is wrong, and where in it. */
+/** Where a replay starts: the genesis, or the snapshot that stands in for blocks that were pruned. */
+export interface Origin {
+  readonly state: State;
+  /** Hash of the block (or genesis) that this state belongs to. */
+  readonly hash: string;
+}
+
+/** The state of the genesis, or what is wrong with it. */
+export function genesisOrigin(bytes: Uint8Array): Origin | string {
+  try {
+    const hash = chainOf(bytes);
+    return { state: genesisState(decodeGenesis(bytes), hash), hash };
+  } catch (error) {
+    return `the genesis does not decode: ${(error as Error).message}`;
+  }
+}
+
+/** The state of the store's snapshot, checked against the root in its block; undefined without a snapshot. */
+export async function snapshotOrigin(store: Store, chain: string): Promise<Origin | string | undefined> {
+  const stored = await store.snapshot();
+  if (stored === undefined) return undefined;
+  const found = await store.read(stored.height);
+  const block = found === undefined ? 'its block is missing' : decodeBlock(found.bytes);
+  if (typeof block === 'string') return `the snapshot cannot be checked: ${block}`;
+  const state = decodeSnapshot(stored.bytes);
+  if (typeof state === 'string') return `the snapshot is damaged: ${state}`;
+  if (state.chain !== chain || state.height !== stored.height) return 'the snapshot is of another chain or height';
+  if (stateRoot(state) !== block.stateRoot)
+    return `the snapshot has root ${stateRoot(state)}, block ${stored.height} records ${block.stateRoot}`;
+  return { state, hash: block.hash };
+}
+
+/**
+ * Replays a whole store: every signature, rule, hash and byte, from its genesis, or from its snapshot where older blocks were pruned. Reports
+ * the first block that is wrong, and where in it.
+ */
 export async function verifyStore(store: Store, options: VerifyOptions = {}): Promise<Verification> {
   const bytes = await store.genesis();
   if (bytes === undefined) return { ok: false, height: 0, problem: 'the store has no genesis' };
-  let state: State;
-  let previous: string;
-  try {
-    previous = chainOf(bytes);
-    state = genesisState(decodeGenesis(bytes), previous);
-  } catch (error) {
-    return { ok: false, height: 0, problem: `the genesis does not decode: ${(error as Error).message}` };
-  }
+  let origin = genesisOrigin(bytes);
+  if (typeof origin === 'string') return { ok: false, height: 0, problem: origin };
+  const { chain } = origin.state;
   const head = await store.head();
-  for (let height = 1; height <= head.height; height++) {
+  const kept = await snapshotOrigin(store, chain);
+  if (typeof kept === 'string') return { ok: false, height: head.height, problem: kept };
+  if (kept !== undefined && (await store.read(1)) === undefined) origin = kept;
+  const from = origin.state.height;
+  let { state, hash: previous } = origin;
+  for (let height = from + 1; height <= head.height; height++) {
     const stored = await store.read(height);
     if (stored === undefined) return { ok: false, height, problem: 'the block is missing' };
-    const block = decodeBlock(stored.bytes);
+    const block = readStored(stored);
     if (typeof block === 'string') return { ok: false, height, problem: block };
-    if (block.hash !== stored.hash)
-      return { ok: false, height, problem: `the store files it under ${stored.hash}, its hash is ${block.hash}` };
     const result = replayBlock(state, previous, block, options.processor);
     if (typeof result === 'string') return { ok: false, height, problem: result };
     state = result.state;
@@ -74,5 +108,14 @@ export async function verifyStore(store: Store, options: VerifyOptions = {}): Pr
   }
   if (head.hash !== previous)
     return { ok: false, height: head.height, problem: `the head says ${head.hash}, the last block is ${previous}` };
-  return { ok: true, height: state.height, head: previous, stateRoot: stateRoot(state) };
+  return { ok: true, from, height: state.height, head: previous, stateRoot: stateRoot(state) };
+}
+
+/** A block as read from a store, or what is wrong with it: its encoding, its hash, its place. */
+export function readStored(stored: StoredBlock): Block | string {
+  const block = decodeBlock(stored.bytes);
+  if (typeof block === 'string') return block;
+  if (block.hash !== stored.hash) return `the store files it under ${stored.hash}, its hash is ${block.hash}`;
+  if (block.height !== stored.height) return `the store files it at ${stored.height}, its height is ${block.height}`;
+  return block;
 }

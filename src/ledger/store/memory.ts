@@ -1,10 +1,11 @@
 /** Blocks in memory: for tests, simulations and the demo. Nothing survives the process. */
-import type { Appended, Head, Store, StoredBlock } from './store.js';
+import type { Appended, Head, NewBlock, Store, StoredBlock, StoredSnapshot } from './store.js';
 
 class MemoryStore implements Store {
   readonly name = 'memory';
   private start: { bytes: Uint8Array; hash: string } | undefined;
-  private readonly blocks: StoredBlock[] = [];
+  private readonly blocks: (StoredBlock | undefined)[] = [];
+  private latest: StoredSnapshot | undefined;
 
   async genesis(): Promise<Uint8Array | undefined> {
     return this.start?.bytes.slice();
@@ -19,14 +20,19 @@ class MemoryStore implements Store {
   }
 
   async head(): Promise<Head> {
+    return this.last();
+  }
+
+  private last(): Head {
     const last = this.blocks.at(-1);
     return last === undefined ? { height: 0, hash: this.start?.hash ?? '' } : { height: last.height, hash: last.hash };
   }
 
-  async append(expectedHeight: number, block: StoredBlock): Promise<Appended> {
+  async append(expectedHeight: number, block: NewBlock): Promise<Appended> {
     const there = this.blocks[block.height - 1];
     if (there?.hash === block.hash) return 'exists';
-    if (this.blocks.length !== expectedHeight || block.height !== expectedHeight + 1) return 'conflict';
+    const head = this.last();
+    if (head.height !== expectedHeight || block.height !== expectedHeight + 1 || head.hash !== block.previous) return 'conflict';
     this.blocks.push({ height: block.height, hash: block.hash, bytes: block.bytes.slice() });
     return 'appended';
   }
@@ -34,6 +40,15 @@ class MemoryStore implements Store {
   async read(height: number): Promise<StoredBlock | undefined> {
     const block = this.blocks[height - 1];
     return block === undefined ? undefined : { ...block, bytes: block.bytes.slice() };
+  }
+
+  async snapshot(): Promise<StoredSnapshot | undefined> {
+    return this.latest === undefined ? undefined : { height: this.latest.height, bytes: this.latest.bytes.slice() };
+  }
+
+  async putSnapshot(snapshot: StoredSnapshot, prune: boolean): Promise<void> {
+    this.latest = { height: snapshot.height, bytes: snapshot.bytes.slice() };
+    if (prune) this.blocks.fill(undefined, 0, snapshot.height - 1);
   }
 
   async close(): Promise<void> {}

@@ -7,10 +7,21 @@ export interface StoredBlock {
   readonly bytes: Uint8Array;
 }
 
+/** A block on its way in, with the hash of the one it follows. */
+export interface NewBlock extends StoredBlock {
+  readonly previous: string;
+}
+
 export interface Head {
   /** Height of the last block; 0 when there is only the genesis. */
   readonly height: number;
   readonly hash: string;
+}
+
+/** A state written down, so that opening need not replay from the genesis. It proves itself against the state root of its block. */
+export interface StoredSnapshot {
+  readonly height: number;
+  readonly bytes: Uint8Array;
 }
 
 /** `appended`: this block is durable. `exists`: the very same block was there already. `conflict`: another block has this height, or the head is elsewhere. */
@@ -23,9 +34,13 @@ export interface Store {
   /** Puts the genesis into an empty store; `exists` if the same is there, `conflict` if another is. */
   begin(genesis: Uint8Array, hash: string): Promise<Appended>;
   head(): Promise<Head>;
-  /** Compare and swap: appends only while the head is at `expectedHeight`. Resolves after the block is durable. */
-  append(expectedHeight: number, block: StoredBlock): Promise<Appended>;
-  /** The bytes at a height, or undefined if there is none (any more). */
+  /** Compare and swap: appends only while the head is at `expectedHeight` and is the block's `previous`. Resolves after the block is durable. */
+  append(expectedHeight: number, block: NewBlock): Promise<Appended>;
+  /** The block at a height, or undefined if there is none (any more). */
   read(height: number): Promise<StoredBlock | undefined>;
+  /** The latest snapshot, or undefined. */
+  snapshot(): Promise<StoredSnapshot | undefined>;
+  /** Keeps a snapshot in place of an older one; with `prune`, forgets the blocks below its height. */
+  putSnapshot(snapshot: StoredSnapshot, prune: boolean): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,0 +1,207 @@
+/**
+ * Blocks in one SQLite file, the default store. Durable: an append resolves after the commit's fsync. Any sqlite3 tool can read it: tables
+ * `blocks(height, hash, bytes)`, `snapshots(height, bytes)` and `meta(name, value)`.
+ */
+import { EnvironmentError } from '../../core/errors.js';
+import { type Database, openDatabase, type Statement } from './sqlite-driver.js';
+import type { Appended, Head, NewBlock, Store, StoredBlock, StoredSnapshot } from './store.js';
+
+/** "imle" in ASCII: marks the file as a ledger of this package. */
+const APPLICATION_ID = 0x696d6c65;
+/** Layout of the tables; a file with a higher one was written by a newer version. */
+const FORMAT = 1;
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID, STRICT;
+  CREATE TABLE IF NOT EXISTS blocks (height INTEGER PRIMARY KEY, hash TEXT NOT NULL, bytes BLOB NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS snapshots (height INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+`;
+
+export interface SqliteOptions {
+  /** How long to wait for another process's write, ms. */
+  readonly busy_ms?: number;
+  /** Only for the negative control of the durability tests: `NORMAL` may lose acknowledged blocks in a power cut. */
+  readonly synchronous?: 'FULL' | 'NORMAL';
+  /** Opens without the right to write. */
+  readonly readOnly?: boolean;
+}
+
+/**
+ * Opens or creates the store in an SQLite file.
+ *
+ * @param path the file
+ * @throws EnvironmentError BTM_NO_PACKAGE without a suitable SQLite, BTM_IO when the file is locked, read-only, not a ledger, damaged or newer
+ */
+export async function sqliteStore(path: string, options: SqliteOptions = {}): Promise<Store> {
+  const database = await openDatabase(path, options.readOnly ?? false);
+  try {
+    prepare(database, path, options);
+    return new SqliteStore(path, database);
+  } catch (error) {
+    database.close();
+    throw typed(path, error);
+  }
+}
+
+function pragma(database: Database, name: string): unknown {
+  return Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0];
+}
+
+function prepare(database: Database, path: string, options: SqliteOptions): void {
+  database.exec(`PRAGMA busy_timeout = ${options.busy_ms ?? 5000}`);
+  const application = pragma(database, 'application_id');
+  const format = pragma(database, 'user_version') as number;
+  const tables = database.prepare("SELECT count(*) AS n FROM sqlite_schema WHERE type = 'table'").get()?.['n'];
+  if (application !== APPLICATION_ID && tables !== 0)
+    throw refusal(path, 'is an SQLite file of some other program', ['Choose another path.']);
+  if (format > FORMAT) {
+    throw refusal(path, `has file format ${format}; this version reads up to ${FORMAT}`, [
+      'Use the version of the package that wrote it, or a newer one.',
+    ]);
+  }
+  if (options.readOnly) return;
+  // The order matters: switching to WAL resets what a build may have as its default, so FULL comes after and is read back.
+  database.exec('PRAGMA journal_mode = WAL');
+  database.exec(`PRAGMA synchronous = ${options.synchronous ?? 'FULL'}`);
+  const journal = pragma(database, 'journal_mode');
+  const synchronous = pragma(database, 'synchronous');
+  if (journal !== 'wal' || synchronous !== (options.synchronous === 'NORMAL' ? 1 : 2)) {
+    throw refusal(path, `did not take the durable settings: journal_mode ${String(journal)}, synchronous ${String(synchronous)}`, [
+      'Put the file on a local disk that supports shared memory.',
+    ]);
+  }
+  if (application === APPLICATION_ID) return;
+  database.exec(`BEGIN IMMEDIATE; ${SCHEMA} PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${FORMAT}; COMMIT`);
+}
+
+function refusal(path: string, problem: string, cures: readonly string[]): EnvironmentError {
+  return new EnvironmentError('BTM_IO', `${path} ${problem}`, [], cures);
+}
+
+/** SQLite's primary result codes, as far as a ledger's user can do something about them. */
+const CAUSES: ReadonlyMap<number, readonly [problem: string, cure: string]> = new Map([
+  [5, ['is locked by another process', 'Wait for it, or stop it: one writer at a time.']],
+  [6, ['is locked by another connection', 'Close it first.']],
+  [8, ['is read-only', 'Make the file and its folder writable.']],
+  [10, ['had an I/O error', 'Check the disk; nothing acknowledged was lost, nothing unacknowledged was kept.']],
+  [11, ['is damaged', 'Run `intermodel ledger verify` to see how far it is good, and restore it from an export.']],
+  [13, ['is on a full disk', 'Free some space and try again; the block was not written.']],
+  [14, ['cannot be opened', 'Check the path and its permissions.']],
+  [26, ['is not an SQLite file', 'Choose another path.']],
+]);
+
+/** SQLite's error as one of this package's, naming what to do. */
+function typed(path: string, error: unknown): Error {
+  if (error instanceof EnvironmentError) return error;
+  const { errcode, message } = error as { errcode?: number; message: string };
+  const cause = errcode === undefined ? undefined : CAUSES.get(errcode & 0xff);
+  if (cause === undefined) return new EnvironmentError('BTM_IO', `${path}: ${message}`);
+  return refusal(path, `${cause[0]} (${message})`, [cause[1]]);
+}
+
+class SqliteStore implements Store {
+  readonly name: string;
+  private readonly statements = new Map<string, Statement>();
+
+  constructor(
+    private readonly path: string,
+    private readonly database: Database,
+  ) {
+    this.name = `SQLite file ${path}`;
+  }
+
+  private sql(text: string): Statement {
+    let statement = this.statements.get(text);
+    if (statement === undefined) this.statements.set(text, (statement = this.database.prepare(text)));
+    return statement;
+  }
+
+  private async guarded<T>(work: () => T): Promise<T> {
+    try {
+      return work();
+    } catch (error) {
+      throw typed(this.path, error);
+    }
+  }
+
+  /** Runs `work` in one transaction, durable when it returns; nothing of it stays if it throws. */
+  private atomically<T>(work: () => T): Promise<T> {
+    return this.guarded(() => {
+      this.database.exec('BEGIN IMMEDIATE');
+      try {
+        const result = work();
+        this.database.exec('COMMIT');
+        return result;
+      } catch (error) {
+        if (this.database.isTransaction) this.database.exec('ROLLBACK');
+        throw error;
+      }
+    });
+  }
+
+  private meta(name: string): Uint8Array | undefined {
+    return this.sql('SELECT value FROM meta WHERE name = ?').get(name)?.['value'] as Uint8Array | undefined;
+  }
+
+  genesis(): Promise<Uint8Array | undefined> {
+    return this.guarded(() => this.meta('genesis'));
+  }
+
+  begin(genesis: Uint8Array, hash: string): Promise<Appended> {
+    return this.atomically(() => {
+      const there = this.meta('chain');
+      if (there !== undefined) return Buffer.from(there).toString() === hash ? 'exists' : 'conflict';
+      const put = this.sql('INSERT INTO meta (name, value) VALUES (?, ?)');
+      put.run('chain', Buffer.from(hash));
+      put.run('genesis', genesis);
+      return 'appended';
+    });
+  }
+
+  private last(): Head {
+    const row = this.sql('SELECT height, hash FROM blocks ORDER BY height DESC LIMIT 1').get();
+    if (row !== undefined) return { height: row['height'] as number, hash: row['hash'] as string };
+    return { height: 0, hash: Buffer.from(this.meta('chain') ?? []).toString() };
+  }
+
+  head(): Promise<Head> {
+    return this.guarded(() => this.last());
+  }
+
+  append(expectedHeight: number, block: NewBlock): Promise<Appended> {
+    return this.atomically(() => {
+      const there = this.sql('SELECT hash FROM blocks WHERE height = ?').get(block.height)?.['hash'];
+      if (there === block.hash) return 'exists';
+      const head = this.last();
+      if (head.height !== expectedHeight || block.height !== expectedHeight + 1 || head.hash !== block.previous) return 'conflict';
+      this.sql('INSERT INTO blocks (height, hash, bytes) VALUES (?, ?, ?)').run(block.height, block.hash, block.bytes);
+      return 'appended';
+    });
+  }
+
+  read(height: number): Promise<StoredBlock | undefined> {
+    return this.guarded(() => {
+      const row = this.sql('SELECT hash, bytes FROM blocks WHERE height = ?').get(height);
+      return row === undefined ? undefined : { height, hash: row['hash'] as string, bytes: row['bytes'] as Uint8Array };
+    });
+  }
+
+  snapshot(): Promise<StoredSnapshot | undefined> {
+    return this.guarded(() => {
+      const row = this.sql('SELECT height, bytes FROM snapshots ORDER BY height DESC LIMIT 1').get();
+      return row === undefined ? undefined : { height: row['height'] as number, bytes: row['bytes'] as Uint8Array };
+    });
+  }
+
+  putSnapshot(snapshot: StoredSnapshot, prune: boolean): Promise<void> {
+    return this.atomically(() => {
+      this.sql('INSERT OR REPLACE INTO snapshots (height, bytes) VALUES (?, ?)').run(snapshot.height, snapshot.bytes);
+      this.sql('DELETE FROM snapshots WHERE height < ?').run(snapshot.height);
+      if (prune) this.sql('DELETE FROM blocks WHERE height < ?').run(snapshot.height);
+    });
+  }
+
+  async close(): Promise<void> {
+    this.database.close();
+  }
+}
