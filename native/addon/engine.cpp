@@ -47,6 +47,7 @@ Napi::Value createEngine(const Napi::CallbackInfo& info) {
   object.Set("threads", threads);
   Methods methods(object, std::make_shared<const Engine>(Engine{*isa.kernels, threads}));
   defineArithmetic(methods);
+  defineCurvature(methods);
   return object;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "arithmetic.hpp"
+#include "curvature.hpp"
 
 namespace intermodel {
 
@@ -9,6 +10,7 @@ struct KernelTable {
   const char* name;  ///< 'scalar', 'avx2', 'avx512'
   int lanes;         ///< doubles per vector
   ArithmeticKernels arithmetic;
+  CurvatureKernels curvature;
 };
 
 /// One per file under isa/; a build without that instruction set has no definition of it.

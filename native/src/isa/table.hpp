@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../arithmetic_kernels.hpp"
+#include "../curvature_kernels.hpp"
 #include "../kernel_table.hpp"
 
 namespace intermodel {
@@ -12,6 +13,7 @@ constexpr KernelTable kernelTable() {
       .name = INTERMODEL_ISA_NAME,
       .lanes = kLanes,
       .arithmetic = arithmeticKernels(),
+      .curvature = curvatureKernels(),
   };
 }
 
