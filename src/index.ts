@@ -40,6 +40,30 @@ export {
   type RemovalScores,
   removalScores,
 } from './curvature.js';
+export { type DistillationKind, type DistillationOptions, type DistillationResult, distillationLoss } from './distillation.js';
+export {
+  type Answered,
+  type Gate,
+  type GateBalance,
+  type GateOptions,
+  type GateSizes,
+  gate,
+  gateBalance,
+  gateGradient,
+  type NoisyScores,
+  type NoisyScoresOptions,
+  noisyScores,
+  noisyScoresGradient,
+} from './gating.js';
+export {
+  type ProductKeyChoice,
+  type ProductKeyGateGradient,
+  type ProductKeyGateGradientOptions,
+  type ProductKeyGateOptions,
+  type ProductKeys,
+  productKeyGate,
+  productKeyGateGradient,
+} from './gating-product-key.js';
 export {
   type Activation,
   type Head,

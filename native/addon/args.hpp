@@ -38,6 +38,15 @@ class Args {
   /// A count or size: an integer from 0 up to 2^40.
   std::size_t size(const char* name) { return static_cast<std::size_t>(whole(name, 0, std::int64_t{1} << 40)); }
 
+  /// The size at a later place, without taking it: outputs come first, and their lengths follow from the sizes.
+  std::size_t sizeAt(std::size_t place, const char* name) {
+    const std::size_t kept = at_;
+    at_ = place;
+    const std::size_t value = size(name);
+    at_ = kept;
+    return value;
+  }
+
   /// An integer in [low, high]; enums are passed this way.
   std::int32_t integer(const char* name, std::int32_t low, std::int32_t high) {
     return static_cast<std::int32_t>(whole(name, low, high));

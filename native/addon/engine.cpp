@@ -47,7 +47,8 @@ Napi::Value createEngine(const Napi::CallbackInfo& info) {
   object.Set("threads", threads);
   Methods methods(object, std::make_shared<const Engine>(Engine{*isa.kernels, threads}));
   defineArithmetic(methods);
-  defineCurvature(methods);
+  defineDistillation(methods);
+  defineGating(methods);
   return object;
 }
 

@@ -34,7 +34,8 @@ class Methods {
 };
 
 void defineArithmetic(Methods& methods);
-void defineCurvature(Methods& methods);
+void defineDistillation(Methods& methods);
+void defineGating(Methods& methods);
 
 /// createEngine(isa: string | undefined, threads: number | undefined): an object with every kernel as a method.
 Napi::Value createEngine(const Napi::CallbackInfo& info);

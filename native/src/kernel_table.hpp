@@ -2,7 +2,8 @@
 #pragma once
 
 #include "arithmetic.hpp"
-#include "curvature.hpp"
+#include "distillation_kernels.hpp"
+#include "gating_kernels.hpp"
 
 namespace intermodel {
 
@@ -10,7 +11,8 @@ struct KernelTable {
   const char* name;  ///< 'scalar', 'avx2', 'avx512'
   int lanes;         ///< doubles per vector
   ArithmeticKernels arithmetic;
-  CurvatureKernels curvature;
+  DistillationKernels distillation;
+  GatingKernels gating;
 };
 
 /// One per file under isa/; a build without that instruction set has no definition of it.

@@ -1,6 +1,8 @@
 /** The reference backend: the paper in plain TypeScript. The oracle, not a fast path. */
 import { arithmeticReference } from '../reference/arithmetic.js';
 import { curvatureReference } from '../reference/curvature-kernels.js';
+import { distillationReference } from '../reference/distillation.js';
+import { gatingReference } from '../reference/gating-product-key.js';
 import { marketReference } from '../reference/market-kernels.js';
 import { packageVersion } from './package.js';
 import type { Backend, Kernels } from './types.js';
@@ -9,6 +11,8 @@ const kernels: Kernels = {
   ...arithmeticReference,
   ...curvatureReference,
   ...marketReference,
+  ...distillationReference,
+  ...gatingReference,
 };
 
 /** Creates it. */

@@ -1,10 +1,12 @@
 /** What a backend is: the kernels of every family, and a description of what runs them. */
 import type { ArithmeticKernels } from './arithmetic.js';
 import type { CurvatureKernels } from './curvature.js';
+import type { DistillationKernels } from './distillation.js';
+import type { GatingKernels } from './gating.js';
 import type { MarketKernels } from './market.js';
 
 /** Every kernel, flat and positional: outputs first, then inputs, then sizes. Arguments are already validated. */
-export type Kernels = ArithmeticKernels & CurvatureKernels & MarketKernels;
+export type Kernels = ArithmeticKernels & CurvatureKernels & DistillationKernels & GatingKernels & MarketKernels;
 
 /** Which implementation runs. */
 export type BackendKind = 'native' | 'reference' | 'cuda';

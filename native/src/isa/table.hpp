@@ -2,7 +2,8 @@
 #pragma once
 
 #include "../arithmetic_kernels.hpp"
-#include "../curvature_kernels.hpp"
+#include "../distillation.hpp"
+#include "../gating_product_key.hpp"
 #include "../kernel_table.hpp"
 
 namespace intermodel {
@@ -13,7 +14,8 @@ constexpr KernelTable kernelTable() {
       .name = INTERMODEL_ISA_NAME,
       .lanes = kLanes,
       .arithmetic = arithmeticKernels(),
-      .curvature = curvatureKernels(),
+      .distillation = distillationKernels(),
+      .gating = gatingKernels(),
   };
 }
 
