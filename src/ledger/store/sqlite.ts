@@ -112,7 +112,10 @@ class SqliteStore implements Store {
 
   private sql(text: string): Statement {
     let statement = this.statements.get(text);
-    if (statement === undefined) this.statements.set(text, (statement = this.database.prepare(text)));
+    if (statement === undefined) {
+      statement = this.database.prepare(text);
+      this.statements.set(text, statement);
+    }
     return statement;
   }
 
