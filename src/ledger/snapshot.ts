@@ -127,8 +127,12 @@ function unpackRows([counts, targetBytes, weightBytes]: PackedRows): RowPage {
   const targets = bytesToWords(targetBytes);
   const weights = bytesToWords(weightBytes);
   let at = 0;
+  const lengths = bytesToWords(counts);
+  const entries = lengths.reduce((sum, length) => sum + length, 0);
+  if (lengths.length !== PAGE || entries !== targets.length || entries !== weights.length)
+    throw new Error('a page of rows does not add up');
   return rowPage(
-    Array.from(bytesToWords(counts), (count) => {
+    Array.from(lengths, (count) => {
       const row = { targets: targets.subarray(at, at + count), weights: weights.subarray(at, at + count) };
       at += count;
       return row;

@@ -40,7 +40,8 @@ export class Auditor {
   settle(rules: Parameters, tau: bigint): Map<string, bigint> {
     const people = this.inSlotOrder();
     const ranking = new Map<string, bigint>(people.map(([key]) => [key, 0n]));
-    for (const [, rater] of people) for (const [key, weight] of rater.row) ranking.set(key, (ranking.get(key) as bigint) + rater.stake * weight);
+    for (const [, rater] of people)
+      for (const [key, weight] of rater.row) ranking.set(key, (ranking.get(key) as bigint) + rater.stake * weight);
     const total = people.reduce((sum, [, member]) => sum + member.stake, 0n) * WHOLE;
     if (total === 0n) return ranking;
     let shift = 0n;
@@ -179,7 +180,8 @@ export class Auditor {
       let sum = 0;
       for (const [at, target] of row.targets.entries()) {
         sum += row.weights[at];
-        if (member.row.get(target) !== BigInt(row.weights[at])) return `weight of ${key} on ${target} is ${row.weights[at]}, audited ${member.row.get(target)}`;
+        if (member.row.get(target) !== BigInt(row.weights[at]))
+          return `weight of ${key} on ${target} is ${row.weights[at]}, audited ${member.row.get(target)}`;
       }
       if (sum !== Number(WHOLE)) return `row of ${key} sums to ${sum}`;
       if (row.targets.length !== member.row.size) return `row of ${key} has ${row.targets.length} entries, audited ${member.row.size}`;

@@ -113,7 +113,8 @@ export class Workload {
     if (roll < 90) return { key, action: { kind: 'unregister' } };
     if (roll < 93) return { key, action: { kind: 'setEndpoint', endpoint: `tcp://h:${this.random.integer(99)}` } };
     if (roll < 96) return this.rotation(view, key);
-    const parameters: Partial<Parameters> = this.random.integer(4) === 0 ? { epsilon: 0 } : { tau: BigInt(this.random.integer(2_000_000_000)) };
+    const parameters: Partial<Parameters> =
+      this.random.integer(4) === 0 ? { epsilon: 0 } : { tau: BigInt(this.random.integer(2_000_000_000)) };
     return { key, action: { kind: 'setParameters', parameters } };
   }
 

@@ -26,7 +26,9 @@ for (let seed = first; seed < first + 50; seed++) {
   await runHistory(seed, 2, { tauError: 1_000_000n }).catch(() => caught++);
 }
 const seconds = ((performance.now() - started) / 1000).toFixed(0);
-console.log(`${histories} histories of ${blocks} blocks, seeds ${first}..${first + histories - 1}: supply = start + minted in every block of every one (${seconds} s)`);
+console.log(
+  `${histories} histories of ${blocks} blocks, seeds ${first}..${first + histories - 1}: supply = start + minted in every block of every one (${seconds} s)`,
+);
 console.log(`${accepted} transactions accepted, ${refused} refused, ${minted} base units minted`);
 console.log(`negative control: an auditor with a tau higher by 1,000,000 disagrees in ${caught} of ${minting} histories that mint`);
 if (caught !== minting) process.exitCode = 1;
