@@ -2,7 +2,7 @@
 export { exp, expm1 } from './exp.js';
 export { fma } from './fma.js';
 export { log, log1p } from './log.js';
-export { type MatMulOptions, matMul, matVec } from './products.js';
+export { matMul, matVec } from './products.js';
 export { sigmoid, sigmoidDerivative, tanh } from './sigmoid.js';
 export { logSumExp, softmax } from './softmax.js';
 export { treeDot, treeSum, treeSumOf } from './sums.js';
