@@ -1,19 +1,20 @@
 // Who may import whom (docs/architecture.md). Types count as imports.
-const families = '(curvature|ranking|competition|payoff|projection|gating|distillation)';
+const functions = '^src/(?!index)[a-z-]+.ts$'; // curvature, ranking, competition, payoff, gating, distillation, ...
 const layers = [
   ['core', '^src/core/', []],
   ['reference', '^src/reference/', ['^src/core/']],
   ['backend', '^src/backend/', ['^src/core/', '^src/reference/']],
-  ['families', `^src/${families}\\.ts$`, ['^src/core/', '^src/backend/', '^src/reference/', `^src/${families}\\.ts$`]],
-  ['equilibrium', '^src/equilibrium/', ['^src/core/', '^src/backend/', '^src/reference/', `^src/${families}\\.ts$`]],
-  ['sweep', '^src/sweep/', ['^src/core/', '^src/backend/', '^src/reference/', `^src/${families}\\.ts$`, '^src/equilibrium/']],
-  ['scenario', '^src/scenario/', ['^src/core/', '^src/backend/', '^src/reference/', `^src/${families}\\.ts$`, '^src/equilibrium/']],
+  ['functions', functions, ['^src/core/', '^src/backend/', '^src/reference/', functions]],
+  ['equilibrium', '^src/equilibrium/', ['^src/core/', '^src/backend/', '^src/reference/', functions]],
+  ['sweep', '^src/sweep/', ['^src/core/', '^src/backend/', '^src/reference/', functions, '^src/equilibrium/']],
+  ['scenario', '^src/scenario/', ['^src/core/', '^src/backend/', '^src/reference/', functions, '^src/equilibrium/']],
+  ['data', '^src/data/', ['^src/core/']],
   ['network', '^src/network/', ['^src/core/']],
   ['ledger', '^src/ledger/', ['^src/core/']],
   [
     'participant',
     '^src/participant/',
-    ['^src/core/', '^src/backend/', `^src/${families}\\.ts$`, '^src/equilibrium/', '^src/network/', '^src/ledger/'],
+    ['^src/core/', '^src/data/', '^src/backend/', functions, '^src/equilibrium/', '^src/network/', '^src/ledger/'],
   ],
 ];
 
@@ -40,6 +41,5 @@ module.exports = {
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     doNotFollow: { path: 'node_modules' },
-    enhancedResolveOptions: { extensionAlias: { '.js': ['.ts', '.js'] } },
   },
 };

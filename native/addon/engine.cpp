@@ -49,6 +49,7 @@ Napi::Value createEngine(const Napi::CallbackInfo& info) {
   defineArithmetic(methods);
   defineDistillation(methods);
   defineGating(methods);
+  defineCurvature(methods);
   return object;
 }
 

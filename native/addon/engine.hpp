@@ -36,6 +36,7 @@ class Methods {
 void defineArithmetic(Methods& methods);
 void defineDistillation(Methods& methods);
 void defineGating(Methods& methods);
+void defineCurvature(Methods& methods);
 
 /// createEngine(isa: string | undefined, threads: number | undefined): an object with every kernel as a method.
 Napi::Value createEngine(const Napi::CallbackInfo& info);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "arithmetic.hpp"
+#include "curvature.hpp"
 #include "distillation_kernels.hpp"
 #include "gating_kernels.hpp"
 
@@ -13,6 +14,7 @@ struct KernelTable {
   ArithmeticKernels arithmetic;
   DistillationKernels distillation;
   GatingKernels gating;
+  CurvatureKernels curvature;
 };
 
 /// One per file under isa/; a build without that instruction set has no definition of it.

@@ -1,6 +1,5 @@
 /** The native backend: an engine of the addon for one instruction set and one number of threads. */
 import { EnvironmentError, InputError } from '../core/errors.js';
-import { curvatureReference } from '../reference/curvature-kernels.js';
 import { loadAddon, type NativeEngine } from './load.js';
 import { packageVersion } from './package.js';
 import type { Backend } from './types.js';
@@ -20,7 +19,7 @@ export function createNativeBackend(isa: string | undefined, threads: number | u
   }
   const engine: NativeEngine = addon.createEngine(isa, threads);
   return {
-    kernels: { ...curvatureReference, ...engine }, // curvature runs on the reference until its native kernels are merged
+    kernels: engine,
     describe: () => ({ kind: 'native', isa: engine.isa, threads: engine.threads, version: packageVersion }),
   };
 }

@@ -1,10 +1,12 @@
 /** The native kernels give the bits of the TypeScript reference, for every instruction set this machine has and any number of threads. */
 import t from 'tap';
 import { createBackend, loadAddon } from '../../src/backend/index.js';
+import { fma } from '../../src/core/arithmetic/index.js';
 import { RandomStream } from '../../src/core/random.js';
 import { arithmeticReference } from '../../src/reference/arithmetic.js';
 import { allPoints, firstDifference, POINT_COUNT } from './points.js';
 
+const view = new DataView(new ArrayBuffer(8));
 const isas = Object.entries(loadAddon().addon.describe().isas);
 const elementwise = ['exp', 'expm1', 'log', 'log1p', 'sigmoid', 'sigmoidDerivative', 'tanh'] as const;
 const lengths = [0, 1, 3, 4, 5, 7, 8, 9, 11, 17, 97];
@@ -46,6 +48,44 @@ t.test('elementwise functions: native = reference to the bit', async (t) => {
       t.equal(at, -1, `${name} on ${isa}: ${POINT_COUNT} points${at < 0 ? '' : `; ${name}(${x[at]}) = ${y[at]}`}`);
     }
   }
+});
+
+/** Random significands under exponents that make products and sums meet: cancellation, ties, underflow, overflow. */
+function hostile(random: RandomStream, around: number, spread: number): number {
+  view.setUint32(
+    0,
+    (((random.integer(2) << 31) | ((around + random.integer(2 * spread) - spread) << 20)) >>> 0) + (random.nextUint32() >>> 12),
+  );
+  view.setUint32(4, random.integer(4) === 0 ? random.integer(2) : random.nextUint32());
+  return view.getFloat64(0);
+}
+
+t.test("the software fused multiply-add is the processor's, over a million points", async (t) => {
+  const [rows, columns] = [1024, 1024];
+  const random = new RandomStream(10);
+  const factor = new Float64Array(1);
+  const b = new Float64Array(columns);
+  const c = new Float64Array(columns);
+  const out = new Float64Array(columns);
+  const expected = new Float64Array(columns);
+  const kernels = backends()
+    .filter(({ describe }) => describe().threads === 1)
+    .map((backend) => ({ isa: backend.describe().isa, wrong: 0, ...backend.kernels }));
+  for (let row = 0; row < rows; row++) {
+    const [around, near] = row % 16 === 0 ? [520, 30] : row % 16 === 1 ? [1530, 2020] : [1023, 1023];
+    factor[0] = hostile(random, around, 3);
+    for (let j = 0; j < columns; j++) {
+      b[j] = hostile(random, around, 3);
+      const kind = random.integer(3);
+      c[j] = kind === 0 ? -(factor[0] * b[j]) : kind === 1 ? factor[0] * b[j] * 2 ** (random.integer(110) - 55) : hostile(random, near, 25);
+      expected[j] = fma(factor[0], b[j], c[j]);
+    }
+    for (const kernel of kernels) {
+      kernel.matMul(out, factor, b, c, 1, 1, columns, false, false);
+      if (firstDifference(out, expected) >= 0) kernel.wrong++;
+    }
+  }
+  for (const { isa, wrong } of kernels) t.equal(wrong, 0, `${rows * columns} points on ${isa}`);
 });
 
 t.test('rows, trees and products: native = reference to the bit at every size', async (t) => {

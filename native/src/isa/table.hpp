@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../arithmetic_kernels.hpp"
+#include "../curvature_kernels.hpp"
 #include "../distillation.hpp"
 #include "../gating_product_key.hpp"
 #include "../kernel_table.hpp"
@@ -16,6 +17,7 @@ constexpr KernelTable kernelTable() {
       .arithmetic = arithmeticKernels(),
       .distillation = distillationKernels(),
       .gating = gatingKernels(),
+      .curvature = curvature::curvatureKernels(),
   };
 }
 

@@ -1,0 +1,107 @@
+/// What every instruction set offers for the curvature of a loss through a dense head.
+///
+/// The kernels take a tile of samples, allocate nothing and know nothing of threads; curvature_batch.cpp cuts batches
+/// into tiles. The oracle of every formula is src/reference/{head,loss,curvature,head-gradient}.ts.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace intermodel {
+
+/// Codes as TypeScript sends them: positions in ACTIVATIONS, LOSSES, ESTIMATORS and STORAGES.
+enum Activation : int32_t { kIdentity, kRelu, kTanh, kGelu, kLogistic, kActivationCount };
+enum Loss : int32_t { kSoftmaxCrossEntropy, kBinaryCrossEntropy, kSquaredError, kLossCount };
+enum Estimator : int32_t {
+  kGaussNewton,
+  kTaylor2,
+  kFirstOrder,
+  kEmpiricalFisher,
+  kMonteCarloFisher,
+  kRelativeEntropy,
+  kAblation,
+  kDiagonal,
+  kEstimatorCount
+};
+enum Storage : int32_t { kDense, kShared, kLowRank, kDiagonalStorage, kStorageCount };
+
+/// One dense layer.
+struct HeadLayer {
+  size_t inputs, outputs;
+  Activation activation;
+  const double* weights;     ///< [outputs, inputs]
+  const double* transposed;  ///< [inputs, outputs]
+  const double* bias;        ///< [outputs]
+  size_t before;             ///< outputs of all earlier layers together
+};
+
+/// A dense head over the responses of `peers` peers, each `width` wide: the first layer has peers * width inputs.
+struct Head {
+  size_t layers, peers, width;
+  const HeadLayer* layer;
+  size_t outputs;       ///< of the last layer
+  size_t totalOutputs;  ///< of all layers together
+  size_t widest;        ///< most outputs of any layer
+};
+
+/// What samples are compared with; pointers are null where there is nothing.
+struct Compared {
+  Loss loss;
+  const int32_t* labels;  ///< [samples], for softmax cross-entropy
+  const double* targets;  ///< [samples, outputs], for the other losses
+};
+
+struct RemovalTile {
+  const Head* head;
+  Estimator estimator;
+  Compared compared;
+  size_t samples;
+  const double* responses;  ///< [samples, peers, width]
+  const double* noise;      ///< [samples, noisePerSample], for the Monte-Carlo Fisher
+  size_t draws, noisePerSample;
+  double *scores, *linear, *quadratic;  ///< [samples, peers]; the last two may be null
+};
+
+struct GramBlock {
+  const Head* head;
+  Loss loss;
+  size_t samples, tile;     ///< at most 256 samples, taken `tile` at a time
+  const double* responses;  ///< [samples, peers, width]
+  double* gram;             ///< [peers, peers], the sum over this block
+  double* factor;           ///< [samples * outputs, peers], or null
+};
+
+struct GradientTile {
+  const Head* head;
+  Compared compared;
+  double divisor;
+  size_t samples, batch, first;  ///< this tile is samples first .. first + samples - 1 of the batch
+  const double* responses;       ///< of the whole batch, like everything below
+  const double* upstream;        ///< [batch, outputs], or null to take the loss
+  double* losses;                ///< [batch], or null with upstream
+  double* logits;                ///< [batch, outputs]
+  double* responseGradient;      ///< [batch, peers, width], or null for a forward pass alone
+  double *hidden, *deltas;       ///< outputs and dL/da of each layer: [batch, outputs] at batch * layer.before
+};
+
+struct CurvatureKernels {
+  /// Doubles of scratch for a tile of so many samples, whichever of the functions below is called.
+  size_t (*scratch)(const Head& head, size_t samples, size_t draws);
+  void (*removal)(const RemovalTile& tile, double* scratch);
+  void (*gram)(const GramBlock& block, double* scratch);
+  size_t (*gramScratch)(const Head& head, size_t tile);
+  /// Forward pass; with responseGradient also losses, hidden outputs and dL/da of every layer.
+  void (*gradient)(const GradientTile& tile, double* scratch);
+  /// v^T H(z) v: out [batch, peers]. Scratch: outputs * (lanes + 4) doubles.
+  void (*outputForms)(double* out, const double* logits, const double* vectors, Loss loss, size_t batch, size_t outputs,
+                      size_t peers, double* scratch);
+  /// v^T H v of one vector of length n; `rank` rows for low rank. Scratch: max(n, rank) doubles.
+  double (*quadraticForm)(const double* hessian, const double* v, size_t n, Storage storage, size_t rank,
+                          double* scratch);
+  /// Tree sums down columns first .. last - 1 of values [batch, columns].
+  void (*sumSamples)(double* out, const double* values, size_t batch, size_t columns, size_t first, size_t last);
+  /// below[k] = sum over outputs o, ascending, of |W[o, k]| above[o].
+  void (*carryImportance)(double* below, const double* above, const double* weights, size_t inputs, size_t outputs);
+};
+
+}  // namespace intermodel

@@ -1,0 +1,241 @@
+#include "curvature_batch.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <new>
+
+#include "intermodel/thread_pool.hpp"
+
+namespace intermodel {
+namespace {
+
+constexpr std::size_t kBlock = 256;             // samples in one block of a long sum
+constexpr std::size_t kMostSamples = 64;        // in one tile
+constexpr std::size_t kTileDoubles = 1u << 20;  // scratch of one tile: 8 MiB, unless a single sample needs more
+constexpr std::size_t kGradientColumns = 240;   // of a weight gradient, in one task
+
+/// Scratch of this thread, kept between calls while it is small.
+double* scratchOf(std::size_t doubles) {
+  thread_local std::unique_ptr<double[]> area;
+  thread_local std::size_t size = 0;
+  if (size < doubles || size > 4 * kTileDoubles) {
+    area.reset();
+    size = 0;
+    area.reset(new double[doubles]);
+    size = doubles;
+  }
+  return area.get();
+}
+
+/// parallelFor whose body may run out of memory: the caller then throws std::bad_alloc.
+template <class Body>
+void runTasks(const Runner& runner, std::size_t count, Body&& body) {
+  std::atomic<bool> failed{false};
+  parallelFor(runner.threads, count, [&](std::size_t index) {
+    try {
+      body(index);
+    } catch (const std::bad_alloc&) {
+      failed.store(true, std::memory_order_relaxed);
+    }
+  });
+  if (failed.load()) throw std::bad_alloc();
+}
+
+/// Samples to a tile: as many as fit the scratch, but enough tiles for every thread.
+std::size_t samplesPerTile(const Runner& runner, const Head& head, std::size_t batch) {
+  const std::size_t one = runner.kernels.curvature.scratch(head, 1, 0);
+  const std::size_t fitting = std::clamp<std::size_t>(kTileDoubles / one, 1, kMostSamples);
+  const std::size_t tasks = 2 * static_cast<std::size_t>(runner.threads);
+  const std::size_t shared = runner.threads <= 1 ? batch : (batch + tasks - 1) / tasks;
+  return std::min(fitting, std::max<std::size_t>(shared, 8));
+}
+
+template <class Body>
+void forTiles(const Runner& runner, std::size_t batch, std::size_t samples, Body&& body) {
+  runTasks(runner, (batch + samples - 1) / samples, [&](std::size_t index) {
+    const std::size_t first = index * samples;
+    body(first, std::min(samples, batch - first));
+  });
+}
+
+template <class T>
+T* advance(T* pointer, std::size_t by) {
+  return pointer == nullptr ? nullptr : pointer + by;
+}
+
+void transpose(const double* from, std::size_t rows, std::size_t columns, double* to) {
+  constexpr std::size_t kSquare = 16;
+  for (std::size_t r = 0; r < rows; r += kSquare)
+    for (std::size_t c = 0; c < columns; c += kSquare)
+      for (std::size_t i = r; i < std::min(r + kSquare, rows); i++)
+        for (std::size_t j = c; j < std::min(c + kSquare, columns); j++) to[j * rows + i] = from[i * columns + j];
+}
+
+}  // namespace
+
+PackedHead::PackedHead(const double* parameters, const int32_t* sizes, const int32_t* activations, std::size_t layers,
+                       std::size_t peers, std::size_t width)
+    : layers_(layers), head_{layers, peers, width, nullptr, static_cast<std::size_t>(sizes[layers]), 0, 0} {
+  std::size_t total = 0;
+  for (std::size_t l = 0; l < layers; l++)
+    total += static_cast<std::size_t>(sizes[l]) * static_cast<std::size_t>(sizes[l + 1]);
+  transposed_.resize(total);
+  double* free = transposed_.data();
+  for (std::size_t l = 0; l < layers; l++) {
+    const auto inputs = static_cast<std::size_t>(sizes[l]), outputs = static_cast<std::size_t>(sizes[l + 1]);
+    const double* bias = parameters + inputs * outputs;
+    layers_[l] = {inputs, outputs, static_cast<Activation>(activations[l]), parameters, free, bias, head_.totalOutputs};
+    transpose(parameters, outputs, inputs, free);
+    free += inputs * outputs;
+    parameters = bias + outputs;
+    head_.totalOutputs += outputs;
+    head_.widest = std::max(head_.widest, outputs);
+  }
+  head_.layer = layers_.data();
+}
+
+void removalScores(const Runner& runner, const RemovalTile& batch) {
+  const Head& head = *batch.head;
+  const std::size_t samples = samplesPerTile(runner, head, batch.samples);
+  forTiles(runner, batch.samples, samples, [&](std::size_t first, std::size_t count) {
+    RemovalTile tile = batch;
+    tile.samples = count;
+    tile.responses += first * head.peers * head.width;
+    tile.compared.labels = advance(tile.compared.labels, first);
+    tile.compared.targets = advance(tile.compared.targets, first * head.outputs);
+    tile.noise = advance(tile.noise, first * tile.noisePerSample);
+    tile.scores += first * head.peers;
+    tile.linear = advance(tile.linear, first * head.peers);
+    tile.quadratic = advance(tile.quadratic, first * head.peers);
+    runner.kernels.curvature.removal(tile, scratchOf(runner.kernels.curvature.scratch(head, count, tile.draws)));
+  });
+}
+
+void peerGram(const Runner& runner, const Head& head, Loss loss, std::size_t batch, const double* responses,
+              double* gram, double* factor) {
+  const std::size_t area = head.peers * head.peers, blocks = (batch + kBlock - 1) / kBlock;
+  const std::size_t tile = std::min(samplesPerTile(runner, head, batch), kBlock);
+  std::vector<double> partial(blocks * area);
+  runTasks(runner, blocks, [&](std::size_t index) {
+    const std::size_t first = index * kBlock;
+    GramBlock block{};
+    block.head = &head;
+    block.loss = loss;
+    block.samples = std::min(kBlock, batch - first);
+    block.tile = tile;
+    block.responses = responses + first * head.peers * head.width;
+    block.gram = partial.data() + index * area;
+    block.factor = advance(factor, first * head.outputs * head.peers);
+    runner.kernels.curvature.gram(block, scratchOf(runner.kernels.curvature.gramScratch(head, tile)));
+  });
+  for (std::size_t k = 0; k < area; k++) {
+    double total = blocks == 0 ? 0.0 : partial[k];
+    for (std::size_t b = 1; b < blocks; b++) total += partial[b * area + k];
+    gram[k] = total;
+  }
+}
+
+void headForward(const Runner& runner, const Head& head, std::size_t batch, const double* responses, double* logits) {
+  const std::size_t samples = samplesPerTile(runner, head, batch);
+  forTiles(runner, batch, samples, [&](std::size_t first, std::size_t count) {
+    GradientTile tile{};
+    tile.head = &head;
+    tile.samples = count;
+    tile.batch = batch;
+    tile.first = first;
+    tile.responses = responses;
+    tile.logits = logits;
+    runner.kernels.curvature.gradient(tile, scratchOf(runner.kernels.curvature.scratch(head, count, 0)));
+  });
+}
+
+namespace {
+
+/// dL/dW [outputs, inputs] = sum_b delta_b x_b^T: a chain over the samples for each element, columns spread over
+/// threads.
+void weightGradient(const Runner& runner, const HeadLayer& layer, std::size_t batch, const double* delta,
+                    const double* x, double* out) {
+  const std::size_t tasks = (layer.inputs + kGradientColumns - 1) / kGradientColumns;
+  runTasks(runner, tasks, [&](std::size_t index) {
+    const std::size_t first = index * kGradientColumns;
+    GemmArguments g{};
+    g.m = layer.outputs;
+    g.n = std::min(kGradientColumns, layer.inputs - first);
+    g.k = batch;
+    g.a = delta;
+    g.aRow = 1;
+    g.aColumn = layer.outputs;
+    g.b = x + first;
+    g.bRow = layer.inputs;
+    g.bColumn = 1;
+    g.c = out + first;
+    g.cRow = layer.inputs;
+    runner.kernels.arithmetic.gemm(g, scratchOf(runner.kernels.arithmetic.gemmScratch(g)));
+  });
+}
+
+}  // namespace
+
+void headGradient(const Runner& runner, GradientTile whole, double* parameterGradient) {
+  const Head& head = *whole.head;
+  std::vector<double> hidden(whole.batch * head.totalOutputs), deltas(whole.batch * head.totalOutputs);
+  whole.hidden = hidden.data();
+  whole.deltas = deltas.data();
+  const std::size_t samples = samplesPerTile(runner, head, whole.batch);
+  forTiles(runner, whole.batch, samples, [&](std::size_t first, std::size_t count) {
+    GradientTile tile = whole;
+    tile.first = first;
+    tile.samples = count;
+    runner.kernels.curvature.gradient(tile, scratchOf(runner.kernels.curvature.scratch(head, count, 0)));
+  });
+  for (std::size_t l = 0; l < head.layers; l++) {
+    const HeadLayer& layer = head.layer[l];
+    const double* delta = deltas.data() + whole.batch * layer.before;
+    const double* x = l == 0 ? whole.responses : hidden.data() + whole.batch * head.layer[l - 1].before;
+    weightGradient(runner, layer, whole.batch, delta, x, parameterGradient);
+    parameterGradient += layer.inputs * layer.outputs;
+    sumSamples(runner, parameterGradient, delta, whole.batch, layer.outputs);
+    parameterGradient += layer.outputs;
+  }
+}
+
+void sumSamples(const Runner& runner, double* out, const double* values, std::size_t batch, std::size_t columns) {
+  constexpr std::size_t kColumns = 64;
+  runTasks(runner, (columns + kColumns - 1) / kColumns, [&](std::size_t index) {
+    const std::size_t first = index * kColumns;
+    runner.kernels.curvature.sumSamples(out, values, batch, columns, first, std::min(columns, first + kColumns));
+  });
+}
+
+void outputForms(const Runner& runner, double* out, const double* logits, const double* vectors, Loss loss,
+                 std::size_t batch, std::size_t outputs, std::size_t peers) {
+  const auto lanes = static_cast<std::size_t>(runner.kernels.lanes);
+  forTiles(runner, batch, kMostSamples, [&](std::size_t first, std::size_t count) {
+    double* scratch = scratchOf(2 * outputs + (outputs + lanes) * lanes);
+    runner.kernels.curvature.outputForms(out + first * peers, logits + first * outputs,
+                                         vectors + first * peers * outputs, loss, count, outputs, peers, scratch);
+  });
+}
+
+void quadraticForms(const Runner& runner, double* out, const double* data, const double* vectors, std::size_t count,
+                    std::size_t n, Storage storage, std::size_t rank, std::size_t stride) {
+  runTasks(runner, count, [&](std::size_t m) {
+    double* scratch = scratchOf(std::max(n, rank));
+    out[m] = runner.kernels.curvature.quadraticForm(data + m * stride, vectors + m * n, n, storage, rank, scratch);
+  });
+}
+
+void headImportance(const Runner& runner, const Head& head, double* out) {
+  std::vector<double> above(head.outputs, 1.0), below;
+  for (std::size_t l = head.layers; l-- > 0;) {
+    const HeadLayer& layer = head.layer[l];
+    below.resize(layer.inputs);
+    runner.kernels.curvature.carryImportance(below.data(), above.data(), layer.weights, layer.inputs, layer.outputs);
+    above.swap(below);
+  }
+  for (std::size_t i = 0; i < head.peers; i++)
+    out[i] = runner.kernels.arithmetic.treeSum(above.data() + i * head.width, head.width);
+}
+
+}  // namespace intermodel

@@ -1,0 +1,63 @@
+/// Batches of the curvature kernels: cut into tiles of samples, spread over the thread pool, memory bounded by the
+/// tile.
+///
+/// No result depends on the number of threads or the size of a tile: every output element is one fixed chain or tree.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "curvature.hpp"
+#include "kernel_table.hpp"
+
+namespace intermodel {
+
+/// A head with the transposed weights that the products read.
+class PackedHead {
+ public:
+  /// `parameters` holds weights, bias of each layer in turn; sizes [layers + 1], activations [layers].
+  PackedHead(const double* parameters, const int32_t* sizes, const int32_t* activations, std::size_t layers,
+             std::size_t peers, std::size_t width);
+  const Head& head() const { return head_; }
+
+ private:
+  std::vector<double> transposed_;
+  std::vector<HeadLayer> layers_;
+  Head head_;
+};
+
+/// What runs the kernels.
+struct Runner {
+  const KernelTable& kernels;
+  int threads;
+};
+
+/// Fills tile.scores (and linear, quadratic) for all tile.samples samples.
+void removalScores(const Runner& runner, const RemovalTile& batch);
+
+/// gram [peers, peers], and factor [batch * outputs, peers] unless null.
+void peerGram(const Runner& runner, const Head& head, Loss loss, std::size_t batch, const double* responses,
+              double* gram, double* factor);
+
+/// logits [batch, outputs].
+void headForward(const Runner& runner, const Head& head, std::size_t batch, const double* responses, double* logits);
+
+/// `whole` describes the batch with first = 0 and no hidden or deltas; parameterGradient is laid out like parameters.
+void headGradient(const Runner& runner, GradientTile whole, double* parameterGradient);
+
+/// Column sums of values [batch, columns].
+void sumSamples(const Runner& runner, double* out, const double* values, std::size_t batch, std::size_t columns);
+
+/// v^T H(z) v: out [batch, peers].
+void outputForms(const Runner& runner, double* out, const double* logits, const double* vectors, Loss loss,
+                 std::size_t batch, std::size_t outputs, std::size_t peers);
+
+/// v^T H v: out [count]; `stride` doubles from one vector's Hessian to the next, 0 when they share one.
+void quadraticForms(const Runner& runner, double* out, const double* data, const double* vectors, std::size_t count,
+                    std::size_t n, Storage storage, std::size_t rank, std::size_t stride);
+
+/// NISP: ones at the outputs carried back through |W|^T and summed over each peer's responses: out [peers].
+void headImportance(const Runner& runner, const Head& head, double* out);
+
+}  // namespace intermodel

@@ -1,0 +1,220 @@
+/// A dense head for one tile of samples: forward pass, forward tangents, exact removals. Oracle: src/reference/head.ts.
+///
+/// The first layer's contribution of each peer, W1_i f_i, is kept: it is both a part of the pre-activation and the
+/// tangent of removing that peer, so no product is done twice.
+#pragma once
+
+#include "arithmetic_kernels.hpp"
+#include "curvature.hpp"
+
+namespace intermodel {
+namespace {
+namespace curvature {
+
+constexpr double kGeluScale = 1.5957691216057308;  // 2 sqrt(2 / pi)
+constexpr double kGeluCubic = 0.044715;
+constexpr double kGeluSaturated = 30.0;
+
+INTERMODEL_INLINE F64 geluArgument(F64 x) {
+  return broadcast(kGeluScale) * (x + broadcast(kGeluCubic) * ((x * x) * x));
+}
+
+INTERMODEL_INLINE F64 relu(F64 x) { return select(lessEqual(x, zero()), zero(), x); }
+INTERMODEL_INLINE F64 gelu(F64 x) { return x * sigmoid(geluArgument(x)); }
+
+INTERMODEL_INLINE F64 reluSlope(F64 x) { return select(greater(x, zero()), broadcast(1.0), zero()); }
+INTERMODEL_INLINE F64 tanhSlope(F64 x) { return broadcast(4.0) * sigmoidDerivative(broadcast(2.0) * x); }
+INTERMODEL_INLINE F64 geluSlope(F64 x) {
+  const F64 bounded = maximum(minimum(x, broadcast(kGeluSaturated)), broadcast(-kGeluSaturated));
+  const F64 y = geluArgument(bounded);
+  const F64 slope = broadcast(kGeluScale) * (broadcast(1.0) + broadcast(3.0 * kGeluCubic) * (bounded * bounded));
+  return sigmoid(y) + (bounded * sigmoidDerivative(y)) * slope;
+}
+
+/// out = activation(x); not called for identity.
+static void activateAll(Activation activation, const double* x, double* out, size_t n) {
+  if (activation == kRelu) return mapElements<relu>(x, out, n);
+  if (activation == kTanh) return mapElements<tanh>(x, out, n);
+  if (activation == kGelu) return mapElements<gelu>(x, out, n);
+  mapElements<sigmoid>(x, out, n);
+}
+
+/// out = activation'(x); not called for identity.
+static void slopesOf(Activation activation, const double* x, double* out, size_t n) {
+  if (activation == kRelu) return mapElements<reluSlope>(x, out, n);
+  if (activation == kTanh) return mapElements<tanhSlope>(x, out, n);
+  if (activation == kGelu) return mapElements<geluSlope>(x, out, n);
+  mapElements<sigmoidDerivative>(x, out, n);
+}
+
+/// out[r] = function(a[r], b[r]); out may be either.
+template <class Function>
+INTERMODEL_INLINE void zipElements(const double* a, const double* b, double* out, size_t n, Function function) {
+  size_t r = 0;
+  for (; r + kLanes <= n; r += kLanes) store(out + r, function(load(a + r), load(b + r)));
+  if (r < n) storePartial(out + r, function(loadPartial(a + r, n - r), loadPartial(b + r, n - r)), n - r);
+}
+
+static void addTo(double* out, const double* x, size_t n) {
+  zipElements(out, x, out, n, [](F64 a, F64 b) { return a + b; });
+}
+static void multiplyInto(double* out, const double* slope, const double* x, size_t n) {
+  zipElements(slope, x, out, n, [](F64 a, F64 b) { return a * b; });
+}
+static void subtractInto(double* out, const double* a, const double* b, size_t n) {
+  zipElements(a, b, out, n, [](F64 x, F64 y) { return x - y; });
+}
+
+/// Hands out pieces of one scratch area; with a null base it only counts.
+struct Pieces {
+  double* base;
+  size_t used = 0;
+  double* take(size_t n) {
+    double* piece = base == nullptr ? nullptr : base + used;
+    used += (n + 7) / 8 * 8;
+    return piece;
+  }
+};
+
+/// Room for one tile. Per layer l the arrays [samples, outputs] start at samples * layer.before.
+struct HeadBuffers {
+  double *preactivation, *value, *slope;
+  double* parts;    ///< [samples, peers, outputs of the first layer]
+  double* flow[2];  ///< [rows, widest], where directions are carried through the layers in turn
+  double* product;  ///< scratch of gemm
+};
+
+INTERMODEL_INLINE size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
+/// Sizes of the products that a tile does, so that their scratch can be counted.
+static size_t productScratch(const Head& head, size_t samples, size_t rows) {
+  size_t most = 0;
+  for (size_t l = 0; l < head.layers; l++) {
+    const HeadLayer& layer = head.layer[l];
+    GemmArguments forward{};
+    forward.m = l == 0 ? samples : larger(rows, samples);
+    forward.n = layer.outputs;
+    forward.k = l == 0 ? head.width : layer.inputs;
+    forward.bColumn = 1;
+    GemmArguments backward{};
+    backward.m = samples;
+    backward.n = layer.inputs;
+    backward.k = layer.outputs;
+    backward.bColumn = 1;
+    most = larger(most, larger(gemmScratch(forward), gemmScratch(backward)));
+  }
+  return most;
+}
+
+static HeadBuffers headBuffers(const Head& head, size_t samples, Pieces& pieces) {
+  const size_t rows = larger(samples * head.peers, head.width);
+  HeadBuffers buffers;
+  buffers.preactivation = pieces.take(samples * head.totalOutputs);
+  buffers.value = pieces.take(samples * head.totalOutputs);
+  buffers.slope = pieces.take(samples * head.totalOutputs);
+  buffers.parts = pieces.take(samples * head.peers * head.layer[0].outputs);
+  buffers.flow[0] = pieces.take(rows * head.widest);
+  buffers.flow[1] = pieces.take(rows * head.widest);
+  // a product of fewer rows than counted here may pack less, never more
+  buffers.product = pieces.take(productScratch(head, samples, rows));
+  return buffers;
+}
+
+INTERMODEL_INLINE const double* valuesOf(const Head& head, const HeadBuffers& buffers, size_t l, size_t samples) {
+  const bool same = head.layer[l].activation == kIdentity;
+  return (same ? buffers.preactivation : buffers.value) + samples * head.layer[l].before;
+}
+
+/// bias + contribution of peer 0, 1, ... in order; the contributions stay in buffers.parts when `keep`.
+static void firstLayer(const Head& head, const double* responses, size_t samples, bool keep, HeadBuffers& buffers) {
+  const HeadLayer& first = head.layer[0];
+  const size_t h = first.outputs;
+  for (size_t s = 0; s < samples; s++) __builtin_memcpy(buffers.preactivation + s * h, first.bias, h * sizeof(double));
+  for (size_t i = 0; i < head.peers; i++) {
+    GemmArguments g{};
+    g.m = samples;
+    g.n = h;
+    g.k = head.width;
+    g.a = responses + i * head.width;
+    g.aRow = first.inputs;
+    g.aColumn = 1;
+    g.b = first.transposed + i * head.width * h;
+    g.bRow = h;
+    g.bColumn = 1;
+    g.c = keep ? buffers.parts + i * h : buffers.parts;
+    g.cRow = keep ? head.peers * h : h;
+    gemm(g, buffers.product);
+    for (size_t s = 0; s < samples; s++) addTo(buffers.preactivation + s * h, g.c + s * g.cRow, h);
+  }
+}
+
+/// rows x layer.inputs times the layer's weights, from `init` (one row, or null) into out.
+static void layerProduct(const HeadLayer& layer, const double* x, size_t rows, const double* init, double* out,
+                         double* scratch) {
+  GemmArguments g{};
+  g.m = rows;
+  g.n = layer.outputs;
+  g.k = layer.inputs;
+  g.a = x;
+  g.aRow = layer.inputs;
+  g.aColumn = 1;
+  g.b = layer.transposed;
+  g.bRow = layer.outputs;
+  g.bColumn = 1;
+  g.init = init;
+  g.c = out;
+  g.cRow = layer.outputs;
+  gemm(g, scratch);
+}
+
+/// The forward pass: pre-activations and values of every layer, slopes where asked for.
+static void forwardTile(const Head& head, const double* responses, size_t samples, bool keepParts, bool slopes,
+                        HeadBuffers& buffers) {
+  for (size_t l = 0; l < head.layers; l++) {
+    const HeadLayer& layer = head.layer[l];
+    const size_t at = samples * layer.before, count = samples * layer.outputs;
+    if (l == 0)
+      firstLayer(head, responses, samples, keepParts, buffers);
+    else
+      layerProduct(layer, valuesOf(head, buffers, l - 1, samples), samples, layer.bias, buffers.preactivation + at,
+                   buffers.product);
+    if (layer.activation == kIdentity) continue;
+    activateAll(layer.activation, buffers.preactivation + at, buffers.value + at, count);
+    if (slopes) slopesOf(layer.activation, buffers.preactivation + at, buffers.slope + at, count);
+  }
+}
+
+/// One layer's activation applied to moved pre-activations: slope * moved, or exactly f(a + moved) - f(a).
+static void passActivation(const HeadLayer& layer, const HeadBuffers& buffers, size_t samples, size_t sample,
+                           bool exact, const double* moved, double* out) {
+  const size_t at = samples * layer.before + sample * layer.outputs, n = layer.outputs;
+  if (!exact) return multiplyInto(out, buffers.slope + at, moved, n);
+  zipElements(buffers.preactivation + at, moved, out, n, [](F64 a, F64 b) { return a + b; });
+  activateAll(layer.activation, out, out, n);
+  subtractInto(out, out, buffers.value + at, n);
+}
+
+/// Carries `rows` moves of the first pre-activation (`perSample` to a sample, from `sample` on) to the output:
+/// to first order, or exactly. Returns [rows, outputs]: `moves` itself when nothing had to be done.
+static const double* carryMoves(const Head& head, HeadBuffers& buffers, size_t samples, size_t sample,
+                                const double* moves, size_t rows, size_t perSample, bool exact) {
+  const double* current = moves;
+  for (size_t l = 0; l < head.layers; l++) {
+    const HeadLayer& layer = head.layer[l];
+    double* free = current == buffers.flow[0] ? buffers.flow[1] : buffers.flow[0];
+    if (l > 0) {
+      layerProduct(layer, current, rows, nullptr, free, buffers.product);
+      current = free;
+    }
+    if (layer.activation == kIdentity) continue;
+    for (size_t r = 0; r < rows; r++)
+      passActivation(layer, buffers, samples, sample + r / perSample, exact, current + r * layer.outputs,
+                     free + r * layer.outputs);
+    current = free;
+  }
+  return current;
+}
+
+}  // namespace curvature
+}  // namespace
+}  // namespace intermodel
