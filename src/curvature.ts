@@ -1,21 +1,13 @@
 /** The measure: quadratic forms of a loss's curvature along the removal of each peer (paper sections 1.2, 1.3 and 6.1). */
-import { type Backend, defaultBackend, type Kernels } from './backend/index.js';
+import { type Backend, defaultBackend } from './backend/index.js';
 import { treeSum } from './core/arithmetic/index.js';
 import { checkInteger, checkOneOf, checkSymmetric, checkVector, type NumericArray } from './core/validate.js';
-import { drawNoise } from './curvature-noise.js';
-import { type CheckedBatch, type CheckedTargets, checkBatch, checkTargets, type HeadOptions } from './head.js';
+import { checkBatch, checkOptions, type HeadOptions } from './head.js';
 import { pivotedCholesky } from './reference/cholesky.js';
-import { ESTIMATORS as FROM_SAMPLES, STORAGES } from './reference/curvature.js';
+import { STORAGES } from './reference/curvature.js';
 import { LOSSES, type Loss } from './reference/loss.js';
 
-const ESTIMATORS = [...FROM_SAMPLES, 'nisp'] as const;
-const REDUCTIONS = ['none', 'sum', 'mean'] as const;
-
-/** How a removal score is estimated; see {@link removalScores}. */
-export type Estimator = (typeof ESTIMATORS)[number];
-
-/** What is done over the batch. */
-export type Reduction = (typeof REDUCTIONS)[number];
+export { type Estimator, type Reduction, type RemovalOptions, type RemovalScores, removalScores } from './curvature-removal.js';
 
 /** A Hessian over n inputs, one for all vectors or one for each. */
 export interface Hessian {
@@ -52,6 +44,7 @@ export interface QuadraticFormOptions {
  * ```
  */
 export function quadraticForm(options: QuadraticFormOptions): Float64Array {
+  checkOptions(options);
   const n = checkInteger('n', options.n, 1, 2 ** 31 - 1);
   const count = Math.floor((options.vectors?.length ?? 0) / n);
   const vectors = checkVector('vectors', options.vectors, count * n);
@@ -108,6 +101,7 @@ export interface OutputQuadraticFormOptions {
  * ```
  */
 export function outputQuadraticForm(options: OutputQuadraticFormOptions): Float64Array {
+  checkOptions(options);
   const loss = checkOneOf('loss', options.loss, LOSSES);
   const batch = checkInteger('batch', options.batch, 0, 2 ** 31 - 1);
   const outputs = checkInteger('outputs', options.outputs, 1, 2 ** 31 - 1);
@@ -120,172 +114,6 @@ export function outputQuadraticForm(options: OutputQuadraticFormOptions): Float6
   return out;
 }
 
-/** Options of {@link removalScores}. */
-export interface RemovalOptions extends HeadOptions {
-  /** Default 'gaussNewton'. */
-  readonly estimator?: Estimator;
-  /** Over the batch. Default 'sum', as the paper's (2). */
-  readonly reduction?: Reduction;
-  /** Default 'softmaxCrossEntropy'. */
-  readonly loss?: Loss;
-  /** Class of each sample, for 'softmaxCrossEntropy'; needed by taylor2, firstOrder, empiricalFisher and ablation. */
-  readonly labels?: ArrayLike<number>;
-  /** [batch, outputs], what labels are for the other losses; in [0, 1] for 'binaryCrossEntropy'. */
-  readonly targets?: NumericArray;
-  /** monteCarloFisher: targets drawn per sample. Default 16. */
-  readonly draws?: number;
-  /** monteCarloFisher: seed of the draws. Default 0. */
-  readonly seed?: number;
-  /** monteCarloFisher: number of the batch's first sample, so that a split batch draws what the whole would. Default 0. */
-  readonly firstSample?: number;
-}
-
-/** Result of {@link removalScores}. */
-export interface RemovalScores {
-  /** [peers], or [batch, peers] with reduction 'none'. */
-  readonly scores: Float64Array;
-  /** Share of the dropped first-order term, |l| / (|l| + q / 2), in the shape of scores; null without labels or targets (R-03). */
-  readonly linearShare: Float64Array | null;
-  /** 'overflow' when a score is beyond the range of f64: scale the responses or the head down. */
-  readonly status: 'ok' | 'overflow';
-  readonly estimator: Estimator;
-  readonly loss: Loss;
-  readonly reduction: Reduction;
-}
-
-/**
- * What removing each peer's response does to the loss of a head, by the estimator asked for.
- *
- * With u_i = J_i f_i, g = dQ/dz, H the output Hessian, and removal moving z by v_i:
- *
- * | estimator | per sample | needs labels |
- * |---|---|---|
- * | gaussNewton | u_i^T H u_i | |
- * | taylor2 | -g.u_i + 1/2 u_i^T H u_i | yes |
- * | firstOrder | -g.u_i | yes |
- * | empiricalFisher | (g.u_i)^2 | yes |
- * | monteCarloFisher | mean of (g.u_i)^2 over targets drawn from the model | |
- * | relativeEntropy | KL(p, p without i), exact | |
- * | ablation | Q without i - Q, exact | yes |
- * | diagonal | sum_m h_mm F_m^2 over the peer's responses | |
- * | nisp | ones carried back through abs(W)^T: reads the head alone | |
- *
- * @shape responses [batch, peers, width]; scores [peers] or [batch, peers]
- * @param options - The head and batch, and how to score it.
- * @returns Scores, the share of the linear term where labels allow it, and a status.
- * @throws InputError BTM_TYPE, BTM_SHAPE, BTM_NONFINITE, BTM_LABEL, BTM_DOMAIN.
- * @numerics f64, the same bits for any backend, instruction set and number of threads; sums over samples by the fixed tree.
- * @cost forward pass plus one forward tangent per peer and sample; the first layer is shared between them
- * @paper (2), (17), (25); R-03, R-05, R-24
- * @example
- * ```ts
- * import { removalScores } from 'intermodel';
- * const head = { layers: [{ weights: [1, 0, 0, 1], bias: [0, 0], activation: 'identity' as const }] };
- * const { scores } = removalScores({ head, responses: [1, 2], batch: 1, peers: 2, width: 1, estimator: 'gaussNewton', reduction: 'sum' });
- * console.log(scores); // about [0.1966, 0.7864]
- * ```
- */
-export function removalScores(options: RemovalOptions): RemovalScores {
-  const estimator = checkOneOf('estimator', options.estimator ?? 'gaussNewton', ESTIMATORS);
-  const reduction = checkOneOf('reduction', options.reduction ?? 'sum', REDUCTIONS);
-  const loss = checkOneOf('loss', options.loss ?? 'softmaxCrossEntropy', LOSSES);
-  const data = checkBatch(options);
-  const targets = checkTargets(loss, options, data.batch, data.outputs, labelsNeededBy(estimator));
-  const { kernels } = options.backend ?? defaultBackend();
-  const cells = data.batch * data.peers;
-  const perSample = new Float64Array(cells);
-  const linear = new Float64Array(targets === null ? 0 : cells);
-  const quadratic = new Float64Array(targets === null ? 0 : cells);
-  if (estimator === 'nisp') {
-    scoreByImportance(kernels, perSample, data);
-    if (targets !== null) runChunks(kernels, new Float64Array(cells), linear, quadratic, data, targets, 'gaussNewton', loss, options);
-  } else {
-    runChunks(kernels, perSample, linear, quadratic, data, targets, estimator, loss, options);
-  }
-  const reduce = (values: Float64Array) => reduceSamples(kernels, values, data.batch, data.peers, reduction);
-  const scores = reduce(perSample);
-  return {
-    scores,
-    linearShare: targets === null ? null : shareOf(reduce(linear), reduce(quadratic)),
-    status: scores.every(Number.isFinite) ? 'ok' : 'overflow',
-    estimator,
-    loss,
-    reduction,
-  };
-}
-
-function labelsNeededBy(estimator: Estimator): string | undefined {
-  return ['taylor2', 'firstOrder', 'empiricalFisher', 'ablation'].includes(estimator) ? `estimator '${estimator}'` : undefined;
-}
-
-function scoreByImportance(kernels: Kernels, perSample: Float64Array, data: CheckedBatch): void {
-  const row = new Float64Array(data.peers);
-  kernels.importance(row, data.parameters, data.sizes, data.activations, data.peers, data.width);
-  for (let b = 0; b < data.batch; b++) perSample.set(row, b * data.peers);
-}
-
-/** Numbers of random noise held at once. */
-const NOISE_LIMIT = 2 ** 18;
-
-/** Runs the kernel over the batch, in pieces where random draws would otherwise fill memory; pieces do not change a bit. */
-function runChunks(
-  kernels: Kernels,
-  scores: Float64Array,
-  linear: Float64Array,
-  quadratic: Float64Array,
-  data: CheckedBatch,
-  targets: CheckedTargets | null,
-  estimator: (typeof FROM_SAMPLES)[number],
-  loss: Loss,
-  options: RemovalOptions,
-): void {
-  const { batch, peers, width, outputs } = data;
-  const random = estimator === 'monteCarloFisher';
-  const draws = random ? checkInteger('draws', options.draws ?? 16, 1, 2 ** 24) : 0;
-  const seed = checkInteger('seed', options.seed ?? 0, 0);
-  const firstSample = checkInteger('firstSample', options.firstSample ?? 0, 0, 2 ** 31 - 1);
-  const noisePerSample = draws * (loss === 'softmaxCrossEntropy' ? 1 : outputs);
-  const rows = random ? Math.max(1, Math.floor(NOISE_LIMIT / noisePerSample)) : Math.max(1, batch);
-  for (let start = 0; start < batch; start += rows) {
-    const end = Math.min(batch, start + rows);
-    const noise = random ? drawNoise(loss, seed, firstSample + start, end - start, draws, outputs) : new Float64Array(0);
-    kernels.removalScores(
-      scores.subarray(start * peers, end * peers),
-      linear.subarray(start * peers, end * peers),
-      quadratic.subarray(start * peers, end * peers),
-      data.responses.subarray(start * peers * width, end * peers * width),
-      data.parameters,
-      data.sizes,
-      data.activations,
-      targets?.labels.subarray(start, end) ?? new Int32Array(0),
-      targets?.targets.subarray(start * outputs, end * outputs) ?? new Float64Array(0),
-      noise,
-      draws,
-      FROM_SAMPLES.indexOf(estimator),
-      LOSSES.indexOf(loss),
-      end - start,
-      peers,
-      width,
-    );
-  }
-}
-
-function reduceSamples(kernels: Kernels, values: Float64Array, batch: number, columns: number, reduction: Reduction): Float64Array {
-  if (reduction === 'none') return values;
-  const out = new Float64Array(columns);
-  kernels.sumSamples(out, values, batch, columns);
-  if (reduction === 'mean' && batch > 0) for (let c = 0; c < columns; c++) out[c] /= batch;
-  return out;
-}
-
-function shareOf(linear: Float64Array, quadratic: Float64Array): Float64Array {
-  return linear.map((value, k) => {
-    const first = Math.abs(value);
-    const total = first + quadratic[k] / 2;
-    return total > 0 ? first / total : 0;
-  });
-}
-
 /** Options of {@link peerGram}. */
 export interface PeerGramOptions extends HeadOptions {
   /** Default 'softmaxCrossEntropy'. */
@@ -294,6 +122,10 @@ export interface PeerGramOptions extends HeadOptions {
   readonly reduction?: 'sum' | 'mean';
   /** 'stacked': [batch * outputs, peers], exact; 'compact': pivoted Cholesky of the gram, at most `peers` rows. Default: stacked for one sample. */
   readonly factor?: 'stacked' | 'compact';
+  /** Accepted so that the options of {@link removalScores} can be passed on; H does not depend on them, and they are not read. */
+  readonly labels?: ArrayLike<number>;
+  /** As labels. */
+  readonly targets?: NumericArray;
 }
 
 /** Result of {@link peerGram}. */
@@ -326,6 +158,7 @@ export interface PeerGram {
  * ```
  */
 export function peerGram(options: PeerGramOptions): PeerGram {
+  checkOptions(options);
   const loss = checkOneOf('loss', options.loss ?? 'softmaxCrossEntropy', LOSSES);
   const reduction = checkOneOf('reduction', options.reduction ?? 'sum', ['sum', 'mean']);
   const { responses, parameters, sizes, activations, outputs, batch, peers, width } = checkBatch(options);

@@ -80,6 +80,12 @@ export interface CheckedBatch extends PackedHead {
   readonly width: number;
 }
 
+/** Refuses anything but an object of options. */
+export function checkOptions(options: unknown): void {
+  if (typeof options === 'object' && options !== null) return;
+  throw new InputError('BTM_TYPE', `must be an object, got ${String(options)}`, { argument: 'options', value: options });
+}
+
 const MAX_SIZE = 2 ** 31 - 1;
 
 /** Checks a head against the number of inputs and lays its parameters out flat. */
@@ -183,6 +189,7 @@ function checkProbabilities(targets: Float64Array): void {
  * ```
  */
 export function headForward(options: HeadOptions): Float64Array {
+  checkOptions(options);
   const { responses, parameters, sizes, activations, outputs, batch, peers, width } = checkBatch(options);
   const logits = new Float64Array(batch * outputs);
   const { kernels } = options.backend ?? defaultBackend();
@@ -211,6 +218,7 @@ export function headForward(options: HeadOptions): Float64Array {
  * ```
  */
 export function headGradient(options: HeadGradientOptions): HeadGradient {
+  checkOptions(options);
   const loss = checkOneOf('loss', options.loss ?? 'softmaxCrossEntropy', LOSSES);
   const reduction = checkOneOf('reduction', options.reduction ?? 'mean', ['sum', 'mean']);
   const { responses, parameters, sizes, activations, outputs, batch, peers, width } = checkBatch(options);
