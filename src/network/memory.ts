@@ -106,12 +106,20 @@ class MemoryTransport implements Transport {
     const refusal = receiver.screen(request.from, request.kind, request.nonce, size);
     if (refusal !== null) return Promise.resolve(refusal);
     return new Promise((resolve, reject) => {
-      const lose = (error: TransportError) => reject(error);
+      const lose = (error: TransportError) => {
+        this.#underWay.delete(lose);
+        signal.removeEventListener('abort', giveUp);
+        reject(error);
+      };
+      // A peer that never answers must not hold the request for ever.
+      const giveUp = () => lose(new TransportError('cancelled', 'the caller gave up'));
       this.#underWay.add(lose);
-      receiver
-        .handle({ ...request, tensors: request.tensors.map(copy), bytes: request.bytes.slice() }, signal)
-        .then(resolve, reject)
-        .finally(() => this.#underWay.delete(lose));
+      signal.addEventListener('abort', giveUp, { once: true });
+      receiver.handle({ ...request, tensors: request.tensors.map(copy), bytes: request.bytes.slice() }, signal).then((answer) => {
+        this.#underWay.delete(lose);
+        signal.removeEventListener('abort', giveUp);
+        resolve(answer);
+      }, reject);
     });
   }
 }

@@ -217,10 +217,13 @@ export class Network {
         resolve(
           'failure' in verdict ? this.#failed<T>(peer, verdict.failure, started_ms) : this.#succeeded(peer, verdict.value, started_ms),
         );
-        abort.abort(); // after resolve: whatever the transport still does for this call, it stops, and nobody waits for it
       };
-      const cancel = () => finish(bad('cancelled', 'the caller cancelled the call'));
-      const cancelTimer = this.clock.after(deadline_ms, () => finish(bad('timeout', `no answer within ${deadline_ms.toFixed(1)} ms`)));
+      const giveUp = (code: 'cancelled' | 'timeout', reason: string) => {
+        finish(bad(code, reason));
+        abort.abort(); // after finish: the transport stops working on this call, and nobody waits for it to do so
+      };
+      const cancel = () => giveUp('cancelled', 'the caller cancelled the call');
+      const cancelTimer = this.clock.after(deadline_ms, () => giveUp('timeout', `no answer within ${deadline_ms.toFixed(1)} ms`));
       options.signal?.addEventListener('abort', cancel, { once: true });
       this.#transport.exchange(request, abort.signal, traffic).then(
         (answer) => finish(receive(answer, request, judge)),

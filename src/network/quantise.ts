@@ -21,13 +21,13 @@ export function encodedLength(type: WireType, count: number): number {
  * @param type wire format.
  * @param value the number that travels.
  * @param blockMax largest magnitude among the 64 numbers that share its block (`int8` only).
- * @returns an absolute bound: 0 for `f32`; 2^-11 |value| or 2^-25, the larger, for `f16`; blockMax / 254 (and 2^-22 of it for the scale's own rounding) for `int8`.
+ * @returns an absolute bound: 0 for `f32`; 2^-11 |value| or 2^-25, the larger, for `f16`; blockMax / 254 for `int8`, plus the rounding of the scale itself (2^-22 of blockMax, or 2^-142 among denormals).
  * @example errorBound('int8', 0.1, 1) // returns ~0.00394
  */
 export function errorBound(type: WireType, value: number, blockMax: number): number {
   if (type === 'f32') return 0;
   if (type === 'f16') return Math.max(Math.abs(value) * 2 ** -11, 2 ** -25);
-  return blockMax / 254 + blockMax * 2 ** -22;
+  return blockMax / 254 + blockMax * 2 ** -22 + 2 ** -142;
 }
 
 /** Writes `data` at `offset` of `target`; the caller has made room of {@link encodedLength} bytes. */
@@ -93,7 +93,7 @@ function encodeInt8(data: Float32Array, target: DataView, offset: number): void 
     target.setFloat32(at, scale, true);
     at += 4;
     for (let i = start; i < end; i++) {
-      // A block of denormals rounds its scale to 0: every value is then below 2^-142 and travels as 0.
+      // A block of denormals rounds its scale to 0: every value is then below 2^-143 and travels as 0.
       const level = scale === 0 ? 0 : Math.round(data[i] / scale);
       target.setInt8(at++, Math.max(-127, Math.min(127, level)));
     }

@@ -163,7 +163,7 @@ export class Service implements Receiver {
   /** Waits for a turn and runs it, within the caller's deadline. */
   #turn(request: Request, signal: AbortSignal): Promise<Answer> {
     return new Promise((resolve) => {
-      const work = new AbortController();
+      const work = new LazyAbort();
       let leave: (() => void) | null = () => {};
       let running = false;
       const finish = (answer: Answer) => {
@@ -187,7 +187,7 @@ export class Service implements Receiver {
       signal.addEventListener('abort', expire, { once: true });
       const start = () => {
         running = true;
-        this.#run(request, work.signal).then(settle);
+        this.#run(request, work).then(settle);
       };
       const evict = () => settle(refuse(request.nonce, 'busy', 'a caller with more stake took the place', request.deadline_ms));
       if (signal.aborted) return expire();
@@ -197,8 +197,14 @@ export class Service implements Receiver {
     });
   }
 
-  async #run(request: Request, signal: AbortSignal): Promise<Answer> {
-    const context = { from: request.from, stake: this.#options.stakeOf(request.from), signal };
+  async #run(request: Request, work: LazyAbort): Promise<Answer> {
+    const context: HandlerContext = {
+      from: request.from,
+      stake: this.#options.stakeOf(request.from),
+      get signal() {
+        return work.signal;
+      },
+    };
     try {
       return await this.#dispatch(request, context);
     } catch (error) {
@@ -225,6 +231,25 @@ export class Service implements Receiver {
     return sameShape(upstream.shape, input.shape)
       ? tensorAnswer(nonce, [upstream])
       : refuse(nonce, 'handler', 'the model gave a wrong shape');
+  }
+}
+
+/** An abort signal that costs nothing until a handler looks at it. */
+class LazyAbort {
+  #controller: AbortController | null = null;
+  #aborted = false;
+
+  get signal(): AbortSignal {
+    if (this.#controller === null) {
+      this.#controller = new AbortController();
+      if (this.#aborted) this.#controller.abort();
+    }
+    return this.#controller.signal;
+  }
+
+  abort(): void {
+    this.#aborted = true;
+    this.#controller?.abort();
   }
 }
 

@@ -25,6 +25,9 @@ interface NodeOptions {
 /** Kademlia under the network's own name: never mixed with the public one. */
 const DHT_PROTOCOL = '/intermodel/kad/1.0.0';
 
+/** Streams of one connection, in each direction. */
+export const MAX_STREAMS = 256;
+
 /** A node that is not started yet. */
 export async function createNode(packages: Loaded, options: NodeOptions): Promise<{ node: Libp2p; gossip: GossipSub }> {
   const privateKey = await packages['@libp2p/crypto'].generateKeyPairFromSeed('Ed25519', options.identity.seed);
@@ -34,7 +37,8 @@ export async function createNode(packages: Loaded, options: NodeOptions): Promis
     addresses: { listen: [...(options.listen ?? ['/ip4/127.0.0.1/tcp/0'])] },
     transports: [packages['@libp2p/tcp'].tcp()],
     connectionEncrypters: [packages['@libp2p/noise'].noise()],
-    streamMuxers: [packages['@libp2p/yamux'].yamux()],
+    // Calls may be waiting while a connection is still being set up. Beyond the default of 10 the peer would drop the connection.
+    streamMuxers: [packages['@libp2p/yamux'].yamux({ maxEarlyStreams: MAX_STREAMS })],
     peerDiscovery: discoveryOf(packages, options.discovery ?? {}),
     // A peer that trains does not answer pings for seconds. Deadlines judge peers; pings must not cut their connections.
     connectionMonitor: { abortConnectionOnPingFailure: false },

@@ -19,7 +19,7 @@ import {
   type WireType,
 } from '../types.js';
 import { type Loaded, loadPackages } from './load.js';
-import { createNode, type Discovery, type GossipSub } from './node.js';
+import { createNode, type Discovery, type GossipSub, MAX_STREAMS } from './node.js';
 import { ReceiveBudget, readFrame, writeFrame } from './stream.js';
 
 /** The stream protocol; its number is the frame version. */
@@ -27,6 +27,9 @@ export const PROTOCOL = '/intermodel/tensor/1.0.0';
 
 /** How long a stream whose request was refused early may linger, so that the refusal arrives before the stream goes. */
 const LINGER_MS = 1_000;
+
+/** How long setting up a connection may take. */
+const DIAL_MS = 15_000;
 
 /** How to start. */
 export interface Libp2pOptions {
@@ -54,6 +57,7 @@ export class Libp2pTransport implements Transport {
   readonly #wire: WireType;
   readonly #budget: ReceiveBudget;
   readonly #topics = new Map<string, AnnouncementListener[]>();
+  readonly #dials = new Map<PeerKey, Promise<Connection>>();
   #receiver: Receiver | null = null;
 
   private constructor(options: Libp2pOptions, packages: Loaded, node: Libp2p, gossip: GossipSub) {
@@ -85,8 +89,8 @@ export class Libp2pTransport implements Transport {
     const { node, gossip } = await createNode(packages, options);
     const transport = new Libp2pTransport(options, packages, node, gossip);
     await node.handle(PROTOCOL, (stream, connection) => transport.#serve(stream, connection), {
-      maxInboundStreams: 64,
-      maxOutboundStreams: 256,
+      maxInboundStreams: MAX_STREAMS,
+      maxOutboundStreams: MAX_STREAMS,
     });
     await node.start();
     return transport;
@@ -154,11 +158,33 @@ export class Libp2pTransport implements Transport {
 
   async #open(peer: PeerKey, signal: AbortSignal): Promise<Stream> {
     try {
-      const connection = await this.#node.dial(this.#idOf(peer), { signal });
-      return await connection.newStream(PROTOCOL, { signal });
+      const connection = await this.#connect(peer, signal);
+      try {
+        return await connection.newStream(PROTOCOL, { signal });
+      } catch (error) {
+        // A connection whose muxer the other side closed still counts as open here, and would be handed out for ever.
+        if (signal.aborted || !(error instanceof Error) || error.name !== 'ConnectionClosedError') throw error;
+        connection.abort(error);
+        return await (await this.#connect(peer, signal)).newStream(PROTOCOL, { signal });
+      }
     } catch (error) {
       throw new TransportError('unreachable', error instanceof Error ? error.message : String(error));
     }
+  }
+
+  /** A connection takes as long as it takes: calls with short deadlines share one attempt, and giving up a call does not undo it. */
+  #connect(peer: PeerKey, signal: AbortSignal): Promise<Connection> {
+    let dial = this.#dials.get(peer);
+    if (dial === undefined) {
+      dial = this.#node.dial(this.#idOf(peer), { signal: AbortSignal.timeout(DIAL_MS) }).finally(() => this.#dials.delete(peer));
+      this.#dials.set(peer, dial);
+    }
+    const connecting = dial;
+    return new Promise((resolve, reject) => {
+      const giveUp = () => reject(new Error('the call was given up'));
+      signal.addEventListener('abort', giveUp, { once: true });
+      connecting.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp));
+    });
   }
 
   async #serve(stream: Stream, connection: Connection): Promise<void> {

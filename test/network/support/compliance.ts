@@ -310,10 +310,10 @@ function broadcasts(t: Test, fixture: Fixture, transport: (limits?: Partial<Limi
       width: 2,
       weights: Float64Array.of(0.1, 0.2, 0.3, 0.4),
       kMin: 2,
-      grace_ms: 100,
+      grace_ms: 2000,
       deadline_ms: 5000,
     });
-    t.ok(performance.now() - started < 2000, 'did not wait for the stalled peer');
+    t.ok(performance.now() - started < 4500, 'did not wait for the stalled peer');
     t.equal(result.status, 'answered');
     t.same([...result.answered], [1, 0, 1, 0]);
     t.same([...result.responses], [0, 1, 0, 0, 0, 3, 0, 0, 2, 3, 0, 0, 6, 9, 0, 0]);

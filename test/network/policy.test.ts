@@ -1,0 +1,194 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { Admission } from '../../src/network/admission.js';
+import { BanList } from '../../src/network/bans.js';
+import { AdaptiveDeadline, checkDeadlineOptions, median } from '../../src/network/deadline.js';
+import { createHub, createIdentity, Network, renormalise, type Tensor } from '../../src/network/index.js';
+import { NonceSource, NonceWindow } from '../../src/network/replay.js';
+import { identityOf, ramp, scaling, sleep } from './support/peers.js';
+import { VirtualClock } from './support/virtual-clock.js';
+
+t.test('the deadline follows median and deviation, within bounds', async (t) => {
+  const deadline = new AdaptiveDeadline(checkDeadlineOptions({ floor_ms: 10, ceiling_ms: 500, initial_ms: 200, deviations: 6 }));
+  t.equal(deadline.current_ms(), 200, 'nothing known yet');
+  for (const elapsed of [40, 42, 44, 46, 48]) deadline.answered(elapsed);
+  t.equal(deadline.current_ms(), 44 + 6 * 1.4826 * 2, 'median 44, median deviation 2');
+  deadline.timedOut();
+  t.equal(deadline.current_ms(), 2 * (44 + 6 * 1.4826 * 2), 'doubled, so that a peer that slowed down is heard again');
+  for (let i = 0; i < 50; i++) deadline.timedOut();
+  t.equal(deadline.current_ms(), 500, 'never above the ceiling');
+  for (let i = 0; i < 40; i++) deadline.answered(1);
+  t.equal(deadline.current_ms(), 10, 'never below the floor');
+  t.equal(median([3, 1, 2, 10]), 2.5);
+  t.throws(() => checkDeadlineOptions({ floor_ms: 10, ceiling_ms: 5 }), { code: 'BTM_DOMAIN', argument: 'deadline.floor_ms' });
+});
+
+t.test('bans start at the threshold, double, end, and a success forgets them', async (t) => {
+  const clock = new VirtualClock(0);
+  const bans = new BanList({ threshold: 2, base_ms: 100, ceiling_ms: 350 }, clock);
+  bans.failed('a', false);
+  t.equal(bans.remaining_ms('a'), 0);
+  const lengths: number[] = [];
+  bans.failed('a', false);
+  lengths.push(bans.remaining_ms('a'));
+  for (let i = 0; i < 3; i++) {
+    bans.failed('a', true); // a grave failure needs no threshold
+    lengths.push(bans.remaining_ms('a'));
+  }
+  t.same(lengths, [100, 200, 350, 350]);
+  await clock.runUntil(349);
+  t.equal(bans.remaining_ms('a'), 1);
+  await clock.runUntil(350);
+  t.equal(bans.remaining_ms('a'), 0);
+  bans.succeeded('a');
+  bans.failed('a', true);
+  t.equal(bans.remaining_ms('a'), 100);
+});
+
+t.test('when everybody is banned, the ban is ignored: the fault may be the caller', async (t) => {
+  const hub = createHub();
+  const transports = [1, 2].map((number) => hub.join(identityOf(number)));
+  const [a, b] = transports.map((transport) => new Network({ transport, service: { handlers: scaling(1), stakeOf: () => 1n } }));
+  const caller = new Network({ transport: hub.join(createIdentity()), bans: { base_ms: 60_000 } });
+  for (const peer of [a, b]) await caller.query(peer.self, ramp(1, 1));
+  caller.bans.failed(a.self, true);
+  const banned = await caller.query(a.self, ramp(1, 1));
+  t.match(banned, { ok: false, failure: { code: 'banned' } });
+  caller.bans.failed(b.self, true);
+  t.ok((await caller.query(a.self, ramp(1, 1))).ok, 'asked all the same');
+  t.notOk(caller.isBanned(a.self), 'and the success lifts its ban');
+  t.ok(caller.isBanned(b.self));
+});
+
+t.test('T10: whoever waits with more stake is served first; an unknown caller never outranks a staked one', async () => {
+  fc.assert(
+    fc.property(fc.array(fc.bigInt({ min: 0n, max: 5n }), { maxLength: 30 }), fc.integer({ min: 0, max: 8 }), (stakes, queue) => {
+      const admission = new Admission({ concurrency: 1, queue });
+      admission.enter(
+        9n,
+        () => {},
+        () => {},
+      ); // occupies the only turn
+      const started: number[] = [];
+      const gone = new Set<number>();
+      stakes.forEach((stake, caller) => {
+        const left = admission.enter(
+          stake,
+          () => started.push(caller),
+          () => gone.add(caller),
+        );
+        if (left === null) gone.add(caller);
+      });
+      for (let i = 0; i <= stakes.length; i++) admission.release();
+      // An independent account: the richest `queue` callers, earlier first among equals, in that order.
+      const expected = stakes
+        .map((stake, caller) => ({ stake, caller }))
+        .sort((x, y) => (x.stake === y.stake ? x.caller - y.caller : x.stake > y.stake ? -1 : 1))
+        .slice(0, queue)
+        .map(({ caller }) => caller);
+      return JSON.stringify(started) === JSON.stringify(expected) && started.length + gone.size === stakes.length;
+    }),
+    { numRuns: 500 },
+  );
+});
+
+t.test('T10: under load a peer serves by stake, end to end; control: equal stake is served in order of arrival', async (t) => {
+  const serve = async (stakes: readonly bigint[]): Promise<number[]> => {
+    const hub = createHub();
+    const callers = stakes.map((_, index) => new Network({ transport: hub.join(identityOf(100 + index)) }));
+    const order: number[] = [];
+    const server = new Network({
+      transport: hub.join(identityOf(99)),
+      service: {
+        stakeOf: (key) => stakes[callers.findIndex((caller) => caller.self === key)] ?? 0n,
+        minimumStake: 0n,
+        admission: { concurrency: 1 },
+        handlers: {
+          query: async (input: Tensor) => {
+            order.push(input.data[0]);
+            await sleep(5);
+            return input;
+          },
+        },
+      },
+    });
+    await Promise.all(callers.map((caller, index) => caller.query(server.self, ramp(1, 1, index), { deadline_ms: 5000 })));
+    return order;
+  };
+  t.same(await serve([0n, 1n, 7n, 0n, 3n]), [0, 2, 4, 1, 3], 'the first is running already; the holders of none come last');
+  t.same(await serve([2n, 2n, 2n, 2n]), [0, 1, 2, 3]);
+});
+
+t.test('T10: a key that replaced another inherits nothing: stake is looked up by key, never by place', async (t) => {
+  const hub = createHub();
+  const [old, fresh] = [identityOf(50), identityOf(51)];
+  let slot = old.key;
+  const server = new Network({
+    transport: hub.join(identityOf(52)),
+    service: { handlers: scaling(1), stakeOf: (key) => (key === slot ? 10n : 0n) },
+  });
+  const [before, after] = [old, fresh].map((identity) => new Network({ transport: hub.join(identity) }));
+  t.ok((await before.query(server.self, ramp(1, 1))).ok);
+  slot = fresh.key;
+  t.match(await before.backward(server.self, ramp(1, 1), ramp(1, 1)), { ok: false, failure: { code: 'noStake' } });
+  t.ok((await after.query(server.self, ramp(1, 1))).ok);
+});
+
+t.test('T10: gate mass of those that did not answer is exactly 0, and the rest sums to 1', async () => {
+  const weights = fc.array(fc.record({ weight: fc.double({ min: 0, max: 1, noNaN: true }), there: fc.boolean() }), {
+    minLength: 1,
+    maxLength: 20,
+  });
+  fc.assert(
+    fc.property(weights, (entries) => {
+      const gate = Float64Array.from(entries, (entry) => entry.weight);
+      const answered = Uint8Array.from(entries, (entry) => (entry.there ? 1 : 0));
+      const result = renormalise(gate, answered);
+      const sum = result.reduce((total, weight) => total + weight, 0);
+      const outside = result.every((weight, index) => answered[index] === 1 || weight === 0);
+      const mass = entries.some((entry) => entry.there && entry.weight > 1e-300);
+      return outside && (mass ? Math.abs(sum - 1) < 1e-12 : true);
+    }),
+  );
+});
+
+t.test('a nonce is accepted once, within the freshness window, also when memory is short or the process restarts', async (t) => {
+  const clock = new VirtualClock(1_000_000);
+  const guard = new NonceWindow(clock, 10_000, 8, 2);
+  const now = 1_000_000_000;
+  t.ok(guard.accept('a', now + 5));
+  t.notOk(guard.accept('a', now + 5));
+  t.ok(guard.accept('a', now + 3), 'out of order is fine');
+  t.notOk(guard.accept('a', now - 1), 'older than the start of this process');
+  t.notOk(guard.accept('a', now + 11_000_000), 'too far ahead');
+  t.notOk(guard.accept('a', 1.5));
+  for (let i = 10; i < 20; i++) t.ok(guard.accept('a', now + i));
+  for (const old of [3, 5, 10, 12, 19]) t.notOk(guard.accept('a', now + old), `${old} again, after the memory was trimmed`);
+  t.ok(guard.accept('b', now + 1));
+  t.ok(guard.accept('c', now + 30), 'a third sender: the least recent is forgotten');
+  t.notOk(guard.accept('a', now + 19), 'and still cannot be replayed');
+  await clock.runUntil(1_000_500);
+  t.notOk(new NonceWindow(clock, 10_000).accept('a', now + 19), 'nor after a restart');
+});
+
+t.test('nonces rise even while the clock stands still', async (t) => {
+  const source = new NonceSource(new VirtualClock(5));
+  t.same([source.next(), source.next(), source.next()], [5000, 5001, 5002]);
+});
+
+t.test('what is wrong in the call itself is thrown, and nothing is counted', async (t) => {
+  const hub = createHub();
+  const network = new Network({ transport: hub.join(createIdentity()) });
+  const peer = createIdentity().key;
+  const nan = { shape: [1, 2], data: Float32Array.of(1, Number.NaN) };
+  t.throws(() => network.query(peer, nan), { code: 'BTM_NONFINITE', index: 1 });
+  t.throws(() => network.query(peer, { shape: [2, 2], data: new Float32Array(3) }), { code: 'BTM_SHAPE' });
+  t.throws(() => network.query('0', ramp(1, 1)), { code: 'BTM_DOMAIN', argument: 'peer' });
+  t.throws(() => network.query(network.self, ramp(1, 1)), { code: 'BTM_DOMAIN', argument: 'peer' });
+  t.throws(() => network.query(peer, ramp(1, 1), { deadline_ms: 0 }), { code: 'BTM_DOMAIN', argument: 'deadline_ms' });
+  t.throws(() => createIdentity(new Uint8Array(31)), { code: 'BTM_SHAPE' });
+  t.match(await network.query(peer, ramp(1, 1)), { ok: false, failure: { code: 'unreachable' } });
+  await network.close();
+  t.match(await network.query(peer, ramp(1, 1)), { ok: false, failure: { code: 'closed' } });
+  t.equal(network.traffic().get(peer)?.calls, 2);
+});
