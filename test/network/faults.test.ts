@@ -7,6 +7,8 @@ import t, { type Test } from 'tap';
 import { type Answer, createHub, createIdentity, Libp2pTransport, Network, sendBack, type Transport } from '../../src/network/index.js';
 import { attacker, identityOf, ramp, sleep } from './support/peers.js';
 
+t.setTimeout(240_000);
+
 const GRACE_MS = 50;
 
 async function spawnPeer(t: Test, number: number): Promise<{ child: ChildProcess; key: string; addresses: string[] }> {
