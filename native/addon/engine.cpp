@@ -50,6 +50,7 @@ Napi::Value createEngine(const Napi::CallbackInfo& info) {
   defineDistillation(methods);
   defineGating(methods);
   defineCurvature(methods);
+  defineLedger(methods);
   return object;
 }
 

@@ -33,6 +33,7 @@ class Methods {
   std::shared_ptr<const Engine> engine_;
 };
 
+void defineLedger(Methods& methods);
 void defineArithmetic(Methods& methods);
 void defineDistillation(Methods& methods);
 void defineGating(Methods& methods);

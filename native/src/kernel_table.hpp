@@ -5,6 +5,7 @@
 #include "curvature.hpp"
 #include "distillation_kernels.hpp"
 #include "gating_kernels.hpp"
+#include "ledger.hpp"
 
 namespace intermodel {
 
@@ -15,6 +16,7 @@ struct KernelTable {
   DistillationKernels distillation;
   GatingKernels gating;
   CurvatureKernels curvature;
+  LedgerKernels ledger;
 };
 
 /// One per file under isa/; a build without that instruction set has no definition of it.

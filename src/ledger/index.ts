@@ -6,6 +6,7 @@ export { type BlockEvent, type LedgerEvent, type RejectedEvent, toJsonLine } fro
 export type { Genesis, GenesisParticipant } from './genesis.js';
 export { createKey, type SigningKey, signBytes, signTransaction } from './keys.js';
 export type { Ledger, Receipt } from './ledger.js';
+export { type KernelPages, kernelPages, kernelProcessor, type LedgerKernels } from './native-processor.js';
 export { type OpenLedgerOptions, openLedger } from './open.js';
 export { DEFAULT_PARAMETERS, type Emission, type Parameters } from './parameters.js';
 export { type Processor, referenceProcessor } from './processor.js';

@@ -11,10 +11,12 @@ export function runAndKill(args: readonly string[], after_ms: number, atKill?: (
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let text = '';
-  let timer: NodeJS.Timeout | undefined;
+  let started = false;
   writer.stdout.on('data', (chunk: Buffer) => {
     text += chunk.toString();
-    timer ??= setTimeout(() => {
+    if (started) return;
+    started = true;
+    setTimeout(() => {
       writer.kill('SIGKILL');
       atKill?.();
     }, after_ms);

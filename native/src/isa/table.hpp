@@ -6,6 +6,7 @@
 #include "../distillation.hpp"
 #include "../gating_product_key.hpp"
 #include "../kernel_table.hpp"
+#include "../ledger_kernels.hpp"
 
 namespace intermodel {
 namespace {
@@ -18,6 +19,7 @@ constexpr KernelTable kernelTable() {
       .distillation = distillationKernels(),
       .gating = gatingKernels(),
       .curvature = curvature::curvatureKernels(),
+      .ledger = ledgerKernels(),
   };
 }
 
