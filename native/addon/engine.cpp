@@ -51,6 +51,10 @@ Napi::Value createEngine(const Napi::CallbackInfo& info) {
   defineGating(methods);
   defineCurvature(methods);
   defineLedger(methods);
+  defineRanking(methods);
+  defineCompetition(methods);
+  definePayoff(methods);
+  defineProjection(methods);
   return object;
 }
 

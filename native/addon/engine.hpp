@@ -38,6 +38,10 @@ void defineArithmetic(Methods& methods);
 void defineDistillation(Methods& methods);
 void defineGating(Methods& methods);
 void defineCurvature(Methods& methods);
+void defineRanking(Methods& methods);
+void defineCompetition(Methods& methods);
+void definePayoff(Methods& methods);
+void defineProjection(Methods& methods);
 
 /// createEngine(isa: string | undefined, threads: number | undefined): an object with every kernel as a method.
 Napi::Value createEngine(const Napi::CallbackInfo& info);

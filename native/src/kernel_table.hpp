@@ -2,10 +2,14 @@
 #pragma once
 
 #include "arithmetic.hpp"
+#include "competition.hpp"
 #include "curvature.hpp"
 #include "distillation_kernels.hpp"
 #include "gating_kernels.hpp"
 #include "ledger.hpp"
+#include "payoff.hpp"
+#include "projection.hpp"
+#include "ranking.hpp"
 
 namespace intermodel {
 
@@ -17,6 +21,10 @@ struct KernelTable {
   GatingKernels gating;
   CurvatureKernels curvature;
   LedgerKernels ledger;
+  RankingKernels ranking;
+  CompetitionKernels competition;
+  PayoffKernels payoff;
+  ProjectionKernels projection;
 };
 
 /// One per file under isa/; a build without that instruction set has no definition of it.

@@ -29,11 +29,11 @@ function shiftedRow(rows: Float64Array, at: number, n: number): Float64Array {
 /** The theta with sum of max(y - theta, 0) = mass, for a row whose largest entry is 0. */
 function simplexThreshold(y: Float64Array, mass: number, n: number): number {
   let threshold = -mass; // the largest entry alone gives this much: theta is never below
-  let kept = -1;
+  let kept = n + 1;
   for (;;) {
     const active = y.map((entry) => (entry > threshold ? entry : 0));
     const count = y.reduce((total, entry) => total + (entry > threshold ? 1 : 0), 0);
-    if (count === kept || count === 0) return threshold;
+    if (count >= kept || count === 0) return threshold; // never more than before, but for rounding: so this ends
     kept = count;
     threshold = (treeSum(active, 0, n) - mass) / count;
   }
@@ -78,7 +78,7 @@ function boundedMaximiser(c: Float64Array, d: Float64Array, epsilon: number): Fl
   for (let piece = 0; piece < MOST_PIECES; piece++) {
     const { slope, offset } = pieceAt(w, c, direction);
     const next = slope > 0 ? (bound - offset) / slope : s;
-    if (!(next > s)) return w;
+    if (!(next > s && next < Number.POSITIVE_INFINITY)) return w;
     s = next;
     w = alongStep(c, direction, Math.sqrt(s));
   }

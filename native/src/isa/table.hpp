@@ -2,11 +2,15 @@
 #pragma once
 
 #include "../arithmetic_kernels.hpp"
+#include "../competition_kernels.hpp"
 #include "../curvature_kernels.hpp"
 #include "../distillation.hpp"
 #include "../gating_product_key.hpp"
 #include "../kernel_table.hpp"
 #include "../ledger_kernels.hpp"
+#include "../payoff_kernels.hpp"
+#include "../projection_kernels.hpp"
+#include "../ranking_kernels.hpp"
 
 namespace intermodel {
 namespace {
@@ -20,6 +24,10 @@ constexpr KernelTable kernelTable() {
       .gating = gatingKernels(),
       .curvature = curvature::curvatureKernels(),
       .ledger = ledgerKernels(),
+      .ranking = market::rankingKernels(),
+      .competition = market::competitionKernels(),
+      .payoff = market::payoffKernels(),
+      .projection = market::projectionKernels(),
   };
 }
 

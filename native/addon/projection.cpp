@@ -1,0 +1,81 @@
+#include "market_args.hpp"
+
+namespace intermodel::addon {
+namespace {
+
+constexpr std::size_t kPasses = 16;  // over a row, in a simplex projection
+constexpr std::size_t kProjections = 8;
+
+/// projectSimplex(out, rows, floor, count, n)
+Napi::Value projectSimplex(const Engine& engine, Args& args) {
+  const auto out = anyLength(args, "out");
+  const auto rows = anyLength(args, "rows");
+  const double floor = args.number("floor");
+  const std::size_t count = args.size("count"), n = args.size("n");
+  checkLength(args, "out", out.size(), checkedProduct(count, n));
+  checkLength(args, "rows", rows.size(), out.size());
+  forRowBlocks(engine.threads, count, rowBlocks(engine.threads, count, kPasses * n),
+               [&](std::size_t begin, std::size_t end, std::size_t) {
+                 for (std::size_t i = begin; i < end; i++)
+                   engine.kernels.projection.projectRow(rows.data() + i * n, floor, out.data() + i * n, n);
+               });
+  return args.env().Undefined();
+}
+
+/// projectBoundedStep(out, rows, steps, epsilon, count, n)
+Napi::Value projectBoundedStep(const Engine& engine, Args& args) {
+  const auto out = anyLength(args, "out");
+  const auto rows = anyLength(args, "rows");
+  const auto steps = anyLength(args, "steps");
+  const double epsilon = args.number("epsilon");
+  const std::size_t count = args.size("count"), n = args.size("n");
+  checkLength(args, "out", out.size(), checkedProduct(count, n));
+  checkLength(args, "rows", rows.size(), out.size());
+  checkLength(args, "steps", steps.size(), out.size());
+  const std::size_t blocks = rowBlocks(engine.threads, count, kProjections * kPasses * n);
+  std::vector<double> work(checkedProduct(blocks, n, 2));
+  forRowBlocks(engine.threads, count, blocks, [&](std::size_t begin, std::size_t end, std::size_t block) {
+    for (std::size_t i = begin; i < end; i++)
+      engine.kernels.projection.boundedStepRow(rows.data() + i * n, steps.data() + i * n, epsilon, out.data() + i * n,
+                                               work.data() + block * 2 * n, n);
+  });
+  return args.env().Undefined();
+}
+
+/// residuals(gap, natural, regret, weights, gradient, epsilon, count, n)
+Napi::Value residuals(const Engine& engine, Args& args) {
+  const auto gap = anyLength(args, "gap");
+  const auto natural = anyLength(args, "natural");
+  const auto regret = anyLength(args, "regret");
+  const auto weights = anyLength(args, "weights");
+  const auto gradient = anyLength(args, "gradient");
+  const double epsilon = args.number("epsilon");
+  const std::size_t count = args.size("count"), n = args.size("n");
+  checkLength(args, "gap", gap.size(), count);
+  checkLength(args, "natural", natural.size(), count);
+  checkLength(args, "regret", regret.size(), count);
+  checkLength(args, "weights", weights.size(), checkedProduct(count, n));
+  checkLength(args, "gradient", gradient.size(), weights.size());
+  const std::size_t blocks = rowBlocks(engine.threads, count, kProjections * kPasses * n);
+  std::vector<double> work(checkedProduct(blocks, n, 3));
+  forRowBlocks(engine.threads, count, blocks, [&](std::size_t begin, std::size_t end, std::size_t block) {
+    for (std::size_t i = begin; i < end; i++) {
+      const RowResiduals found = engine.kernels.projection.residualsRow(weights.data() + i * n, gradient.data() + i * n,
+                                                                        epsilon, work.data() + block * 3 * n, n);
+      gap[i] = found.gap;
+      natural[i] = found.natural;
+      regret[i] = found.regret;
+    }
+  });
+  return args.env().Undefined();
+}
+
+}  // namespace
+
+void defineProjection(Methods& methods) {
+  methods.add("projectSimplex", projectSimplex);
+  methods.add("projectBoundedStep", projectBoundedStep);
+  methods.add("residuals", residuals);
+}
+
+}  // namespace intermodel::addon

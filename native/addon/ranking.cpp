@@ -1,0 +1,106 @@
+#include "market_args.hpp"
+
+namespace intermodel::addon {
+namespace {
+
+constexpr std::size_t kColumnsPerBlock = 64;
+
+/// Column means over all columns, in blocks of whole cache lines.
+void columnMeans(const Engine& engine, const double* matrix, const double* stake, std::size_t rows, std::size_t n,
+                 double divisor, double* out) {
+  const std::size_t groups = (n + kColumnsPerBlock - 1) / kColumnsPerBlock;
+  forRowBlocks(engine.threads, groups, rowBlocks(engine.threads, groups, rows * kColumnsPerBlock),
+               [&](std::size_t begin, std::size_t end, std::size_t) {
+                 engine.kernels.ranking.columnMeans(matrix, stake, rows, n, divisor, begin * kColumnsPerBlock,
+                                                    std::min(end * kColumnsPerBlock, n), out);
+               });
+}
+
+/// idealRanking(out, scores, participants, n)
+Napi::Value idealRanking(const Engine& engine, Args& args) {
+  const auto out = anyLength(args, "out");
+  const auto scores = anyLength(args, "scores");
+  const std::size_t participants = args.size("participants"), n = args.size("n");
+  checkLength(args, "out", out.size(), n);
+  checkLength(args, "scores", scores.size(), checkedProduct(participants, n));
+  columnMeans(engine, scores.data(), nullptr, participants, n, static_cast<double>(participants), out.data());
+  return args.env().Undefined();
+}
+
+/// interRanking(out, scores, rows, n)
+Napi::Value interRanking(const Engine& engine, Args& args) {
+  const auto out = anyLength(args, "out");
+  const auto scores = anyLength(args, "scores");
+  const std::size_t rows = args.size("rows"), n = args.size("n");
+  checkLength(args, "out", out.size(), checkedProduct(rows, n));
+  checkLength(args, "scores", scores.size(), checkedProduct(rows, n));
+  forRowBlocks(engine.threads, rows, rowBlocks(engine.threads, rows, 4 * n),
+               [&](std::size_t begin, std::size_t end, std::size_t) {
+                 for (std::size_t i = begin; i < end; i++)
+                   engine.kernels.ranking.interRankingRow(scores.data() + i * n, out.data() + i * n, n);
+               });
+  return args.env().Undefined();
+}
+
+/// networkRanking(out, weights, stake, n)
+Napi::Value networkRanking(const Engine& engine, Args& args) {
+  const auto out = anyLength(args, "out");
+  const auto weights = anyLength(args, "weights");
+  const auto stake = anyLength(args, "stake");
+  const std::size_t n = args.size("n");
+  checkLength(args, "out", out.size(), n);
+  checkLength(args, "weights", weights.size(), checkedProduct(n, n));
+  checkLength(args, "stake", stake.size(), n);
+  columnMeans(engine, weights.data(), stake.data(), n, n, static_cast<double>(n), out.data());
+  return args.env().Undefined();
+}
+
+EmissionNorm takeNorm(Args& args) { return static_cast<EmissionNorm>(args.integer("norm", 0, 2)); }
+
+/// rankGradient(out, weights, stake, norm, n)
+Napi::Value rankGradient(const Engine& engine, Args& args) {
+  const auto out = anyLength(args, "out");
+  const auto weights = anyLength(args, "weights");
+  const auto stake = anyLength(args, "stake");
+  const EmissionNorm norm = takeNorm(args);
+  const std::size_t n = args.size("n");
+  checkLength(args, "out", out.size(), checkedProduct(n, n));
+  checkLength(args, "weights", weights.size(), n * n);
+  checkLength(args, "stake", stake.size(), n);
+  std::vector<double> ranking(n);
+  columnMeans(engine, weights.data(), stake.data(), n, n, static_cast<double>(n), ranking.data());
+  forRowBlocks(engine.threads, n, rowBlocks(engine.threads, n, 4 * n),
+               [&](std::size_t begin, std::size_t end, std::size_t) {
+                 for (std::size_t i = begin; i < end; i++)
+                   engine.kernels.ranking.rankGradientRow(ranking.data(), stake[i], norm, i, out.data() + i * n, n);
+               });
+  return args.env().Undefined();
+}
+
+/// inflate(out, minted, stake, ranking, tau, norm, n)
+Napi::Value inflate(const Engine& engine, Args& args) {
+  const auto out = anyLength(args, "out");
+  const auto minted = args.f64Out("minted", 1);
+  const auto stake = anyLength(args, "stake");
+  const auto ranking = anyLength(args, "ranking");
+  const double tau = args.number("tau");
+  const EmissionNorm norm = takeNorm(args);
+  const std::size_t n = args.size("n");
+  checkLength(args, "out", out.size(), n);
+  checkLength(args, "stake", stake.size(), n);
+  checkLength(args, "ranking", ranking.size(), n);
+  minted[0] = engine.kernels.ranking.inflate(stake.data(), ranking.data(), tau, norm, out.data(), n);
+  return args.env().Undefined();
+}
+
+}  // namespace
+
+void defineRanking(Methods& methods) {
+  methods.add("idealRanking", idealRanking);
+  methods.add("interRanking", interRanking);
+  methods.add("networkRanking", networkRanking);
+  methods.add("rankGradient", rankGradient);
+  methods.add("inflate", inflate);
+}
+
+}  // namespace intermodel::addon
