@@ -6,12 +6,13 @@ import { buildCommand } from './build.js';
 import { doctorCommand } from './doctor.js';
 import { reportFailure } from './failure.js';
 import { rankCommand } from './rank.js';
+import { reportCommand } from './report.js';
 
 const program = new Command('intermodel')
   .description('Measure a model by what it is worth to other models.')
   .version(packageVersion)
   .showHelpAfterError('(add --help for the options)');
 
-for (const add of [buildCommand, doctorCommand, rankCommand]) add(program);
+for (const add of [buildCommand, doctorCommand, rankCommand, reportCommand]) add(program);
 
 program.parseAsync().catch(reportFailure);
