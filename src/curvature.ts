@@ -97,7 +97,7 @@ export interface OutputQuadraticFormOptions {
  * ```ts
  * import { outputQuadraticForm } from 'intermodel';
  * const logits = [0, Math.log(2), Math.log(3)];
- * console.log(outputQuadraticForm({ loss: 'softmaxCrossEntropy', logits, vectors: [1, 2, 3], batch: 1, outputs: 3, peers: 1 })); // about [5 / 9]
+ * console.log(outputQuadraticForm({ loss: 'softmaxCrossEntropy', logits, vectors: [1, 2, 3], batch: 1, outputs: 3, peers: 1 })); // about [0.5556]
  * ```
  */
 export function outputQuadraticForm(options: OutputQuadraticFormOptions): Float64Array {
@@ -154,7 +154,8 @@ export interface PeerGram {
  * import { peerGram } from 'intermodel';
  * const head = { layers: [{ weights: [1, 0, 0, 1], bias: [0, 0], activation: 'identity' as const }] };
  * const { gram, shapley } = peerGram({ head, responses: [1, 1], batch: 1, peers: 2, width: 1 });
- * console.log(gram, shapley); // [0.25, -0.25, -0.25, 0.25], [0, 0]
+ * console.log(gram); // Float64Array [0.25, -0.25, -0.25, 0.25]
+ * console.log(shapley); // Float64Array [0, 0]
  * ```
  */
 export function peerGram(options: PeerGramOptions): PeerGram {

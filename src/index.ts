@@ -76,7 +76,7 @@ export {
   type LayerGradient,
   type Loss,
 } from './head.js';
-export * from './ledger/index.js';
+export { type Ledger, type OpenLedgerOptions, openLedger } from './ledger/index.js';
 export {
   type HeadWeightGradientOptions,
   headWeightGradient,

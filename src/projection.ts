@@ -69,7 +69,7 @@ export interface ProjectBoundedStepOptions {
  * @example
  * ```ts
  * import { projectBoundedStep } from 'intermodel';
- * console.log(projectBoundedStep({ rows: [0.5, 0.5], steps: [1, -1], epsilon: Math.SQRT1_2 / 2, n: 2 })); // [ 0.75, 0.25 ]
+ * console.log(projectBoundedStep({ rows: [0.5, 0.5], steps: [1, -1], epsilon: Math.SQRT1_2 / 2, n: 2 })); // Float64Array [0.75, 0.25]
  * ```
  */
 export function projectBoundedStep(options: ProjectBoundedStepOptions): Float64Array {

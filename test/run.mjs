@@ -17,4 +17,4 @@ const count = (name) => Number(totals.match(new RegExp(`${name}: (\\d+)`))?.[1] 
 const bad = count('fail');
 const skipped = count('skip');
 console.log(`${count('pass')} passed, ${bad === 0 && failed ? 1 : bad} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
-process.exit(failed || count('pass') === 0 ? 1 : 0);
+process.exitCode = failed || count('pass') === 0 ? 1 : 0;

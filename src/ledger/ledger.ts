@@ -1,8 +1,8 @@
 /** A ledger in use: takes transactions into the open block, closes blocks into a store, and answers from the state. */
 import { EnvironmentError, InputError } from '../core/errors.js';
-import { type Block, sealBlock } from './block.js';
+import { type Block, packTransactions, sealBlock } from './block.js';
 import { CODES, type Code } from './codes.js';
-import { decodeTransaction, encodeTransaction, sha256, toHex } from './encoding.js';
+import { transactionHash } from './encoding.js';
 import { eventStream, type LedgerEvent } from './events.js';
 import { chainOf, encodeGenesis, type Genesis, genesisState } from './genesis.js';
 import { type SigningKey, signTransaction } from './keys.js';
@@ -32,8 +32,7 @@ export interface Receipt {
 interface Draft {
   readonly state: State;
   readonly settlement: Settlement;
-  /** Encoded, so that nobody can change an accepted one. */
-  readonly transactions: Uint8Array[];
+  readonly transactions: readonly Transaction[];
 }
 
 export interface LedgerSettings {
@@ -81,12 +80,9 @@ export class Ledger {
     const draft = this.open();
     const outcome = transition(draft.state, tx, draft.state.height);
     const height = draft.state.height;
-    const bytes = outcome.code === 'malformed' ? undefined : encodeTransaction(tx);
-    const hash = bytes === undefined ? '' : toHex(sha256(bytes));
-    if (bytes !== undefined && outcome.code === 'ok') {
-      draft.transactions.push(bytes);
-      this.draft = { ...draft, state: outcome.state };
-    } else this.emit({ type: 'rejected', height, code: outcome.code, hash });
+    const hash = outcome.code === 'malformed' ? '' : transactionHash(tx);
+    if (outcome.code === 'ok') this.draft = { ...draft, state: outcome.state, transactions: [...draft.transactions, structuredClone(tx)] };
+    else this.emit({ type: 'rejected', height, code: outcome.code, hash });
     return { code: outcome.code, reason: CODES[outcome.code], hash, height };
   }
 
@@ -117,14 +113,14 @@ export class Ledger {
         chain: this.chain,
         height: next.height,
         previous: this.headHash,
-        transactions: draft.transactions.slice(),
+        transactions: packTransactions(draft.transactions),
         stateRoot: stateRoot(next),
         minted: draft.settlement.minted,
         supply: next.supply,
       });
       const outcome = await this.settings.store.append(this.base.height, block);
       if (outcome !== 'conflict') {
-        const late = (this.draft?.transactions ?? []).slice(block.transactions.length);
+        const late = (this.draft?.transactions ?? []).slice(draft.transactions.length);
         this.advance(next, block, draft.settlement);
         this.draft = undefined;
         this.resubmit(late);
@@ -171,8 +167,8 @@ export class Ledger {
     return done;
   }
 
-  private resubmit(transactions: readonly Uint8Array[]): void {
-    for (const bytes of transactions) this.submit(decodeTransaction(bytes) as Transaction);
+  private resubmit(transactions: readonly Transaction[]): void {
+    for (const tx of transactions) this.submit(tx);
   }
 
   private advance(next: State, block: Block, settlement: Settlement): void {

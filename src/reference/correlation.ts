@@ -32,7 +32,7 @@ const CONSTANT = 1e-12;
  * @example
  * ```ts
  * import { correlations } from 'intermodel';
- * console.log(correlations([1, 2, 3], [1, 4, 9]).spearman.value); // 1
+ * console.log(correlations([1, 2, 3], [1, 4, 9]).spearman.value); // about 1
  * ```
  */
 export function correlations(a: NumericArray, b: NumericArray): Correlations {

@@ -118,7 +118,7 @@ const CHECKS: { readonly [Axis in keyof SweepGrid]: Check } = {
  * @throws InputError BTM_TYPE, BTM_DOMAIN, BTM_SHAPE (an empty axis), naming axis and place.
  * @example
  * ```ts
- * import { sweepTask } from 'intermodel';
+ * import { sweepTask } from 'intermodel/sweep';
  * const task = sweepTask({ seed: 1, trials: 100, grid: { temperature: [5], alpha: [1, 10, 25, 50] } });
  * console.log(task.hash.length); // 64
  * ```
