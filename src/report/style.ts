@@ -39,7 +39,11 @@ tbody th { font-weight: 600; white-space: nowrap; }
   :root { --ink: #000; --soft: #444; --line: #bbb; --tint: #f4f4f4; --paper: #fff; --link: #000; }
   body { max-width: none; padding: 0; font-size: 10.5pt; }
   nav { display: none; }
-  figure, table, tr { break-inside: avoid; }
-  h2 { break-after: avoid; }
+  .scroll { overflow: visible; }
+  table { font-size: 7.8pt; }
+  th, td { padding: .2rem .5rem .2rem 0; }
+  th.number, td.number { white-space: normal; }
+  figure, tr { break-inside: avoid; }
+  h2, h3, summary, caption, thead { break-after: avoid; }
 }
 `;

@@ -1,5 +1,6 @@
 /** Runs a sweep, or a shard of it, into a folder: draws, solves, writes, and goes on where a killed run stopped. */
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import type { Backend } from '../backend/index.js';
 import { AbortedError } from '../core/errors.js';
 import { checkShard, type Layout, layoutOf, type Shard, shardUnits, type Unit, unitOfShard } from './layout.js';
@@ -89,6 +90,7 @@ async function solveRemaining(
     const chunk = chunkOf(layout, shard, done, Math.min(size, units - done));
     const began = performance.now();
     const rows = await solveTrials(task, drawUnits(task, chunk), context);
+    await setImmediate(); // lets Ctrl-C and timers be heard, whatever the solver does
     throwIfAborted(signal); // games cut short are no results
     store.append(rows);
     done += chunk.length;
