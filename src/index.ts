@@ -41,6 +41,7 @@ export {
   removalScores,
 } from './curvature.js';
 export { type DistillationKind, type DistillationOptions, type DistillationResult, distillationLoss } from './distillation.js';
+export * from './equilibrium/index.js';
 export {
   type Answered,
   type Gate,

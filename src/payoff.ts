@@ -82,7 +82,8 @@ export function weightGradient(options: MaskedLossOptions): WeightGradient {
   return { gradient, loss, deadShare };
 }
 
-function referenceMask(options: MaskedLossOptions): Float64Array {
+/** The mask that a loss is measured against. */
+export function referenceMask(options: MaskedLossOptions): Float64Array {
   const n = options.n;
   const reference = checkOneOf('reference', options.reference ?? 'ones', REFERENCES);
   if (reference !== 'initial') return new Float64Array(n * n).fill(reference === 'ones' ? 1 : 0);

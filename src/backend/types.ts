@@ -2,11 +2,12 @@
 import type { ArithmeticKernels } from './arithmetic.js';
 import type { CurvatureKernels } from './curvature.js';
 import type { DistillationKernels } from './distillation.js';
+import type { EquilibriumKernels } from './equilibrium.js';
 import type { GatingKernels } from './gating.js';
 import type { MarketKernels } from './market.js';
 
 /** Every kernel, flat and positional: outputs first, then inputs, then sizes. Arguments are already validated. */
-export type Kernels = ArithmeticKernels & CurvatureKernels & DistillationKernels & GatingKernels & MarketKernels;
+export type Kernels = ArithmeticKernels & CurvatureKernels & DistillationKernels & GatingKernels & MarketKernels & EquilibriumKernels;
 
 /** Which implementation runs. */
 export type BackendKind = 'native' | 'reference' | 'cuda';

@@ -263,9 +263,3 @@ export interface EquilibriumBatch {
   readonly diagonalRatio: Float64Array;
   readonly deadShare: Float64Array;
 }
-
-/** solveEquilibrium: one game, with certificate, trace and checkpoints. */
-export type SolveEquilibrium = (options: SolveOptions) => Promise<Equilibrium>;
-
-/** solveMany: many games of one size, flat results; the workhorse of sweeps. */
-export type SolveMany = (options: SolveManyOptions) => Promise<EquilibriumBatch>;

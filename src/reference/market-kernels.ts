@@ -1,5 +1,6 @@
 /** The reference kernels of the market, as one object. */
 import { competitionMask, maskedInputs } from './competition.js';
+import { createGameBatch } from './equilibrium-batch.js';
 import { headWeightGradient, payoffGradient, weightGradient } from './payoff.js';
 import { projectBoundedStep, projectSimplex, residuals } from './projection.js';
 import { idealRanking, inflate, interRanking, networkRanking, rankGradient } from './ranking.js';
@@ -18,4 +19,5 @@ export const marketReference = {
   projectSimplex,
   projectBoundedStep,
   residuals,
+  createGameBatch,
 };

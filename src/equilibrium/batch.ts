@@ -1,0 +1,118 @@
+/** Games handed to a backend once, and driven in jobs that can be cancelled and watched. */
+import type { Backend, Kernels } from '../backend/index.js';
+import { RandomStream } from '../core/random.js';
+import { type RunSettings, stateLength } from '../reference/equilibrium.js';
+import { gameTerms } from './game.js';
+import { initialState } from './settings.js';
+import type { Game, Method } from './types.js';
+
+/** How often progress is reported while a job runs. */
+const PROGRESS_MS = 100;
+
+/** One handle of a backend, with the order of the rows that the method asks for. */
+export interface OpenBatch {
+  readonly games: readonly Game[];
+  readonly handle: ReturnType<Kernels['createGameBatch']>;
+  /** Before each step, for order 'random'; undefined where every step is alike. */
+  readonly reorder?: (step: number) => void;
+}
+
+/** Hands games of one size and storage to the backend. */
+export function openBatch(games: readonly Game[], method: Method, settings: RunSettings, backend: Backend): OpenBatch {
+  const n = games[0]?.n ?? 0;
+  const hessians = [...new Set(games.map((game) => game.hessians))];
+  const { storage = 0, rank = 0, own = 0 } = hessians[0] ?? {};
+  const terms = games.flatMap((game) => {
+    const { temperature, lossFactor, rankFactor, shiftGradient, openDiagonal, clip } = gameTerms(game);
+    return [temperature, lossFactor, rankFactor, shiftGradient, openDiagonal, clip];
+  });
+  const place = new Map(hessians.map((hessian, k) => [hessian, k]));
+  const handle = backend.kernels.createGameBatch(
+    concatenate(hessians.map((hessian) => hessian.data)),
+    Int32Array.from(games, (game) => place.get(game.hessians) ?? 0),
+    concatenate(games.map((game) => game.stake)),
+    concatenate(games.map((game) => game.referenceMask)),
+    Float64Array.from(terms),
+    settingList(settings),
+    hessians.length,
+    storage,
+    rank,
+    own,
+    games.length,
+    n,
+  );
+  handle.write(concatenate(games.map((game) => initialState(game, settings))));
+  const order = method.kind === 'projectedGradient' ? (method.order ?? 'simultaneous') : 'simultaneous';
+  if (order === 'simultaneous') return { games, handle };
+  const rows = Int32Array.from({ length: n }, (_, row) => row);
+  handle.setOrder(rows);
+  if (order === 'sequential') return { games, handle };
+  const seed = (method.kind === 'projectedGradient' ? method.seed : 0) ?? 0;
+  return { games, handle, reorder: (step) => handle.setOrder(shuffled(rows, new RandomStream(seed, step))) };
+}
+
+/** Doubles in the states of a batch. */
+export function batchStateLength(batch: OpenBatch): number {
+  return batch.games.length * stateLength(batch.games[0]?.n ?? 0);
+}
+
+/** Advances a batch by up to `steps` steps from step `from`; true when the signal cut it short. */
+export async function runBatch(
+  batch: OpenBatch,
+  from: number,
+  steps: number,
+  signal: AbortSignal | undefined,
+  onSteps?: (done: number) => void,
+): Promise<boolean> {
+  if (batch.reorder === undefined) return runJob(batch, steps, signal, onSteps);
+  for (let made = 0; made < steps; made++) {
+    batch.reorder(from + made);
+    if (await runJob(batch, 1, signal, (done) => onSteps?.(made * batch.games.length + done))) return true;
+  }
+  return false;
+}
+
+async function runJob(batch: OpenBatch, steps: number, signal?: AbortSignal, onSteps?: (done: number) => void): Promise<boolean> {
+  if (isAborted(signal)) return true;
+  const job = batch.handle.run(steps);
+  const cancel = () => job.cancel();
+  signal?.addEventListener('abort', cancel, { once: true });
+  const timer = onSteps === undefined ? undefined : setInterval(() => onSteps(job.progress()[0]), PROGRESS_MS);
+  try {
+    await job.promise;
+  } finally {
+    clearInterval(timer);
+    signal?.removeEventListener('abort', cancel);
+  }
+  onSteps?.(job.progress()[0]);
+  return isAborted(signal);
+}
+
+function isAborted(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted ?? false;
+}
+
+function settingList(settings: RunSettings): Float64Array {
+  const { method, rate, leastRate, largestRate, tolerance, maxSteps, checkEvery, stopOnCycle, epsilon } = settings;
+  return Float64Array.of(method, rate, leastRate, largestRate, tolerance, maxSteps, checkEvery, stopOnCycle, epsilon);
+}
+
+function concatenate(arrays: readonly Float64Array[]): Float64Array {
+  const out = new Float64Array(arrays.reduce((sum, array) => sum + array.length, 0));
+  let at = 0;
+  for (const array of arrays) {
+    out.set(array, at);
+    at += array.length;
+  }
+  return out;
+}
+
+/** Fisher and Yates. */
+function shuffled(rows: Int32Array, stream: RandomStream): Int32Array {
+  const out = rows.slice();
+  for (let last = out.length - 1; last > 0; last--) {
+    const other = stream.integer(last + 1);
+    [out[last], out[other]] = [out[other], out[last]];
+  }
+  return out;
+}

@@ -1,0 +1,31 @@
+/** Equilibria of the competition game: games, solvers, certificates. */
+export { certify } from './certificate.js';
+export { createGame } from './game.js';
+export { solveMany } from './many.js';
+export { solveEquilibrium } from './solve.js';
+export { init, type ManualOptions, type SearchState, statusKindOf, step, weightsOf } from './step.js';
+export type {
+  Certificate,
+  CertificateRule,
+  Equilibrium,
+  EquilibriumBatch,
+  FailurePolicy,
+  Game,
+  GameOptions,
+  GlobalCheck,
+  Method,
+  ProjectedGradient,
+  RecordRule,
+  RunOptions,
+  SimplexReturn,
+  Softmax,
+  SolveManyOptions,
+  SolveOptions,
+  SolveProgress,
+  SolveStats,
+  Spectral,
+  Status,
+  StatusKind,
+  StopRule,
+  TraceEntry,
+} from './types.js';

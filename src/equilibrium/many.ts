@@ -1,0 +1,153 @@
+/** Many games of one size at once, with flat results. */
+import { defaultBackend } from '../backend/index.js';
+import { competitionMask } from '../competition.js';
+import { InputError } from '../core/errors.js';
+import { checkPositive } from '../core/validate.js';
+import { residuals } from '../projection.js';
+import { networkRanking } from '../ranking.js';
+import { stateLength } from '../reference/equilibrium.js';
+import { batchStateLength, openBatch, runBatch } from './batch.js';
+import { payoffGradientOf } from './certificate.js';
+import { asGame } from './game.js';
+import { outcomeOf, runSettings } from './settings.js';
+import type { EquilibriumBatch, Game, SolveManyOptions, StatusKind } from './types.js';
+
+/** Radius of the ball of the local regret where none is given. */
+export const DEFAULT_EPSILON = 0.1;
+
+/**
+ * Solves many games of one size n on every core; the workhorse of sweeps.
+ *
+ * The same games give the same bits alone or together, in any order, on any number of threads.
+ * @shape result.weights [count, n, n], result.ranking [count, n], the rest [count]
+ * @param options - `games`, `method`, `stop`, `failure`, `signal`, `onProgress`, `epsilon`, `backend`.
+ * @returns One entry per game in flat arrays. An abort gives every game the state it had reached, status 'aborted'.
+ * @throws InputError BTM_SHAPE for games of different sizes, and what createGame throws
+ * @numerics f64; same bits on every backend
+ * @cost games that share a Hessian object load it once; small games run several to a vector
+ * @paper section 3, R-15
+ * @example
+ * ```ts
+ * import { solveMany } from 'intermodel';
+ * const hessian = { kind: 'diagonal', data: [2, 3] } as const;
+ * const games = [1, 10].map((alpha) => ({ n: 2, hessian, alpha, tau: 1, temperature: 5, initialWeights: [0.5, 0.5, 0.5, 0.5] }));
+ * const { status } = await solveMany({ games, method: { kind: 'spectral' } });
+ * console.log(status); // [ 'converged', 'converged' ]
+ * ```
+ */
+export async function solveMany(options: SolveManyOptions): Promise<EquilibriumBatch> {
+  const backend = options.backend ?? defaultBackend();
+  const games = options.games.map((game) => asGame(game, backend));
+  const n = games[0]?.n ?? 0;
+  const other = games.findIndex((game) => game.n !== n);
+  if (other >= 0) {
+    throw new InputError('BTM_SHAPE', `must all have n = ${n}, got ${games[other].n}`, { argument: 'games', index: other });
+  }
+  const epsilon = checkPositive('epsilon', options.epsilon ?? DEFAULT_EPSILON);
+  const settings = runSettings(options.method, options.stop, options.failure, n);
+  const result = emptyBatch(games.length, n);
+  let trialsDone = 0;
+  let stepsBefore = 0;
+  for (const members of byStorage(games)) {
+    const batch = openBatch(
+      members.map((k) => games[k]),
+      options.method,
+      settings,
+      backend,
+    );
+    const report = (done: number) =>
+      options.onProgress?.({
+        stepsDone: stepsBefore + done,
+        stepsTotal: settings.maxSteps * games.length,
+        trialsDone,
+        trials: games.length,
+      });
+    await runBatch(batch, 0, settings.maxSteps + 1, options.signal, report);
+    const states = new Float64Array(batchStateLength(batch));
+    batch.handle.read(states);
+    members.forEach((k, m) => {
+      const state = states.subarray(m * stateLength(n), (m + 1) * stateLength(n));
+      fillEntry(result, k, games[k], state, epsilon, options);
+    });
+    trialsDone += members.length;
+    stepsBefore += settings.maxSteps * members.length;
+  }
+  options.onProgress?.({
+    stepsDone: result.steps.reduce((a, b) => a + b, 0),
+    stepsTotal: settings.maxSteps * games.length,
+    trialsDone: games.length,
+    trials: games.length,
+  });
+  return result;
+}
+
+type Filling = Omit<EquilibriumBatch, 'status'> & { readonly status: StatusKind[] };
+
+function emptyBatch(count: number, n: number): Filling {
+  const numbers = () => new Float64Array(count);
+  return {
+    count,
+    n,
+    status: new Array<StatusKind>(count),
+    period: new Int32Array(count),
+    steps: numbers(),
+    residual: numbers(),
+    gap: numbers(),
+    regret: numbers(),
+    weights: new Float64Array(count * n * n),
+    ranking: new Float64Array(count * n),
+    diagonalShare: numbers(),
+    diagonalRatio: numbers(),
+    deadShare: numbers(),
+  };
+}
+
+/** Indices of the games, those whose Hessians can lie side by side together. */
+function byStorage(games: readonly Game[]): number[][] {
+  const groups = new Map<string, number[]>();
+  games.forEach((game, k) => {
+    const { storage, rank, own, data } = game.hessians;
+    const key = `${storage} ${rank} ${own} ${data.length}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [k]);
+    else group.push(k);
+  });
+  return [...groups.values()];
+}
+
+function fillEntry(out: Filling, k: number, game: Game, state: Float64Array, epsilon: number, { backend }: SolveManyOptions): void {
+  const { n } = game;
+  const weights = state.slice(0, n * n);
+  const { kind, step, period } = outcomeOf(state, n);
+  const shared = backend === undefined ? {} : { backend };
+  const gradient = payoffGradientOf(game, weights, backend);
+  const { gap, natural, regret } = residuals({ weights, gradient, epsilon, n, ...shared });
+  out.status[k] = kind;
+  out.steps[k] = step;
+  out.period[k] = kind === 'cycling' ? period : 0;
+  out.residual[k] = largest(natural);
+  out.gap[k] = largest(gap);
+  out.regret[k] = largest(regret);
+  out.weights.set(weights, k * n * n);
+  out.ranking.set(networkRanking({ weights, stake: game.stake, n, ...shared }), k * n);
+  const { share, ratio } = diagonalOf(weights, n);
+  out.diagonalShare[k] = share;
+  out.diagonalRatio[k] = ratio;
+  out.deadShare[k] = competitionMask({ ...game, weights, ...shared }).deadShare;
+}
+
+/** Self-weight over all weight, and over the weight given to others (infinity where there is none). */
+export function diagonalOf(weights: Float64Array, n: number): { share: number; ratio: number } {
+  let own = 0;
+  let others = 0;
+  for (let at = 0; at < n * n; at++) {
+    if (at % (n + 1) === 0) own += weights[at];
+    else others += weights[at];
+  }
+  return { share: n === 0 ? 0 : own / (own + others), ratio: others > 0 ? own / others : Number.POSITIVE_INFINITY };
+}
+
+/** The largest entry of a vector of non-negative numbers. */
+export function largest(values: Float64Array): number {
+  return values.reduce((most, value) => Math.max(most, value), 0);
+}

@@ -1,0 +1,65 @@
+/** The solver by hand: an initial state and a pure step. */
+import { advance, type RunSettings, stateViews } from '../reference/equilibrium.js';
+import { asGame, gameArrays } from './game.js';
+import { initialState, outcomeOf, runSettings } from './settings.js';
+import type { FailurePolicy, Game, GameOptions, Method, StatusKind, StopRule } from './types.js';
+
+/** What a manual loop needs. */
+export interface ManualOptions {
+  readonly game: Game | GameOptions;
+  readonly method: Method;
+  readonly stop?: StopRule;
+  readonly failure?: FailurePolicy;
+}
+
+/** One moment of a search: a value; {@link step} returns a new one. */
+export interface SearchState {
+  readonly game: Game;
+  readonly method: Method;
+  readonly settings: RunSettings;
+  /** The flat state, as src/reference/equilibrium.ts lays it out. */
+  readonly values: Float64Array;
+}
+
+/**
+ * The state of a search before its first step.
+ *
+ * @param options - `game`, `method`, `stop`, `failure`.
+ * @returns A value for {@link step}, {@link weightsOf} and {@link statusKindOf}.
+ * @throws InputError as createGame
+ * @paper (11), (12)
+ * @example
+ * ```ts
+ * import { init, statusKindOf, step, weightsOf } from 'intermodel';
+ * const game = {
+ *   n: 2, temperature: 5, alpha: 25, tau: 1,
+ *   hessian: { kind: 'diagonal', data: [2, 3] }, initialWeights: [0.5, 0.5, 0.5, 0.5],
+ * } as const;
+ * let state = init({ game, method: { kind: 'spectral' } });
+ * while (statusKindOf(state) === 'running') state = step(state);
+ * console.log(weightsOf(state).length); // 4
+ * ```
+ */
+export function init(options: ManualOptions): SearchState {
+  const game = asGame(options.game);
+  const settings = runSettings(options.method, options.stop, options.failure, game.n);
+  return { game, method: options.method, settings, values: initialState(game, settings) };
+}
+
+/** The state one step later, or with its outcome set where the search has ended. Runs on the reference; the argument is not changed. */
+export function step(state: SearchState): SearchState {
+  const values = state.values.slice();
+  advance(values, gameArrays(state.game), state.settings, 1);
+  return { ...state, values };
+}
+
+/** W [n, n] of a state, in a new array. */
+export function weightsOf(state: SearchState): Float64Array {
+  return stateViews(state.values, state.game.n).weights.slice();
+}
+
+/** 'running', or how the search ended. */
+export function statusKindOf(state: SearchState): StatusKind | 'running' {
+  const { kind } = outcomeOf(state.values, state.game.n);
+  return kind === 'aborted' ? 'running' : kind;
+}

@@ -1,0 +1,93 @@
+/** Many games on the reference: one after the other, in slices, so that the event loop can cancel a job. */
+
+import { advance, type GameArrays, type RunSettings, stateLength } from './equilibrium.js';
+import { hessianStride } from './payoff.js';
+
+const TERMS = 6;
+const SLICE_MS = 20;
+
+/** The same contract as the native handle (src/backend/equilibrium.ts). */
+export function createGameBatch(
+  data: Float64Array,
+  hessianIndex: Int32Array,
+  stake: Float64Array,
+  referenceMask: Float64Array,
+  terms: Float64Array,
+  settingList: Float64Array,
+  hessianCount: number,
+  storage: number,
+  rank: number,
+  own: number,
+  count: number,
+  n: number,
+) {
+  const one = own === 1 ? hessianStride(storage, rank, own, n) * n : data.length / Math.max(1, hessianCount);
+  const [method, rate, leastRate, largestRate, tolerance, maxSteps, checkEvery, stopOnCycle, epsilon] = settingList;
+  const settings: RunSettings = { method, rate, leastRate, largestRate, tolerance, maxSteps, checkEvery, stopOnCycle, epsilon };
+  const factors = terms.slice();
+  const hessians = data.slice();
+  const [stakes, masks, which] = [stake.slice(), referenceMask.slice(), hessianIndex.slice()];
+  let order: Int32Array | undefined;
+  const states = new Float64Array(count * stateLength(n));
+  const gameAt = (k: number): GameArrays => ({
+    n,
+    data: hessians.subarray(which[k] * one, (which[k] + 1) * one),
+    storage,
+    rank,
+    own,
+    stake: stakes.subarray(k * n, (k + 1) * n),
+    referenceMask: masks.subarray(k * n * n, (k + 1) * n * n),
+    temperature: factors[k * TERMS],
+    lossFactor: factors[k * TERMS + 1],
+    rankFactor: factors[k * TERMS + 2],
+    shiftGradient: factors[k * TERMS + 3],
+    openDiagonal: factors[k * TERMS + 4],
+    clip: factors[k * TERMS + 5],
+  });
+  const stateAt = (k: number) => states.subarray(k * stateLength(n), (k + 1) * stateLength(n));
+
+  return {
+    run(steps: number) {
+      const job = { cancelled: false, done: 0 };
+      const promise = runSlices(job, count, steps, (k) => (most: number) => advance(stateAt(k), gameAt(k), settings, most, order));
+      return {
+        promise,
+        cancel: () => {
+          job.cancelled = true;
+        },
+        progress: (): readonly [number, number] => [job.done, steps * count],
+      };
+    },
+    read: (out: Float64Array) => out.set(states),
+    write: (input: Float64Array) => states.set(input),
+    setOrder(rows: Int32Array) {
+      order = rows.slice();
+    },
+    setFactors(lossFactors: Float64Array, rankFactors: Float64Array) {
+      for (let k = 0; k < count; k++) {
+        factors[k * TERMS + 1] = lossFactors[k];
+        factors[k * TERMS + 2] = rankFactors[k];
+      }
+    },
+  };
+}
+
+async function runSlices(
+  job: { cancelled: boolean; done: number },
+  count: number,
+  steps: number,
+  advanceGame: (k: number) => (most: number) => number,
+): Promise<void> {
+  let sliceStart = performance.now();
+  for (let k = 0; k < count; k++) {
+    const step = advanceGame(k);
+    for (let left = steps; left > 0 && !job.cancelled; left--) {
+      if (step(1) === 0) break;
+      job.done += 1;
+      if (performance.now() - sliceStart > SLICE_MS) {
+        await new Promise<void>((resolve) => setImmediate(resolve));
+        sliceStart = performance.now();
+      }
+    }
+  }
+}

@@ -1,0 +1,250 @@
+/**
+ * The search for an equilibrium, one game at a time, on a flat state. The native loop does the same operations in the same order,
+ * so after any number of steps both hold the same bits.
+ *
+ * A state is W [n, n], two companions [n, n] (previous gradient or logits; previous W), a snapshot of W [n, n], and
+ * {@link SCALARS} numbers. One step reads the gradient at W, may find that the run has ended, and otherwise replaces W.
+ */
+import { exp, treeDot, treeSum } from '../core/arithmetic/index.js';
+import { competitionMask } from './competition.js';
+import { payoffGradient, weightGradient } from './payoff.js';
+import { projectBoundedStep, projectSimplex } from './projection.js';
+
+/** Ways to step; the position is the code that kernels receive. */
+export const METHODS = ['projectedGradient', 'spectral', 'softmax'] as const;
+
+/** Numbers at the end of a state, by position. */
+export const SCALARS = ['step', 'outcome', 'residual', 'rate', 'snapshotStep', 'farthest', 'period', 'reserved'] as const;
+
+/** How a run ended; the position is the number in the state. */
+export const OUTCOMES = ['running', 'converged', 'stepLimit', 'cycling', 'diverged'] as const;
+
+/** Logits do not fall below this, so that a weight can come back: e^-50 is far below the last place of 1. */
+export const LEAST_LOGIT = -50;
+
+/** A run that comes this close to an earlier W, as a share of how far it had gone, repeats itself. */
+const RETURN_SHARE = 1e-6;
+/** Moves below this are rounding, not a cycle. */
+const LEAST_EXCURSION = 1e-9;
+
+/** One game as kernels take it. */
+export interface GameArrays {
+  readonly n: number;
+  readonly data: Float64Array;
+  readonly storage: number;
+  readonly rank: number;
+  readonly own: number;
+  readonly stake: Float64Array;
+  readonly referenceMask: Float64Array;
+  readonly temperature: number;
+  readonly lossFactor: number;
+  readonly rankFactor: number;
+  readonly shiftGradient: number;
+  readonly openDiagonal: number;
+  /** 1: clip at zero and divide by the sum, instead of projecting. */
+  readonly clip: number;
+}
+
+/** Method and stopping rule as kernels take them. */
+export interface RunSettings {
+  /** Index into {@link METHODS}. */
+  readonly method: number;
+  readonly rate: number;
+  readonly leastRate: number;
+  readonly largestRate: number;
+  readonly tolerance: number;
+  readonly maxSteps: number;
+  readonly checkEvery: number;
+  readonly stopOnCycle: number;
+  /** Largest change of a row in one step; 0: no bound. For the projected gradient alone. */
+  readonly epsilon: number;
+}
+
+/** Doubles in the state of one game. */
+export function stateLength(n: number): number {
+  return 4 * n * n + SCALARS.length;
+}
+
+interface StateViews {
+  readonly weights: Float64Array;
+  readonly companion: Float64Array;
+  readonly previous: Float64Array;
+  readonly snapshot: Float64Array;
+  readonly scalars: Float64Array;
+}
+
+/** The parts of a state, as views. */
+export function stateViews(state: Float64Array, n: number): StateViews {
+  const part = (k: number) => state.subarray(k * n * n, (k + 1) * n * n);
+  return { weights: part(0), companion: part(1), previous: part(2), snapshot: part(3), scalars: state.subarray(4 * n * n, stateLength(n)) };
+}
+
+/**
+ * Up to `steps` steps; fewer when the run ends. Returns the number of updates of W made. With an `order` of the rows, each row reads
+ * the new rows of those before it (R-16); without, all read the same W.
+ */
+export function advance(state: Float64Array, game: GameArrays, settings: RunSettings, steps: number, order?: Int32Array): number {
+  const views = stateViews(state, game.n);
+  const gradient = new Float64Array(game.n * game.n);
+  for (let made = 0; made < steps; made++) {
+    if (OUTCOMES[views.scalars[1]] !== 'running') return made;
+    ascentDirection(gradient, views.weights, game);
+    if (hasEnded(views, gradient, game, settings)) return made;
+    if (order === undefined) update(views, gradient, game, settings);
+    else updateInOrder(views.weights, game, settings, order);
+    views.scalars[0] += 1;
+  }
+  return steps;
+}
+
+/** The payoff's gradient in each row at W. */
+export function ascentDirection(out: Float64Array, weights: Float64Array, game: GameArrays): void {
+  const { n } = game;
+  const mask = new Float64Array(n * n);
+  const derivative = new Float64Array(n * n);
+  const loss = new Float64Array(n);
+  const { stake, temperature, shiftGradient, openDiagonal } = game;
+  competitionMask(mask, derivative, new Float64Array(n), new Float64Array(1), weights, stake, temperature, shiftGradient, openDiagonal, n);
+  weightGradient(out, loss, mask, derivative, game.referenceMask, game.data, game.storage, game.rank, game.own, n);
+  payoffGradient(out, out.slice(), stake, game.lossFactor, game.rankFactor, n);
+}
+
+/** Looks at the residual when it is due, and for a return to the snapshot; sets the outcome when the run is over. */
+function hasEnded({ weights, snapshot, scalars }: StateViews, gradient: Float64Array, game: GameArrays, settings: RunSettings): boolean {
+  const step = scalars[0];
+  if (step % settings.checkEvery === 0 || step >= settings.maxSteps) {
+    scalars[2] = largestResidual(weights, gradient, game.n);
+    if (scalars[2] <= settings.tolerance) scalars[1] = OUTCOMES.indexOf('converged');
+    else if (!(scalars[2] < Number.POSITIVE_INFINITY)) scalars[1] = OUTCOMES.indexOf('diverged');
+    else if (step >= settings.maxSteps) scalars[1] = OUTCOMES.indexOf('stepLimit');
+    if (scalars[1] !== 0) return true;
+  }
+  if (step >= 2 * scalars[4]) {
+    // Brent's rule: compare with W at the last power of two, so a cycle of any length is met once the snapshot lies on it
+    snapshot.set(weights);
+    scalars[4] = step;
+    scalars[5] = 0;
+    return false;
+  }
+  let distance = 0;
+  for (let k = 0; k < weights.length; k++) distance = Math.max(distance, Math.abs(weights[k] - snapshot[k]));
+  if (scalars[5] > LEAST_EXCURSION && distance <= RETURN_SHARE * scalars[5]) {
+    if (scalars[6] === 0) scalars[6] = step - scalars[4];
+    if (settings.stopOnCycle === 1) scalars[1] = OUTCOMES.indexOf('cycling');
+    return scalars[1] !== 0;
+  }
+  if (distance > scalars[5]) scalars[5] = distance;
+  return false;
+}
+
+/** The largest natural residual |P(w + g) - w| of a row. */
+export function largestResidual(weights: Float64Array, gradient: Float64Array, n: number): number {
+  const moved = weights.map((w, k) => w + gradient[k]);
+  projectSimplex(moved, moved, 0, n, n);
+  let largest = 0;
+  for (let i = 0; i < n; i++) {
+    const difference = moved.subarray(i * n, (i + 1) * n).map((entry, j) => entry - weights[i * n + j]);
+    const residual = Math.sqrt(treeDot(difference, difference));
+    if (!(residual <= largest)) largest = residual;
+  }
+  return largest;
+}
+
+function update(views: StateViews, gradient: Float64Array, game: GameArrays, settings: RunSettings): void {
+  const method = METHODS[settings.method];
+  if (method === 'softmax') {
+    ascendLogits(views, gradient, game.n, settings.rate);
+    return;
+  }
+  const { weights, companion, previous, scalars } = views;
+  let rate = settings.rate;
+  if (method === 'spectral') {
+    if (scalars[0] > 0) scalars[3] = spectralRate(views, gradient, game.n, settings);
+    else scalars[3] = settings.rate;
+    rate = scalars[3];
+    companion.set(gradient);
+    previous.set(weights);
+  }
+  moveRows(weights, gradient, rate, 0, game.n, game, settings.epsilon);
+}
+
+function updateInOrder(weights: Float64Array, game: GameArrays, settings: RunSettings, order: Int32Array): void {
+  const gradient = new Float64Array(weights.length);
+  for (const row of order) {
+    ascentDirection(gradient, weights, game);
+    moveRows(weights, gradient, settings.rate, row, row + 1, game, settings.epsilon);
+  }
+}
+
+/** Rows begin .. end - 1 of W + rate g, back on the simplex. */
+function moveRows(
+  weights: Float64Array,
+  gradient: Float64Array,
+  rate: number,
+  begin: number,
+  end: number,
+  { n, clip }: GameArrays,
+  epsilon: number,
+): void {
+  const rows = weights.subarray(begin * n, end * n);
+  const along = gradient.subarray(begin * n, end * n);
+  if (epsilon > 0) {
+    const steps = along.map((g) => rate * g);
+    projectBoundedStep(rows, rows.slice(), steps, epsilon, end - begin, n);
+    return;
+  }
+  for (let k = 0; k < rows.length; k++) rows[k] = rows[k] + rate * along[k];
+  if (clip === 1) clipRows(rows, end - begin, n);
+  else projectSimplex(rows, rows, 0, end - begin, n);
+}
+
+/** Barzilai and Borwein's two lengths in turn, from the last change of W and of the gradient; doubled where the payoff curves upwards. */
+function spectralRate(
+  { weights, companion, previous, scalars }: StateViews,
+  gradient: Float64Array,
+  n: number,
+  settings: RunSettings,
+): number {
+  let ss = 0;
+  let sy = 0;
+  let yy = 0;
+  for (let i = 0; i < n; i++) {
+    const s = weights.subarray(i * n, (i + 1) * n).map((entry, j) => entry - previous[i * n + j]);
+    const y = companion.subarray(i * n, (i + 1) * n).map((entry, j) => entry - gradient[i * n + j]);
+    ss += treeDot(s, s);
+    sy += treeDot(s, y);
+    yy += treeDot(y, y);
+  }
+  let rate = scalars[3] * 2;
+  if (sy > 0) rate = scalars[0] % 2 === 1 ? ss / sy : sy / yy;
+  return Math.min(Math.max(rate, settings.leastRate), settings.largestRate);
+}
+
+/** u <- u + rate g, shifted so that the largest logit is 0; W = softmax(u). */
+function ascendLogits({ weights, companion }: StateViews, gradient: Float64Array, n: number, rate: number): void {
+  for (let i = 0; i < n; i++) {
+    const at = i * n;
+    let largest = Number.NEGATIVE_INFINITY;
+    for (let j = 0; j < n; j++) {
+      companion[at + j] = companion[at + j] + rate * gradient[at + j];
+      if (companion[at + j] > largest) largest = companion[at + j];
+    }
+    for (let j = 0; j < n; j++) {
+      const shifted = companion[at + j] - largest;
+      companion[at + j] = Math.max(shifted, LEAST_LOGIT);
+      weights[at + j] = exp(companion[at + j]);
+    }
+    const sum = treeSum(weights, at, n);
+    for (let j = 0; j < n; j++) weights[at + j] = weights[at + j] / sum;
+  }
+}
+
+/** Clips each row at zero and divides by its sum; a row with nothing left becomes 1/n throughout. */
+export function clipRows(weights: Float64Array, count: number, n: number): void {
+  for (let i = 0; i < count; i++) {
+    const at = i * n;
+    for (let j = 0; j < n; j++) weights[at + j] = Math.max(weights[at + j], 0);
+    const sum = treeSum(weights, at, n);
+    for (let j = 0; j < n; j++) weights[at + j] = sum > 0 ? weights[at + j] / sum : 1 / n;
+  }
+}
