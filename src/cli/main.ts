@@ -5,6 +5,7 @@ import { packageVersion } from '../backend/index.js';
 import { buildCommand } from './build.js';
 import { doctorCommand } from './doctor.js';
 import { reportFailure } from './failure.js';
+import { ledgerCommand } from './ledger.js';
 import { rankCommand } from './rank.js';
 import { reportCommand } from './report.js';
 
@@ -13,6 +14,6 @@ const program = new Command('intermodel')
   .version(packageVersion)
   .showHelpAfterError('(add --help for the options)');
 
-for (const add of [buildCommand, doctorCommand, rankCommand, reportCommand]) add(program);
+for (const add of [buildCommand, doctorCommand, ledgerCommand, rankCommand, reportCommand]) add(program);
 
 program.parseAsync().catch(reportFailure);

@@ -1,7 +1,6 @@
 /** Blocks: a header chained by SHA-256 and the encoded transactions it accepted, in order. */
 import { decode, encode } from 'cborg';
-import { encodeTransaction, fromHex, sha256, toHex } from './encoding.js';
-import type { Transaction } from './transaction.js';
+import { fromHex, sha256, toHex } from './encoding.js';
 
 /** A block proper. `bytes` is its one encoding; `hash` covers the header, which covers the rest. */
 export interface Block {
@@ -65,10 +64,6 @@ export function sealBlock(content: Content): Block {
     header,
     bytes: encode([header, transactions.slice()]),
   };
-}
-
-export function packTransactions(transactions: readonly Transaction[]): Uint8Array[] {
-  return transactions.map(encodeTransaction);
 }
 
 /** The block in these bytes, or what is wrong with them. Checks the encoding and the header's hash of the transactions, not the contents. */

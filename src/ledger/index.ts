@@ -1,9 +1,10 @@
 /** The ledger: signed transactions, exact integers, bounded rows, durable blocks. See docs/concepts/ledger.md. */
+export { type Audit, auditRow, type PublishedRow } from './audit.js';
 export type { Block } from './block.js';
 export { CODES, type Code } from './codes.js';
-export { commitmentHash, rotationBytes, transactionHash } from './encoding.js';
+export { commitmentHash, decodeTransaction, rotationBytes, transactionHash } from './encoding.js';
 export { type BlockEvent, type LedgerEvent, type RejectedEvent, toJsonLine } from './events.js';
-export type { Genesis, GenesisParticipant } from './genesis.js';
+export { decodeGenesis, encodeGenesis, type Genesis, type GenesisParticipant } from './genesis.js';
 export { createKey, type SigningKey, signBytes, signTransaction } from './keys.js';
 export type { Ledger, Receipt } from './ledger.js';
 export { type KernelPages, kernelPages, kernelProcessor, type LedgerKernels } from './native-processor.js';
@@ -11,7 +12,7 @@ export { type OpenLedgerOptions, openLedger } from './open.js';
 export { DEFAULT_PARAMETERS, type Emission, type Parameters } from './parameters.js';
 export { type Processor, referenceProcessor } from './processor.js';
 export { type PageProof, type Proof, type Proven, verifyProof } from './proof.js';
-export type { Verification } from './replay.js';
+export { type Verification, verifyStore } from './replay.js';
 export { boundedStep, type Row, rowToParts, sparseRow } from './rows.js';
 export { type EtcdOptions, etcdStore } from './store/etcd.js';
 export { memoryStore } from './store/memory.js';

@@ -13,8 +13,28 @@ export interface SigningKey {
 const PRIVATE_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 const PUBLIC_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
 
+/** Parsed keys are kept: parsing costs as much as a signature. */
+const SIGNING = new WeakMap<SigningKey, KeyObject>();
+const VERIFYING = new Map<PublicKey, KeyObject>();
+const VERIFYING_MAX = 65_536;
+
 function privateKeyOf(key: SigningKey): KeyObject {
-  return createPrivateKey({ key: Buffer.concat([PRIVATE_PREFIX, fromHex(key.seed)]), format: 'der', type: 'pkcs8' });
+  let parsed = SIGNING.get(key);
+  if (parsed === undefined) {
+    parsed = createPrivateKey({ key: Buffer.concat([PRIVATE_PREFIX, fromHex(key.seed)]), format: 'der', type: 'pkcs8' });
+    SIGNING.set(key, parsed);
+  }
+  return parsed;
+}
+
+function publicKeyOf(publicKey: PublicKey): KeyObject {
+  let parsed = VERIFYING.get(publicKey);
+  if (parsed === undefined) {
+    parsed = createPublicKey({ key: Buffer.concat([PUBLIC_PREFIX, fromHex(publicKey)]), format: 'der', type: 'spki' });
+    if (VERIFYING.size >= VERIFYING_MAX) VERIFYING.clear();
+    VERIFYING.set(publicKey, parsed);
+  }
+  return parsed;
 }
 
 /**
@@ -40,8 +60,7 @@ export function signBytes(bytes: Uint8Array, key: SigningKey): string {
 /** Whether a signature of these bytes is the key's. A key that is no point of the curve verifies nothing. */
 export function verifyBytes(bytes: Uint8Array, signature: string, publicKey: PublicKey): boolean {
   try {
-    const key = createPublicKey({ key: Buffer.concat([PUBLIC_PREFIX, fromHex(publicKey)]), format: 'der', type: 'spki' });
-    return verify(null, bytes, key, fromHex(signature));
+    return verify(null, bytes, publicKeyOf(publicKey), fromHex(signature));
   } catch {
     // OpenSSL refuses some malformed keys by throwing; to the ledger that is a signature that does not verify.
     return false;

@@ -1,10 +1,11 @@
 /** A ledger in use: takes transactions into the open block, closes blocks into a store, and answers from the state. */
 import { EnvironmentError, InputError } from '../core/errors.js';
-import { type Block, packTransactions, sealBlock } from './block.js';
+import type { PublishedRow } from './audit.js';
+import { type Block, sealBlock } from './block.js';
 import { CODES, type Code } from './codes.js';
-import { transactionHash } from './encoding.js';
+import { decodeTransaction, encodeTransaction, sha256, toHex } from './encoding.js';
 import { eventStream, type LedgerEvent } from './events.js';
-import { chainOf, encodeGenesis, type Genesis, genesisState } from './genesis.js';
+import { chainOf, checkGenesis, decodeGenesis, encodeGenesis, type Genesis } from './genesis.js';
 import { type SigningKey, signTransaction } from './keys.js';
 import { type Processor, referenceProcessor } from './processor.js';
 import { type Proof, proveKey } from './proof.js';
@@ -13,9 +14,10 @@ import { stateRoot } from './root.js';
 import { type Settlement, settle } from './settle.js';
 import { encodeSnapshot } from './snapshot.js';
 import { accountOf, nonceOf, type State } from './state.js';
-import type { Store } from './store/store.js';
+import type { Store, StoredBlock } from './store/store.js';
 import type { Action, PublicKey, Transaction } from './transaction.js';
 import { closeBlock, transition } from './transition.js';
+import { ROW_PARTS } from './units.js';
 import { LedgerView, type RankingView, rankingView } from './view.js';
 
 /** The answer to one transaction. */
@@ -32,7 +34,8 @@ export interface Receipt {
 interface Draft {
   readonly state: State;
   readonly settlement: Settlement;
-  readonly transactions: readonly Transaction[];
+  /** Encoded, so that nobody can change an accepted one. */
+  readonly transactions: Uint8Array[];
 }
 
 export interface LedgerSettings {
@@ -80,9 +83,12 @@ export class Ledger {
     const draft = this.open();
     const outcome = transition(draft.state, tx, draft.state.height);
     const height = draft.state.height;
-    const hash = outcome.code === 'malformed' ? '' : transactionHash(tx);
-    if (outcome.code === 'ok') this.draft = { ...draft, state: outcome.state, transactions: [...draft.transactions, structuredClone(tx)] };
-    else this.emit({ type: 'rejected', height, code: outcome.code, hash });
+    const bytes = outcome.code === 'malformed' ? undefined : encodeTransaction(tx);
+    const hash = bytes === undefined ? '' : toHex(sha256(bytes));
+    if (bytes !== undefined && outcome.code === 'ok') {
+      draft.transactions.push(bytes);
+      this.draft = { ...draft, state: outcome.state };
+    } else this.emit({ type: 'rejected', height, code: outcome.code, hash });
     return { code: outcome.code, reason: CODES[outcome.code], hash, height };
   }
 
@@ -113,14 +119,14 @@ export class Ledger {
         chain: this.chain,
         height: next.height,
         previous: this.headHash,
-        transactions: packTransactions(draft.transactions),
+        transactions: draft.transactions.slice(),
         stateRoot: stateRoot(next),
         minted: draft.settlement.minted,
         supply: next.supply,
       });
       const outcome = await this.settings.store.append(this.base.height, block);
       if (outcome !== 'conflict') {
-        const late = (this.draft?.transactions ?? []).slice(draft.transactions.length);
+        const late = (this.draft?.transactions ?? []).slice(block.transactions.length);
         this.advance(next, block, draft.settlement);
         this.draft = undefined;
         this.resubmit(late);
@@ -160,6 +166,28 @@ export class Ledger {
     return taken.length;
   }
 
+  /**
+   * Appends a block made elsewhere, after replaying it against the rules: how an export is read in.
+   *
+   * @throws EnvironmentError BTM_IO when the block does not follow the head, or does not replay to the byte
+   */
+  adopt(stored: StoredBlock): Promise<void> {
+    const done = this.closing.then(async () => {
+      const block = readStored(stored);
+      const result = typeof block === 'string' ? block : replayBlock(this.base, this.headHash, block, this.settings.processor);
+      if (typeof block === 'string' || typeof result === 'string') {
+        throw new EnvironmentError('BTM_IO', `block ${stored.height} does not verify: ${String(result)}`);
+      }
+      const outcome = await this.settings.store.append(this.base.height, block);
+      if (outcome === 'conflict')
+        throw new EnvironmentError('BTM_IO', `${this.settings.store.name} has other blocks at height ${stored.height}`);
+      this.advance(result.state, block, result.settlement);
+      this.draft = undefined;
+    });
+    this.closing = done.catch(() => undefined);
+    return done;
+  }
+
   /** Follows a store that other writers append to. Open transactions are applied again on top. @returns number of blocks taken over */
   refresh(): Promise<number> {
     const done = this.closing.then(() => this.catchUp());
@@ -167,8 +195,8 @@ export class Ledger {
     return done;
   }
 
-  private resubmit(transactions: readonly Transaction[]): void {
-    for (const tx of transactions) this.submit(tx);
+  private resubmit(transactions: readonly Uint8Array[]): void {
+    for (const bytes of transactions) this.submit(decodeTransaction(bytes) as Transaction);
   }
 
   private advance(next: State, block: Block, settlement: Settlement): void {
@@ -207,6 +235,27 @@ export class Ledger {
   ranking(): RankingView | undefined {
     const last = this.past.at(-1);
     return last === undefined ? undefined : rankingView(last.before, last.settlement);
+  }
+
+  /**
+   * A participant's row as {@link auditRow} takes it, with the row that its last change replaced where that is still in memory.
+   *
+   * @throws InputError BTM_DOMAIN when the key is no participant
+   */
+  published(key: PublicKey): PublishedRow {
+    const now = new LedgerView(this.base);
+    const person = now.participant(key);
+    if (person === undefined) throw new InputError('BTM_DOMAIN', 'is not a participant', { argument: 'key', value: key });
+    const keys = now.participants().map((participant) => participant.key);
+    const over = (view: LedgerView): number[] => {
+      const { targets, weights } = view.row(key);
+      const parts = new Map(targets.map((target, at) => [target, weights[at]]));
+      return keys.map((target) => parts.get(target) ?? 0);
+    };
+    const replaced = this.past.find(({ before }) => before.height === person.lastSet - 1)?.before;
+    const before = replaced === undefined ? undefined : over(new LedgerView(replaced));
+    const complete = before?.reduce((sum, part) => sum + part, 0) === ROW_PARTS;
+    return { keys, row: over(now), before: complete ? before : undefined, epsilon: this.base.parameters.epsilon };
   }
 
   /** A closed block, or undefined. */
@@ -282,6 +331,8 @@ export interface OpenOptions {
   readonly store: Store;
   /** Needed by an empty store; where the store has one already, it must be the same. */
   readonly genesis?: Genesis;
+  /** The same as bytes, from an export; `genesis` is then not needed. */
+  readonly genesisBytes?: Uint8Array;
   /** Who does the heavy passes of a settlement; the state does not depend on it. */
   readonly processor?: Processor;
   /** Settlements kept in memory for {@link Ledger.rankings}; default 1,024. */
@@ -291,20 +342,21 @@ export interface OpenOptions {
 /** Opens a ledger on a store, replaying what is in it. */
 export async function openOnStore(options: OpenOptions): Promise<Ledger> {
   const { store, processor = referenceProcessor, history = 1024 } = options;
+  if (options.genesis !== undefined) checkGenesis(options.genesis);
+  const given = options.genesisBytes ?? (options.genesis === undefined ? undefined : encodeGenesis(options.genesis));
   let bytes = await store.genesis();
   if (bytes === undefined) {
-    if (options.genesis === undefined) {
+    if (given === undefined) {
       throw new InputError('BTM_TYPE', 'is needed: the store is empty', {
         argument: 'genesis',
         remedy: 'Pass the genesis, or open a store that has one.',
       });
     }
-    bytes = encodeGenesis(options.genesis);
-    genesisState(options.genesis, chainOf(bytes));
-    if ((await store.begin(bytes, chainOf(bytes))) === 'conflict') bytes = (await store.genesis()) as Uint8Array;
+    checkGenesis(decodeGenesis(given));
+    bytes = (await store.begin(given, chainOf(given))) === 'conflict' ? ((await store.genesis()) as Uint8Array) : given;
   }
   const chain = chainOf(bytes);
-  if (options.genesis !== undefined && chainOf(encodeGenesis(options.genesis)) !== chain) {
+  if (given !== undefined && chainOf(given) !== chain) {
     throw new InputError('BTM_DOMAIN', 'differs from the genesis in the store', {
       argument: 'genesis',
       remedy: 'Leave it out, or use another store.',

@@ -5,7 +5,7 @@
 import { bitLength, ceilSqrt } from './integers.js';
 import type { StandingPage } from './pages.js';
 import { type Processor, referenceProcessor, type Wide } from './processor.js';
-import { type State, stakeOf } from './state.js';
+import type { State } from './state.js';
 import { MAXIMUM_SUPPLY, PAGE, ROW_PARTS } from './units.js';
 
 /** What one block's settlement did. */
@@ -22,8 +22,6 @@ export interface Settlement {
   readonly tau: bigint;
   /** Supply after the payment. */
   readonly supply: bigint;
-  /** trace(W) / (total - trace) in parts per billion before rounding down; null when every row is on its own diagonal. */
-  readonly diagonalRatio: bigint | null;
 }
 
 /** Stake of every slot as one column. */
@@ -68,7 +66,6 @@ export function settle(
   const { sum, squares } = processor.norms(ranking, shift);
   const minted = amountToMint(state, total, sum, squares);
   const paid = minted === 0n ? new BigUint64Array(state.slots) : processor.distribute(ranking, shift, minted, sum);
-  const diagonalRatio = state.parameters.tauGain === 0n && state.slots > 65_536 ? null : diagonal(state);
   const supply = state.supply + minted;
   const settlement = {
     height: state.height + 1,
@@ -78,7 +75,6 @@ export function settle(
     minted,
     tau: state.tau,
     supply,
-    diagonalRatio,
   };
   return {
     settlement,
@@ -87,7 +83,7 @@ export function settle(
       height: state.height + 1,
       supply,
       minted: state.minted + minted,
-      tau: controlledTau(state, diagonalRatio),
+      tau: controlledTau(state),
       standingPages: standing(state.standingPages.length, stake, ranking, paid),
     },
   };
@@ -108,11 +104,13 @@ function standing(pages: number, stake: BigUint64Array, ranking: Wide, paid: Big
   return next;
 }
 
-/** The part of all weights that participants put on themselves, as a ratio in words of R-20. */
-function diagonal(state: State): bigint | null {
+/** trace(W) / (total - trace) in parts per billion, rounded down (R-20, in words); null when every row is wholly on its own diagonal. */
+export function diagonalRatio(state: State): bigint | null {
   let trace = 0n;
   state.rowPages.forEach((page, number) => {
-    for (let at = 0; at < PAGE; at++) trace += BigInt(ownWeight(page, at, number * PAGE + at));
+    let sum = 0;
+    for (let at = 0; at < PAGE; at++) sum += ownWeight(page, at, number * PAGE + at);
+    trace += BigInt(sum);
   });
   const rest = BigInt(state.participants) * BigInt(ROW_PARTS) - trace;
   return rest === 0n ? null : (trace * BigInt(ROW_PARTS)) / rest;
@@ -131,17 +129,11 @@ function ownWeight(page: State['rowPages'][number], at: number, slot: number): n
 }
 
 /** Integral control with its state clamped, which is the anti-windup: too much weight on oneself lowers tau. */
-function controlledTau(state: State, ratio: bigint | null): bigint {
+function controlledTau(state: State): bigint {
   const { tauGain, tauTarget, tauMinimum, tauMaximum } = state.parameters;
   if (tauGain === 0n) return state.tau;
+  const ratio = diagonalRatio(state);
   if (ratio === null) return tauMinimum;
   const next = state.tau + (tauGain * (tauTarget - ratio)) / BigInt(ROW_PARTS);
   return next < tauMinimum ? tauMinimum : next > tauMaximum ? tauMaximum : next;
-}
-
-/** Bonded stake of all slots: what (5) weighs by. */
-export function totalStake(state: State): bigint {
-  let sum = 0n;
-  for (let slot = 0; slot < state.slots; slot++) sum += stakeOf(state, slot);
-  return sum;
 }

@@ -4,7 +4,7 @@ import type { Parameters } from './parameters.js';
 import { wideAt } from './processor.js';
 import { stateRoot } from './root.js';
 import { denseRow } from './rows.js';
-import type { Settlement } from './settle.js';
+import { diagonalRatio, type Settlement } from './settle.js';
 import {
   accountOf,
   balanceOf,
@@ -179,6 +179,7 @@ export interface RankingView {
   readonly minted: bigint;
   readonly supply: bigint;
   readonly tau: bigint;
+  /** trace(W) / (total - trace) in parts per billion (R-20, in words); null when every row is wholly on its own diagonal. */
   readonly diagonalRatio: bigint | null;
 }
 
@@ -197,6 +198,6 @@ export function rankingView(before: State, settlement: Settlement): RankingView 
     minted: settlement.minted,
     supply: settlement.supply,
     tau: settlement.tau,
-    diagonalRatio: settlement.diagonalRatio,
+    diagonalRatio: diagonalRatio(before),
   };
 }
