@@ -35,7 +35,7 @@ export interface DemoParticipant {
   /** Share classified right through the gate G(x), and through the distilled proxy in its place. */
   readonly gateAccuracy: number;
   readonly proxyAccuracy: number;
-  /** Mean of the dropped linear term over the kept quadratic one in this participant's measurements (R-03). */
+  /** Share |l| / (|l| + q/2) of the dropped linear term l in this participant's measurements, mean over its peers (R-03). */
   readonly linearShare: number;
   /** Largest entry of this participant's final row, its own included. */
   readonly topPeer: string;
@@ -110,10 +110,27 @@ export interface DemoSettings {
   readonly rounds: number;
   readonly batch: number;
   readonly width: number;
+  /** Hidden units (relu) of every head. */
   readonly headHidden: number;
+  readonly headRate: number;
+  /** Decoupled weight decay of heads and gates. */
+  readonly weightDecay: number;
+  readonly encoderRate: number;
+  readonly proxyRate: number;
+  /** Of the gate, and of the linear readouts of G(x) and of the own response. */
+  readonly gateRate: number;
+  /** Samples of the best-supplied generalist. */
+  readonly largestShard: number;
+  /** Steps, batch and samples of the last training of the heads, encoders held fixed. */
   readonly settleSteps: number;
+  readonly settleBatch: number;
+  readonly settleSamples: number;
+  /** Blocks while training, and after the last measurement. */
   readonly blocks: number;
+  readonly closingBlocks: number;
+  /** Samples on which each participant measures; a block while training uses the first `blockValidation` of them. */
   readonly validation: number;
+  readonly blockValidation: number;
   readonly estimator: string;
   readonly maskTemperature: number;
   /** Largest l2 change of a row in one block (R-09). */

@@ -42,7 +42,7 @@ export async function loadTensorflow(choice: TensorflowChoice = 'auto'): Promise
   const attempts: Attempt[] = [];
   for (const name of candidates) {
     try {
-      return { ...(await LOADERS[name]()), name, attempts };
+      return { ...(await withoutNewHandlers(LOADERS[name])), name, attempts };
     } catch (error) {
       attempts.push({ what: name, reason: (error as Error).message.split('\n')[0] });
     }
@@ -52,6 +52,22 @@ export async function loadTensorflow(choice: TensorflowChoice = 'auto'): Promise
     'or npm install @tensorflow/tfjs-node (Node 20 or 22)',
     'or give the participants plain functions as models',
   ]);
+}
+
+const PROCESS_EVENTS = ['uncaughtException', 'unhandledRejection'] as const;
+
+/** The wasm build of tensorflow.js installs process-wide handlers that rethrow; what a process does with its errors is not a library's to decide. */
+async function withoutNewHandlers<T>(load: () => Promise<T>): Promise<T> {
+  const before = PROCESS_EVENTS.map((event) => new Set<unknown>(process.listeners(event as 'uncaughtException')));
+  try {
+    return await load();
+  } finally {
+    for (const [at, event] of PROCESS_EVENTS.entries()) {
+      for (const listener of process.listeners(event as 'uncaughtException')) {
+        if (!before[at].has(listener)) process.off(event, listener);
+      }
+    }
+  }
 }
 
 /** Both packages are CommonJS: under ESM their exports may sit behind `default`. */

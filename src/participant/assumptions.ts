@@ -1,0 +1,18 @@
+/** The sentences that belong beside every figure of a run. */
+import type { DemoSettings } from './result.js';
+
+/** What a reader has to know to judge a run. */
+export function assumptionsOf(settings: DemoSettings, seed: number): string[] {
+  return [
+    `Everything random follows from seed ${seed}: shards, initial weights, batch orders, the free rider's noise.`,
+    `Training shards are disjoint parts of the training digits; each participant measures on ${settings.validation} test digits of its own classes, drawn independently, so participants may share test digits.`,
+    `Scores are by ${settings.estimator}, without the factor 1/2 and without the linear term (R-03); the share of the dropped linear term stands with every participant.`,
+    "Truth is exact ablation: the loss with one peer's whole response set to zero, minus the loss with it (R-05), labels as the participant has them.",
+    `Before the measurement every head is trained for ${settings.settleSteps} more steps with the encoders held fixed, because the measure assumes a minimum. Weight decay ${settings.weightDecay} (decoupled) keeps a linear term alive that grows with a peer's worth.`,
+    'Encoders learn from their own labels and, in equal parts, from the gradients of everybody who asks (section 1.6, step 3). They differ in hidden units: generalists have 64 down to 16, specialists 16 down to 4.',
+    'Queries go one hop: a peer answers from its input and its own proxy, distilled from its gate by squared error (R-19).',
+    `Everybody starts with ${settings.initialStake} tokens and equal weights. A row moves by at most ${settings.stepBound} in the l2 norm per block (R-09); everybody, free riders included, reports what it measured.`,
+    `Inputs are masked by (7) with temperature ${settings.maskTemperature} tokens (R-13), a participant's own response included (R-14).`,
+    'Losses are cross-entropies in nats, on one scale. The shuffled participant measures against shuffled labels, its own kind.',
+  ];
+}

@@ -1,0 +1,56 @@
+/** What each peer is worth to one participant, by the chosen estimator, by exact ablation and as Shapley values. */
+import type { Backend } from '../backend/index.js';
+import { peerGram, removalScores } from '../curvature.js';
+import type { HeadParameters } from './head.js';
+import type { DemoEstimator } from './settings.js';
+
+/** One participant's head over the responses to its validation batch. */
+export interface MeasureOptions {
+  readonly head: HeadParameters;
+  /** F_W `[batch, peers, width]`: as the mask left them. */
+  readonly responses: Float64Array;
+  readonly labels: Int32Array;
+  readonly peers: number;
+  readonly width: number;
+  readonly estimator: DemoEstimator;
+  readonly seed: number;
+  readonly backend: Backend;
+}
+
+/** Means over the batch, one entry per peer. */
+export interface Measurement {
+  readonly ideal: Float64Array;
+  readonly ablation: Float64Array;
+  readonly shapley: Float64Array;
+  /** `[peers, peers]` */
+  readonly gram: Float64Array;
+  /** Mean over peers. */
+  readonly linearShare: number;
+}
+
+/** The row w_ij before normalisation: the chosen estimator's removal scores alone. */
+export function measureRow(options: MeasureOptions): Float64Array {
+  return removalScores(callOf(options)).scores;
+}
+
+/** All measures of one participant. */
+export function measure(options: MeasureOptions): Measurement {
+  const call = callOf(options);
+  const chosen = removalScores(call);
+  const ablation = removalScores({ ...call, estimator: 'ablation' });
+  const { head, responses, batch, peers, width, backend } = call;
+  const { gram, shapley } = peerGram({ head, responses, batch, peers, width, reduction: 'mean', backend });
+  const share = chosen.linearShare ?? new Float64Array(peers);
+  return {
+    ideal: chosen.scores,
+    ablation: ablation.scores,
+    shapley,
+    gram,
+    linearShare: share.reduce((sum, s) => sum + s, 0) / peers,
+  };
+}
+
+function callOf(options: MeasureOptions) {
+  const { head, responses, labels, peers, width, estimator, seed, backend } = options;
+  return { head, responses, labels, batch: labels.length, peers, width, estimator, reduction: 'mean', seed, backend } as const;
+}

@@ -1,0 +1,77 @@
+/** Rankings side by side, and how far they agree. */
+import type { Backend } from '../backend/index.js';
+import { correlations, idealRanking } from '../ranking.js';
+import type { Measurement } from './measure.js';
+import type { DemoAgreement, DemoRanking, RankingName } from './result.js';
+
+/** Positions of values, 1 for the largest; equal values share the better position. */
+export function positionsOf(values: ArrayLike<number>): number[] {
+  return Array.from(values, (value) => 1 + Array.from(values).filter((other) => other > value).length);
+}
+
+/** What the rankings are made of. */
+export interface RankingsOptions {
+  readonly measurements: readonly Measurement[];
+  /** Ranking (5) of the last block, tokens. */
+  readonly ledger: Float64Array;
+  readonly estimator: string;
+  readonly backend: Backend;
+}
+
+/** Ablation, ideal, Shapley and ledger ranking of one run. */
+export function buildRankings({ measurements, ledger, estimator, backend }: RankingsOptions): DemoRanking[] {
+  const n = measurements.length;
+  const mean = (part: 'ideal' | 'ablation' | 'shapley'): Float64Array => {
+    const scores = new Float64Array(n * n);
+    for (const [rater, measured] of measurements.entries()) scores.set(measured[part], rater * n);
+    return idealRanking({ scores, n, backend });
+  };
+  const nats = 'nats per sample';
+  return [
+    ranking(
+      'ablation',
+      'exact ablation',
+      'mean over participants of the loss with the peer removed minus the loss with it: the truth',
+      mean('ablation'),
+      nats,
+    ),
+    ranking(
+      'ideal',
+      `ideal (${estimator})`,
+      `equation (2): mean over participants of the removal score by ${estimator}`,
+      mean('ideal'),
+      nats,
+    ),
+    ranking(
+      'shapley',
+      'Shapley',
+      'exact Shapley values of the quadratic removal game: row sums of the peer Gram matrix',
+      mean('shapley'),
+      nats,
+    ),
+    ranking('ledger', 'ledger', 'equation (5): stake-weighted mean of the rows on the ledger, at its last block', ledger, 'tokens'),
+  ];
+}
+
+/** A ranking with its positions. */
+export function ranking(name: RankingName, title: string, description: string, values: Float64Array, unit: string): DemoRanking {
+  return { name, title, description, values: Array.from(values), unit, positions: positionsOf(values) };
+}
+
+/** Correlations of every pair of rankings. */
+export function agreementOf(rankings: readonly DemoRanking[]): DemoAgreement[] {
+  return rankings.flatMap((a, index) =>
+    rankings.slice(index + 1).map((b) => {
+      const { pearson, spearman, kendall } = correlations(a.values, b.values);
+      const reason = pearson.reason ?? spearman.reason ?? kendall.reason;
+      return {
+        a: a.name,
+        b: b.name,
+        pearson: pearson.value,
+        spearman: spearman.value,
+        kendall: kendall.value,
+        ...(reason === undefined ? {} : { reason }),
+      };
+    }),
+  );
+}

@@ -1,0 +1,89 @@
+/** Settings of the demonstration: defaults, and checks of what a caller asks for. */
+
+import { checkInteger, checkNonNegative, checkOneOf, checkPositive } from '../core/validate.js';
+import type { Estimator } from '../curvature.js';
+import { MINIMUM_CAST } from './cast.js';
+import type { DemoSettings } from './result.js';
+
+/** Estimators that need nothing but a head and its responses. */
+export const DEMO_ESTIMATORS = [
+  'gaussNewton',
+  'taylor2',
+  'relativeEntropy',
+  'monteCarloFisher',
+  'diagonal',
+  'empiricalFisher',
+] as const satisfies readonly Estimator[];
+
+/** One of {@link DEMO_ESTIMATORS}. */
+export type DemoEstimator = (typeof DEMO_ESTIMATORS)[number];
+
+/** The settings that every default run uses. They are printed on its report. */
+export const DEMO_DEFAULTS: DemoSettings & { readonly estimator: DemoEstimator } = {
+  participants: 16,
+  rounds: 120,
+  batch: 16,
+  width: 16,
+  headHidden: 32,
+  headRate: 3e-3,
+  weightDecay: 2,
+  encoderRate: 2e-3,
+  proxyRate: 3e-3,
+  gateRate: 1e-2,
+  largestShard: 6000,
+  settleSteps: 400,
+  settleBatch: 128,
+  settleSamples: 2000,
+  blocks: 12,
+  closingBlocks: 8,
+  validation: 1000,
+  blockValidation: 128,
+  estimator: 'gaussNewton',
+  maskTemperature: 10,
+  stepBound: 0.1,
+  tau: 5,
+  emission: 'l2',
+  initialStake: 100,
+};
+
+const COUNTS: readonly (keyof DemoSettings)[] = [
+  'rounds',
+  'batch',
+  'width',
+  'headHidden',
+  'settleSteps',
+  'settleBatch',
+  'settleSamples',
+  'closingBlocks',
+  'validation',
+  'blockValidation',
+];
+const POSITIVES: readonly (keyof DemoSettings)[] = [
+  'headRate',
+  'encoderRate',
+  'proxyRate',
+  'gateRate',
+  'maskTemperature',
+  'stepBound',
+  'tau',
+  'initialStake',
+];
+
+/**
+ * Fills in defaults and refuses what cannot be run.
+ *
+ * @throws InputError naming the setting
+ */
+export function resolveSettings(given: Partial<DemoSettings>): DemoSettings & { readonly estimator: DemoEstimator } {
+  const settings = { ...DEMO_DEFAULTS, ...given };
+  checkInteger('participants', settings.participants, MINIMUM_CAST, 256);
+  checkInteger('largestShard', settings.largestShard, 20);
+  checkInteger('blocks', settings.blocks, 0, settings.rounds);
+  for (const name of COUNTS) checkInteger(name, settings[name], 1);
+  for (const name of POSITIVES) checkPositive(name, settings[name]);
+  checkInteger('blockValidation', settings.blockValidation, 1, settings.validation);
+  checkNonNegative('weightDecay', settings.weightDecay);
+  checkOneOf('emission', settings.emission, ['l1', 'l2', 'none']);
+  const estimator = checkOneOf('estimator', settings.estimator, DEMO_ESTIMATORS);
+  return { ...settings, estimator };
+}

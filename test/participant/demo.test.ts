@@ -1,0 +1,85 @@
+import t from 'tap';
+import { createBackend } from '../../src/backend/index.js';
+import { describeDemo } from '../../src/cli/demo_text.js';
+import { loadMnist } from '../../src/data/dataset.js';
+import { type DemoOptions, type DemoProgress, runDemo } from '../../src/participant/demo.js';
+
+/** The whole path in seconds: too little training for the ranking to be true, enough for every step to run. */
+const SMALL: DemoOptions = {
+  seed: 5,
+  participants: 6,
+  rounds: 6,
+  batch: 8,
+  width: 4,
+  headHidden: 6,
+  largestShard: 60,
+  settleSteps: 20,
+  settleBatch: 16,
+  settleSamples: 60,
+  blocks: 2,
+  closingBlocks: 2,
+  validation: 40,
+  blockValidation: 20,
+  backend: createBackend({ kind: 'native' }),
+  tensorflow: 'tfjs-wasm',
+};
+
+t.test('a run trains, measures, submits, ranks and pays; the same seed gives the same bytes', async (t) => {
+  const data = await loadMnist();
+  const steps: DemoProgress[] = [];
+  const result = await runDemo({ ...SMALL, data }, { onProgress: (step) => void steps.push(step) });
+  const again = await runDemo({ ...SMALL, data });
+  t.equal(JSON.stringify(result), JSON.stringify(again));
+  t.equal(describeDemo(result), describeDemo(again));
+  t.notSame((await runDemo({ ...SMALL, data, seed: 6, rounds: 1, blocks: 0 })).weights, result.weights);
+
+  t.same(new Set(result.participants.map((p) => p.role)), new Set(['generalist', 'specialist', 'scarce', 'shuffled', 'noise', 'copy']));
+  t.same(new Set(steps.map((step) => step.phase)), new Set(['loading', 'training', 'settling', 'measuring', 'closing']));
+  t.ok(steps.every((step) => step.done <= step.total));
+  t.equal(result.blocks.length, 5, 'two while training, two closing, one that pays for them');
+  t.ok(result.blocks.every((block) => block.refused.length === 0));
+  t.same(
+    result.blocks.map((block) => block.accepted),
+    [6, 6, 6, 6, 0],
+  );
+  for (const [index, block] of result.blocks.entries()) {
+    const before = index === 0 ? 6 * result.settings.initialStake : sum(result.blocks[index - 1].stake);
+    t.ok(Math.abs(sum(block.stake) - before - block.minted) < 1e-6, 'stake grows by what was minted');
+    t.ok(Math.abs(sum(block.ranking) - 1) < 1e-12);
+  }
+  for (const row of result.weights) t.ok(Math.abs(sum(row) - 1) < 1e-9, 'a row sums to one');
+  t.ok(result.mask.flat().every((m) => m > 0 && m < 1));
+  t.equal(result.curves[0].values.length, 6);
+  t.same(
+    result.rankings.map((ranking) => ranking.name),
+    ['ablation', 'ideal', 'shapley', 'ledger'],
+  );
+});
+
+t.test('the copy answers what its original answers, and the ideal ranking is the mean of the scores', async (t) => {
+  const result = await runDemo({ ...SMALL, rounds: 2, blocks: 1, closingBlocks: 1 });
+  const copy = result.participants.find((p) => p.role === 'copy')!;
+  t.equal(copy.copyOf, result.participants[0].name);
+  const ideal = result.rankings.find((ranking) => ranking.name === 'ideal')!;
+  for (const peer of ideal.values.keys()) {
+    t.ok(Math.abs(ideal.values[peer] - sum(result.scores.ideal.map((row) => row[peer])) / 6) < 1e-15);
+  }
+  t.ok(result.findings.some((finding) => finding.participant === copy.name && finding.text.includes(`${copy.copyOf}`)));
+});
+
+t.test('a run stops when it is told to, and refuses settings it cannot run', async (t) => {
+  const stopper = new AbortController();
+  const onProgress = (step: DemoProgress): void => {
+    if (step.phase === 'training' && step.done === 2) stopper.abort();
+  };
+  await t.rejects(runDemo({ ...SMALL, rounds: 500 }, { signal: stopper.signal, onProgress }), { name: 'AbortError' });
+  await t.rejects(runDemo({ ...SMALL, participants: 5 }), { code: 'BTM_DOMAIN', argument: 'participants' });
+  await t.rejects(runDemo({ ...SMALL, maskTemperature: 0 }), { code: 'BTM_DOMAIN', argument: 'maskTemperature' });
+  await t.rejects(runDemo({ ...SMALL, blocks: 7 }), { code: 'BTM_DOMAIN', argument: 'blocks' });
+  await t.rejects(runDemo({ ...SMALL, largestShard: 20000 }), { code: 'BTM_DOMAIN', argument: 'requests' });
+  await t.rejects(runDemo({ ...SMALL, estimator: 'guess' }), { code: 'BTM_DOMAIN', argument: 'estimator' });
+});
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
