@@ -10,6 +10,7 @@ import type { TensorflowChoice } from '../participant/tensorflow.js';
 import { demoReport } from '../report/index.js';
 import { addBackendOptions, type BackendFlags, backendOf, wholeNumber } from './backend_option.js';
 import { describeDemo } from './demo_text.js';
+import { abortOnInterrupt } from './interrupt.js';
 import { type Progress, progressDisplay } from './progress.js';
 
 interface DemoFlags extends BackendFlags {
@@ -39,12 +40,10 @@ export function demoCommand(program: Command): void {
 }
 
 async function demo(flags: DemoFlags): Promise<void> {
-  const stopper = new AbortController();
-  const stop = (): void => stopper.abort();
-  process.once('SIGINT', stop);
+  const interrupt = abortOnInterrupt('a run keeps nothing until its report is written');
   const progress = phases();
   try {
-    const result = await runDemo(await optionsOf(flags), { signal: stopper.signal, onProgress: progress.show });
+    const result = await runDemo(await optionsOf(flags), { signal: interrupt.signal, onProgress: progress.show });
     progress.end();
     await save(flags.out, await demoReport(result, { command: commandOf(flags) }));
     process.stdout.write(flags.json === true ? `${JSON.stringify(result)}\n` : `${describeDemo(result)}\n`);
@@ -52,7 +51,7 @@ async function demo(flags: DemoFlags): Promise<void> {
     if (!sound(result)) process.exitCode = 1;
   } finally {
     progress.end();
-    process.off('SIGINT', stop);
+    interrupt.dispose();
   }
 }
 

@@ -3,6 +3,7 @@
 import { Command } from 'commander';
 import { packageVersion } from '../backend/index.js';
 import { buildCommand } from './build.js';
+import { demoCommand } from './demo.js';
 import { doctorCommand } from './doctor.js';
 import { reportFailure } from './failure.js';
 import { ledgerCommand } from './ledger.js';
@@ -14,6 +15,6 @@ const program = new Command('intermodel')
   .version(packageVersion)
   .showHelpAfterError('(add --help for the options)');
 
-for (const add of [buildCommand, doctorCommand, ledgerCommand, rankCommand, reportCommand]) add(program);
+for (const add of [buildCommand, demoCommand, doctorCommand, ledgerCommand, rankCommand, reportCommand]) add(program);
 
 program.parseAsync().catch(reportFailure);

@@ -117,6 +117,7 @@ export async function runDemo(options: DemoOptions = {}, hooks: DemoHooks = {}):
 async function train(run: Run): Promise<void> {
   const { settings, population, market, hooks } = run;
   let mask = market.mask();
+  hooks.onProgress?.({ phase: 'training', done: 0, total: settings.rounds });
   for (let round = 1; round <= settings.rounds; round++) {
     const losses = await trainRound(population.participants, settings.batch, mask, settings.width, hooks.signal);
     run.losses.push(losses);
@@ -144,6 +145,7 @@ async function quickScores(run: Run, mask: Float64Array): Promise<Float64Array> 
 async function settle(run: Run, mask: Float64Array): Promise<void> {
   const { settings, population, hooks } = run;
   const n = run.cast.length;
+  hooks.onProgress?.({ phase: 'settling', done: 0, total: n });
   for (const [index, participant] of population.participants.entries()) {
     const { shard } = participant;
     const samples = Math.min(settings.settleSamples, shard.samples);
@@ -166,6 +168,7 @@ async function measureAll(run: Run, mask: Float64Array): Promise<{ measurements:
   const n = run.cast.length;
   const measurements: Measurement[] = [];
   const participants: DemoParticipant[] = [];
+  run.hooks.onProgress?.({ phase: 'measuring', done: 0, total: n });
   for (const [index, participant] of run.population.participants.entries()) {
     const call = await measureCall(run, mask, participant, run.settings.validation);
     const measured = measure(call);
