@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { packageVersion } from '../backend/index.js';
 import { buildCommand } from './build.js';
 import { demoCommand } from './demo.js';
+import { distillCommand } from './distill.js';
 import { doctorCommand } from './doctor.js';
 import { reportFailure } from './failure.js';
 import { ledgerCommand } from './ledger.js';
@@ -15,6 +16,6 @@ const program = new Command('intermodel')
   .version(packageVersion)
   .showHelpAfterError('(add --help for the options)');
 
-for (const add of [buildCommand, demoCommand, doctorCommand, ledgerCommand, rankCommand, reportCommand]) add(program);
+for (const add of [buildCommand, demoCommand, distillCommand, doctorCommand, ledgerCommand, rankCommand, reportCommand]) add(program);
 
 program.parseAsync().catch(reportFailure);

@@ -1,0 +1,182 @@
+/** `intermodel distill`: a participant learns to do without the network, leaves it, and is validated offline; peers do without the absent. */
+import { writeFile } from 'node:fs/promises';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { packageVersion } from '../backend/index.js';
+import { EnvironmentError } from '../core/errors.js';
+import { loadMnist } from '../data/dataset.js';
+import type { DistillationKind } from '../distillation.js';
+import { type DistillationRunOptions, type DistillationRunResult, runDistillation } from '../participant/distillation_run.js';
+import type { Scored } from '../participant/gated_run.js';
+import { peersWithinBudget } from '../participant/sparse_gate.js';
+import { addBackendOptions, type BackendFlags, backendOf, wholeNumber } from './backend_option.js';
+import { abortOnInterrupt } from './interrupt.js';
+import { progressDisplay } from './progress.js';
+import { textTable } from './text_table.js';
+
+interface DistillFlags extends BackendFlags {
+  readonly participants: number;
+  readonly rounds: number;
+  readonly k: number;
+  readonly budget?: number;
+  readonly steps: number;
+  readonly leaver: number;
+  readonly away: readonly number[];
+  readonly kind: DistillationKind;
+  readonly temperature: number;
+  readonly alpha: number;
+  readonly seed: number;
+  readonly json?: boolean;
+  readonly out?: string;
+}
+
+export function distillCommand(program: Command): void {
+  const command = program
+    .command('distill')
+    .description('distil a participant, take it off the network completely, and validate it offline (docs/concepts/distillation.md)')
+    .option('--participants <number>', 'participants, in this process, on MNIST digits', wholeNumber, 8)
+    .option('--rounds <number>', 'rounds of training before distillation', wholeNumber, 120)
+    .option('--k <number>', 'peers that each gate asks per sample', wholeNumber, 3)
+    .option('--budget <bytes>', 'outward bytes per batch of 32; sets k in place of --k', wholeNumber)
+    .option('--steps <number>', 'steps of distillation, 64 samples each', wholeNumber, 300)
+    .option('--leaver <index>', 'the participant that leaves', wholeNumber, 0)
+    .option('--away <indices>', 'peers taken away to compare students with zeros in their place; empty for none', indices, [1, 3, 5])
+    .addOption(new Option('--kind <name>', 'divergence').choices(['forwardKl', 'reverseKl', 'jsd', 'mse']).default('forwardKl'))
+    .option('--temperature <number>', 'of the distillation', decimal, 2)
+    .option('--alpha <number>', 'share of the divergence against the labels', decimal, 0.5)
+    .option('--seed <number>', 'seed of everything random', wholeNumber, 1)
+    .option('--out <file>', "where to save the leaver's student (CBOR)")
+    .option('--json', 'print the result as JSON instead of tables');
+  addBackendOptions(command).action(async (flags: DistillFlags) => {
+    const options = await runOptions(flags);
+    const result = await run(options);
+    if (flags.out !== undefined) await save(flags.out, result.student);
+    process.stdout.write(`${flags.json === true ? JSON.stringify(output(flags, options, result)) : describe(flags, options, result)}\n`);
+  });
+}
+
+const BATCH = 32;
+const WIDTH = 16;
+
+async function runOptions(flags: DistillFlags): Promise<DistillationRunOptions> {
+  const data = await loadMnist();
+  const { participants: peers, budget } = flags;
+  const cost = { batch: BATCH, inputWidth: data.train.height * data.train.width, width: WIDTH, backward: true };
+  return {
+    data,
+    peers,
+    width: WIDTH,
+    hidden: 32,
+    studentHidden: 128,
+    k: budget === undefined ? flags.k : peersWithinBudget(budget, cost, peers - 1),
+    balance: 0.01,
+    noise: 0.5,
+    learningRate: 0.01,
+    objective: { kind: flags.kind, temperature: flags.temperature, alpha: flags.alpha, responseWeight: 1 },
+    seed: flags.seed,
+    backend: backendOf(flags),
+    batch: BATCH,
+    largestShard: Math.min(4000, Math.floor(24_000 / peers)),
+    validation: 500,
+    rounds: flags.rounds,
+    distilSteps: flags.steps,
+    distilBatch: 64,
+    leaver: flags.leaver,
+    away: flags.away,
+  };
+}
+
+/** Runs with a progress display per phase, until done or Ctrl-C. */
+async function run(options: DistillationRunOptions): Promise<DistillationRunResult> {
+  const interrupt = abortOnInterrupt('nothing is saved');
+  const displays = { training: progressDisplay('training', 'rounds'), distilling: progressDisplay('distilling', 'steps') };
+  try {
+    return await runDistillation(options, {
+      signal: interrupt.signal,
+      onProgress: (phase, done, total) => {
+        displays[phase].update(done, total);
+        if (done === total) displays[phase].end();
+      },
+    });
+  } finally {
+    interrupt.dispose();
+  }
+}
+
+function output(
+  flags: DistillFlags,
+  { data, backend, ...settings }: DistillationRunOptions,
+  { student: _, ...result }: DistillationRunResult,
+) {
+  return {
+    kind: 'intermodel-distill',
+    formatVersion: 1,
+    version: packageVersion,
+    seed: flags.seed,
+    backend: { kind: backend?.describe().kind, isa: backend?.describe().isa },
+    data: data.name,
+    settings,
+    ...result,
+  };
+}
+
+function describe(flags: DistillFlags, options: DistillationRunOptions, result: DistillationRunResult): string {
+  const { proxies, absence, offline } = result;
+  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+  const row = (name: string, { loss, accuracy }: Scored): string[] => [name, loss.toFixed(4), percent(accuracy)];
+  const parts = [
+    `${options.peers} participants, k = ${options.k}, ${options.rounds} rounds of ${options.batch}, ${options.objective.kind} at T = ${options.objective.temperature}, ${options.data.name}, seed ${flags.seed}`,
+    `loss of G(x) ${result.firstLoss.toFixed(3)} -> ${result.lastLoss.toFixed(3)}; sent ${(result.traffic.sent / 1e6).toFixed(1)} MB, received ${(result.traffic.received / 1e6).toFixed(1)} MB`,
+    '',
+    textTable(
+      ['participant', 'classes', 'G(x)', 'proxy', 'KL (nats)', 'gate ~ w_ij'],
+      proxies.map(({ index, classes, ensemble, student, divergence, gateAgainstRow }) => [
+        String(index),
+        classes.length > 5 ? `${classes.length}` : classes.join(' '),
+        percent(ensemble.accuracy),
+        percent(student.accuracy),
+        divergence.toFixed(4),
+        gateAgainstRow === null ? 'undefined' : gateAgainstRow.toFixed(2),
+      ]),
+    ),
+  ];
+  if (absence !== null) {
+    const { alive, zeros, students, returned, share } = absence;
+    const rows = [
+      row('nobody', alive),
+      row('away, zeros in place', zeros),
+      row('away, students in place', students),
+      row('back', returned),
+    ];
+    parts.push(
+      '',
+      `peers ${absence.away.join(', ')} away, mean over the others on held-out data`,
+      textTable(['', 'loss', 'accuracy'], rows),
+    );
+    parts.push(share === null ? 'zeros cost nothing here' : `the loss rises ${percent(share)} as much with students as with zeros`);
+  }
+  const rows = [row('G(x), connected', offline.ensemble), row('student, offline', offline.offline)];
+  parts.push('', `participant ${offline.index} left the network (a query to it: ${offline.queryFailure})`);
+  parts.push(textTable(['', 'loss', 'accuracy'], rows));
+  parts.push(
+    `KL ${offline.divergence.toFixed(4)} nats, ${offline.pointsLost.toFixed(1)} points lost; student ${offline.bytes} bytes, ${offline.hash}`,
+  );
+  return parts.join('\n');
+}
+
+async function save(path: string, bytes: Uint8Array): Promise<void> {
+  try {
+    await writeFile(path, bytes);
+  } catch (error) {
+    throw new EnvironmentError('BTM_IO', `cannot write ${path}`, [{ what: path, reason: (error as Error).message }], ['check the path']);
+  }
+}
+
+function indices(text: string): number[] {
+  return text === '' ? [] : text.split(',').map(wholeNumber);
+}
+
+function decimal(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('It must be a number.');
+  return value;
+}

@@ -1,0 +1,60 @@
+/** A small network on real digits: learning, leaving, absence, and the same result twice. */
+import t from 'tap';
+import { loadMnist } from '../../src/data/dataset.js';
+import { type DistillationRunOptions, runDistillation } from '../../src/participant/distillation_run.js';
+import { DEFAULT_OBJECTIVE } from '../../src/participant/student.js';
+import { contentHash, decodeStudent } from '../../src/participant/student_file.js';
+
+const options: DistillationRunOptions = {
+  data: await loadMnist(),
+  peers: 4,
+  width: 8,
+  hidden: 16,
+  studentHidden: 32,
+  k: 2,
+  balance: 0.01,
+  noise: 0.5,
+  learningRate: 0.01,
+  objective: DEFAULT_OBJECTIVE,
+  seed: 3,
+  batch: 16,
+  largestShard: 600,
+  validation: 100,
+  rounds: 40,
+  distilSteps: 40,
+  distilBatch: 32,
+  leaver: 0,
+  away: [1],
+};
+
+t.test('trains, leaves, is validated offline; a student costs less than zeros; the absent takes over again', async (t) => {
+  const result = await runDistillation(options);
+  t.ok(result.lastLoss < 0.8 * result.firstLoss, `loss ${result.firstLoss} -> ${result.lastLoss}`);
+  const { offline, absence } = result;
+  t.equal(offline.queryFailure, 'unreachable', 'nobody can reach the participant that left');
+  t.ok(offline.offline.accuracy > 0.5, `offline accuracy ${offline.offline.accuracy}, connected ${offline.ensemble.accuracy}`);
+  t.equal(contentHash(result.student), offline.hash);
+  t.equal(decodeStudent(result.student).inputWidth, 784);
+  if (absence === null) throw new Error('no absence was measured');
+  t.ok(absence.zeros.loss > absence.alive.loss, `zeros: ${absence.alive.loss} -> ${absence.zeros.loss}`);
+  t.ok(absence.students.loss < absence.zeros.loss, `students: ${absence.students.loss}`);
+  t.ok(absence.stoodIn > 0);
+  t.strictSame(absence.returned, absence.alive, 'after the return everything is as before, to the bit');
+
+  const again = await runDistillation(options);
+  t.strictSame(JSON.stringify(again), JSON.stringify(result), 'the same seed gives the same result');
+});
+
+t.test('a run can be stopped, and refuses what cannot be run', async (t) => {
+  const control = new AbortController();
+  const stopped = runDistillation(
+    { ...options, rounds: 1000 },
+    { signal: control.signal, onProgress: (_, done) => done === 2 && control.abort() },
+  );
+  await t.rejects(stopped, { code: 'BTM_ABORTED' });
+  await t.rejects(runDistillation({ ...options, leaver: 4 }), { code: 'BTM_DOMAIN', argument: 'leaver' });
+  await t.rejects(runDistillation({ ...options, away: [1, 1] }), { code: 'BTM_DOMAIN', argument: 'away' });
+  await t.rejects(runDistillation({ ...options, away: [1, 2, 3] }), { code: 'BTM_DOMAIN', argument: 'away' });
+  await t.rejects(runDistillation({ ...options, k: 4 }), { code: 'BTM_DOMAIN', argument: 'k' });
+  await t.rejects(runDistillation({ ...options, rounds: 0 }), { code: 'BTM_DOMAIN', argument: 'rounds' });
+});
