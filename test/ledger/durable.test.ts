@@ -51,7 +51,7 @@ t.test('a damaged snapshot is refused', async (t) => {
   if (snapshot === undefined) throw new Error('no snapshot');
   let refused = 0;
   for (let bit = 0; bit < 200; bit++) {
-    const bytes = snapshot.bytes.slice();
+    const bytes = new Uint8Array(snapshot.bytes);
     bytes[Math.floor((bit * bytes.length) / 200)] ^= 1 << (bit % 8);
     await store.putSnapshot({ height: 5, bytes }, false);
     const opened = openLedger({ store });

@@ -63,7 +63,7 @@ export async function conformance(t: Test, fixture: Fixture): Promise<void> {
   await t.test('what is read or put does not alias the store', async (t) => {
     const store = await fixture.open();
     await store.begin(GENESIS, hash('c0'));
-    const block = fakeBlock(1);
+    const block = { ...fakeBlock(1), bytes: Buffer.from(fakeBlock(1).bytes) };
     await store.append(0, block);
     const [first] = block.bytes;
     block.bytes[0] = first ^ 0xff;

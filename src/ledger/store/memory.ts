@@ -1,6 +1,9 @@
 /** Blocks in memory: for tests, simulations and the demo. Nothing survives the process. */
 import type { Appended, Head, NewBlock, Store, StoredBlock, StoredSnapshot } from './store.js';
 
+/** A copy in any case: `slice` of a Buffer would share its memory. */
+const copy = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes);
+
 class MemoryStore implements Store {
   readonly name = 'memory';
   private start: { bytes: Uint8Array; hash: string } | undefined;
@@ -8,12 +11,12 @@ class MemoryStore implements Store {
   private latest: StoredSnapshot | undefined;
 
   async genesis(): Promise<Uint8Array | undefined> {
-    return this.start?.bytes.slice();
+    return this.start === undefined ? undefined : copy(this.start.bytes);
   }
 
   async begin(genesis: Uint8Array, hash: string): Promise<Appended> {
     if (this.start === undefined) {
-      this.start = { bytes: genesis.slice(), hash };
+      this.start = { bytes: copy(genesis), hash };
       return 'appended';
     }
     return this.start.hash === hash ? 'exists' : 'conflict';
@@ -33,21 +36,21 @@ class MemoryStore implements Store {
     if (there?.hash === block.hash) return 'exists';
     const head = this.last();
     if (head.height !== expectedHeight || block.height !== expectedHeight + 1 || head.hash !== block.previous) return 'conflict';
-    this.blocks.push({ height: block.height, hash: block.hash, bytes: block.bytes.slice() });
+    this.blocks.push({ height: block.height, hash: block.hash, bytes: copy(block.bytes) });
     return 'appended';
   }
 
   async read(height: number): Promise<StoredBlock | undefined> {
     const block = this.blocks[height - 1];
-    return block === undefined ? undefined : { ...block, bytes: block.bytes.slice() };
+    return block === undefined ? undefined : { ...block, bytes: copy(block.bytes) };
   }
 
   async snapshot(): Promise<StoredSnapshot | undefined> {
-    return this.latest === undefined ? undefined : { height: this.latest.height, bytes: this.latest.bytes.slice() };
+    return this.latest === undefined ? undefined : { height: this.latest.height, bytes: copy(this.latest.bytes) };
   }
 
   async putSnapshot(snapshot: StoredSnapshot, prune: boolean): Promise<void> {
-    this.latest = { height: snapshot.height, bytes: snapshot.bytes.slice() };
+    this.latest = { height: snapshot.height, bytes: copy(snapshot.bytes) };
     if (prune) this.blocks.fill(undefined, 0, snapshot.height - 1);
   }
 
