@@ -39,9 +39,15 @@ HeadArguments readHead(Args& args) {
   return head;
 }
 
-PackedHead pack(Args& args, const HeadArguments& head, std::size_t peers, std::size_t width) {
+PackedHead pack(const Engine& engine, Args& args, const HeadArguments& head, std::size_t peers, std::size_t width) {
   if (checkedProduct(peers, width) != head.inputs()) args.fail("BTM_SHAPE", "sizes", "must begin with peers * width");
-  return {head.parameters.data(), head.sizes.data(), head.activations.data(), head.activations.size(), peers, width};
+  return {runnerOf(engine),
+          head.parameters.data(),
+          head.sizes.data(),
+          head.activations.data(),
+          head.activations.size(),
+          peers,
+          width};
 }
 
 void expect(const Args& args, const char* name, std::size_t found, std::size_t wanted) {
@@ -108,7 +114,7 @@ Napi::Value removalScoresMethod(const Engine& engine, Args& args) {
   const Loss loss = readLoss(args);
   const std::size_t batch = args.size("batch"), peers = args.size("peers"), width = args.size("width");
 
-  const PackedHead packed = pack(args, head, peers, width);
+  const PackedHead packed = pack(engine, args, head, peers, width);
   const std::size_t cells = checkedProduct(batch, peers), outputs = head.outputs();
   expect(args, "responses", responses.size(), checkedProduct(cells, width));
   expect(args, "scores", scores.size(), cells);
@@ -141,7 +147,7 @@ Napi::Value peerGramMethod(const Engine& engine, Args& args) {
   const HeadArguments head = readHead(args);
   const Loss loss = readLoss(args);
   const std::size_t batch = args.size("batch"), peers = args.size("peers"), width = args.size("width");
-  const PackedHead packed = pack(args, head, peers, width);
+  const PackedHead packed = pack(engine, args, head, peers, width);
   expect(args, "gram", gram.size(), checkedProduct(peers, peers));
   expect(args, "responses", responses.size(), checkedProduct(batch, peers, width));
   double* rows = orNull(args, "factor", factor, checkedProduct(batch, head.outputs(), peers));
@@ -154,7 +160,7 @@ Napi::Value headForwardMethod(const Engine& engine, Args& args) {
   const auto responses = anyF64(args, "responses");
   const HeadArguments head = readHead(args);
   const std::size_t batch = args.size("batch"), peers = args.size("peers"), width = args.size("width");
-  const PackedHead packed = pack(args, head, peers, width);
+  const PackedHead packed = pack(engine, args, head, peers, width);
   expect(args, "out", logits.size(), checkedProduct(batch, head.outputs()));
   expect(args, "responses", responses.size(), checkedProduct(batch, peers, width));
   headForward(runnerOf(engine), packed.head(), batch, responses.data(), logits.data());
@@ -173,7 +179,7 @@ Napi::Value headGradientMethod(const Engine& engine, Args& args) {
   const double divisor = args.number("divisor");
   const std::size_t batch = args.size("batch"), peers = args.size("peers"), width = args.size("width");
 
-  const PackedHead packed = pack(args, head, peers, width);
+  const PackedHead packed = pack(engine, args, head, peers, width);
   const std::size_t cells = checkedProduct(batch, head.outputs());
   expect(args, "logits", logits.size(), cells);
   expect(args, "responses", responses.size(), checkedProduct(batch, peers, width));
@@ -198,7 +204,7 @@ Napi::Value importanceMethod(const Engine& engine, Args& args) {
   const auto out = anyF64Out(args, "out");
   const HeadArguments head = readHead(args);
   const std::size_t peers = args.size("peers"), width = args.size("width");
-  const PackedHead packed = pack(args, head, peers, width);
+  const PackedHead packed = pack(engine, args, head, peers, width);
   expect(args, "out", out.size(), peers);
   headImportance(runnerOf(engine), packed.head(), out.data());
   return args.env().Undefined();

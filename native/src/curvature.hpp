@@ -30,9 +30,11 @@ struct HeadLayer {
   size_t inputs, outputs;
   Activation activation;
   const double* weights;     ///< [outputs, inputs]
-  const double* transposed;  ///< [inputs, outputs]
-  const double* bias;        ///< [outputs]
+  size_t row;                ///< outputs, rounded up to whole vectors: the row stride inside a tile
+  const double* transposed;  ///< [inputs, row], zero-padded; of the first layer in panels of panelColumns outputs
+  const double* bias;        ///< [row], zero-padded
   size_t before;             ///< outputs of all earlier layers together
+  size_t rowBefore;          ///< rows of all earlier layers together
 };
 
 /// A dense head over the responses of `peers` peers, each `width` wide: the first layer has peers * width inputs.
@@ -41,7 +43,8 @@ struct Head {
   const HeadLayer* layer;
   size_t outputs;       ///< of the last layer
   size_t totalOutputs;  ///< of all layers together
-  size_t widest;        ///< most outputs of any layer
+  size_t totalRow;      ///< rows of all layers together
+  size_t widest;        ///< longest row of any layer
 };
 
 /// What samples are compared with; pointers are null where there is nothing.
@@ -85,6 +88,10 @@ struct GradientTile {
 };
 
 struct CurvatureKernels {
+  /// Outputs in a panel of the first layer's transposed weights: the width of a register tile.
+  size_t panelColumns;
+  /// to[c * stride + r] = from[r * columns + c]
+  void (*transpose)(const double* from, size_t rows, size_t columns, double* to, size_t stride);
   /// Doubles of scratch for a tile of so many samples, whichever of the functions below is called.
   size_t (*scratch)(const Head& head, size_t samples, size_t draws);
   void (*removal)(const RemovalTile& tile, double* scratch);

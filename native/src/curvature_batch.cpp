@@ -12,14 +12,16 @@ namespace {
 
 constexpr std::size_t kBlock = 256;             // samples in one block of a long sum
 constexpr std::size_t kMostSamples = 64;        // in one tile
-constexpr std::size_t kTileDoubles = 1u << 20;  // scratch of one tile: 8 MiB, unless a single sample needs more
+constexpr std::size_t kFewSamples = 16;         // below so many the weights are read too often
+constexpr std::size_t kTileDoubles = 1u << 16;  // working set of a tile that should stay in the second-level cache
+constexpr std::size_t kMostDoubles = 1u << 23;  // working set of a tile of kFewSamples at most: 64 MiB
 constexpr std::size_t kGradientColumns = 240;   // of a weight gradient, in one task
 
 /// Scratch of this thread, kept between calls while it is small.
 double* scratchOf(std::size_t doubles) {
   thread_local std::unique_ptr<double[]> area;
   thread_local std::size_t size = 0;
-  if (size < doubles || size > 4 * kTileDoubles) {
+  if (size < doubles || size > kMostDoubles) {
     area.reset();
     size = 0;
     area.reset(new double[doubles]);
@@ -42,13 +44,15 @@ void runTasks(const Runner& runner, std::size_t count, Body&& body) {
   if (failed.load()) throw std::bad_alloc();
 }
 
-/// Samples to a tile: as many as fit the scratch, but enough tiles for every thread.
+/// Samples to a tile: as many as fit the cache, but enough to use the weights well, and enough tiles for every thread.
 std::size_t samplesPerTile(const Runner& runner, const Head& head, std::size_t batch) {
-  const std::size_t one = runner.kernels.curvature.scratch(head, 1, 0);
-  const std::size_t fitting = std::clamp<std::size_t>(kTileDoubles / one, 1, kMostSamples);
+  const std::size_t deep = head.layers > 1 || head.layer[0].activation != kIdentity ? 2 * head.widest : 0;
+  const std::size_t one = head.peers * (head.layer[0].row + deep + head.width);
+  const std::size_t fitting = std::clamp(kTileDoubles / one / 8 * 8, kFewSamples, kMostSamples);
+  const std::size_t bounded = std::clamp<std::size_t>(kMostDoubles / one, 1, fitting);
   const std::size_t tasks = 2 * static_cast<std::size_t>(runner.threads);
   const std::size_t shared = runner.threads <= 1 ? batch : (batch + tasks - 1) / tasks;
-  return std::min(fitting, std::max<std::size_t>(shared, 8));
+  return std::min(bounded, std::max<std::size_t>(shared, 8));
 }
 
 template <class Body>
@@ -64,33 +68,55 @@ T* advance(T* pointer, std::size_t by) {
   return pointer == nullptr ? nullptr : pointer + by;
 }
 
-void transpose(const double* from, std::size_t rows, std::size_t columns, double* to) {
-  constexpr std::size_t kSquare = 16;
-  for (std::size_t r = 0; r < rows; r += kSquare)
-    for (std::size_t c = 0; c < columns; c += kSquare)
-      for (std::size_t i = r; i < std::min(r + kSquare, rows); i++)
-        for (std::size_t j = c; j < std::min(c + kSquare, columns); j++) to[j * rows + i] = from[i * columns + j];
+/// W^T of one layer, [inputs, layer.row] in panels of `columns` zero-padded outputs, spread over the threads.
+void transposeLayer(const Runner& runner, const HeadLayer& layer, std::size_t columns, double* to) {
+  const bool panels = columns < layer.row;
+  const std::size_t step = panels ? columns : (layer.outputs + 31) / 32 * 8;  // at most four tasks for a whole layer
+  runTasks(runner, (layer.outputs + step - 1) / step, [&](std::size_t index) {
+    const std::size_t first = index * step, rows = std::min(step, layer.outputs - first);
+    const std::size_t padded = std::min(step, layer.row - first);
+    double* out = panels ? to + first * layer.inputs : to + first;
+    const std::size_t stride = panels ? columns : layer.row;
+    runner.kernels.curvature.transpose(layer.weights + first * layer.inputs, rows, layer.inputs, out, stride);
+    for (std::size_t k = 0; k < layer.inputs && rows < padded; k++)
+      std::fill_n(out + k * stride + rows, padded - rows, 0.0);
+  });
 }
 
 }  // namespace
 
-PackedHead::PackedHead(const double* parameters, const int32_t* sizes, const int32_t* activations, std::size_t layers,
-                       std::size_t peers, std::size_t width)
-    : layers_(layers), head_{layers, peers, width, nullptr, static_cast<std::size_t>(sizes[layers]), 0, 0} {
-  std::size_t total = 0;
-  for (std::size_t l = 0; l < layers; l++)
-    total += static_cast<std::size_t>(sizes[l]) * static_cast<std::size_t>(sizes[l + 1]);
-  transposed_.resize(total);
-  double* free = transposed_.data();
+PackedHead::PackedHead(const Runner& runner, const double* parameters, const int32_t* sizes, const int32_t* activations,
+                       std::size_t layers, std::size_t peers, std::size_t width)
+    : layers_(layers), head_{layers, peers, width, nullptr, static_cast<std::size_t>(sizes[layers]), 0, 0, 0} {
+  const auto lanes = static_cast<std::size_t>(runner.kernels.lanes);
+  const std::size_t panel = runner.kernels.curvature.panelColumns;
+  std::size_t total = panel * static_cast<std::size_t>(sizes[0]);  // the last panel may be short
   for (std::size_t l = 0; l < layers; l++) {
-    const auto inputs = static_cast<std::size_t>(sizes[l]), outputs = static_cast<std::size_t>(sizes[l + 1]);
-    const double* bias = parameters + inputs * outputs;
-    layers_[l] = {inputs, outputs, static_cast<Activation>(activations[l]), parameters, free, bias, head_.totalOutputs};
-    transpose(parameters, outputs, inputs, free);
-    free += inputs * outputs;
-    parameters = bias + outputs;
-    head_.totalOutputs += outputs;
-    head_.widest = std::max(head_.widest, outputs);
+    HeadLayer& layer = layers_[l];
+    layer.inputs = static_cast<std::size_t>(sizes[l]);
+    layer.outputs = static_cast<std::size_t>(sizes[l + 1]);
+    layer.row = (layer.outputs + lanes - 1) / lanes * lanes;
+    layer.activation = static_cast<Activation>(activations[l]);
+    layer.weights = parameters;
+    layer.bias = parameters + layer.inputs * layer.outputs;
+    layer.before = head_.totalOutputs;
+    layer.rowBefore = head_.totalRow;
+    parameters = layer.bias + layer.outputs;
+    head_.totalOutputs += layer.outputs;
+    head_.totalRow += layer.row;
+    head_.widest = std::max(head_.widest, layer.row);
+    total += (layer.inputs + 1) * layer.row;
+  }
+  storage_.reset(new double[total]);
+  double* free = storage_.get();
+  for (HeadLayer& layer : layers_) {
+    const std::size_t columns = &layer == layers_.data() ? std::min(panel, layer.row) : layer.row;
+    transposeLayer(runner, layer, columns, free);
+    layer.transposed = free;
+    free += layer.inputs * ((layer.row + columns - 1) / columns * columns);
+    std::fill_n(std::copy_n(layer.bias, layer.outputs, free), layer.row - layer.outputs, 0.0);
+    layer.bias = free;
+    free += layer.row;
   }
   head_.layer = layers_.data();
 }

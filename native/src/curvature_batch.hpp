@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "curvature.hpp"
@@ -13,24 +14,24 @@
 
 namespace intermodel {
 
-/// A head with the transposed weights that the products read.
-class PackedHead {
- public:
-  /// `parameters` holds weights, bias of each layer in turn; sizes [layers + 1], activations [layers].
-  PackedHead(const double* parameters, const int32_t* sizes, const int32_t* activations, std::size_t layers,
-             std::size_t peers, std::size_t width);
-  const Head& head() const { return head_; }
-
- private:
-  std::vector<double> transposed_;
-  std::vector<HeadLayer> layers_;
-  Head head_;
-};
-
 /// What runs the kernels.
 struct Runner {
   const KernelTable& kernels;
   int threads;
+};
+
+/// A head with the transposed, padded weights that the products read.
+class PackedHead {
+ public:
+  /// `parameters` holds weights, bias of each layer in turn; sizes [layers + 1], activations [layers].
+  PackedHead(const Runner& runner, const double* parameters, const int32_t* sizes, const int32_t* activations,
+             std::size_t layers, std::size_t peers, std::size_t width);
+  const Head& head() const { return head_; }
+
+ private:
+  std::unique_ptr<double[]> storage_;
+  std::vector<HeadLayer> layers_;
+  Head head_;
 };
 
 /// Fills tile.scores (and linear, quadratic) for all tile.samples samples.

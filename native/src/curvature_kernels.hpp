@@ -56,13 +56,14 @@ static double diagonalForm(const RemovalTile& tile, const SampleView& view, Head
   const HeadLayer& first = head.layer[0];
   const size_t h = first.outputs, d = head.width;
   for (size_t m = 0; m < d; m++) {
-    const double* column = first.transposed + (peer * d + m) * h;
-    const F64 response = broadcast(tile.responses[sample * first.inputs + peer * d + m]);
-    double* move = buffers.flow[0] + m * h;
-    zipElements(column, column, move, h, [response](F64 w, F64) { return w * response; });
+    const double* column = first.weights + peer * d + m;
+    const double response = tile.responses[sample * first.inputs + peer * d + m];
+    double* move = buffers.flow[0] + m * first.row;
+    for (size_t o = 0; o < first.row; o++) move[o] = o < h ? column[o * first.inputs] * response : 0.0;
   }
   const double* directions = carryMoves(head, buffers, tile.samples, sample, buffers.flow[0], d, d, false);
-  scoreRows(view, kGaussNewton, directions, d, score.forms, nullptr, nullptr, score.group);
+  scoreRows(view, kGaussNewton, directions, head.layer[head.layers - 1].row, d, score.forms, nullptr, nullptr,
+            score.group);
   return treeSum(score.forms, d);
 }
 
@@ -71,14 +72,14 @@ static const double* directionsOf(const RemovalTile& tile, HeadBuffers& buffers,
   const Head& head = *tile.head;
   const size_t rows = tile.samples * head.peers;
   if (!exact) return carryMoves(head, buffers, tile.samples, 0, buffers.parts, rows, head.peers, false);
-  const size_t count = rows * head.layer[0].outputs;
+  const size_t count = rows * head.layer[0].row;
   zipElements(buffers.parts, buffers.parts, buffers.flow[0], count, [](F64 x, F64) { return -x; });
   return carryMoves(head, buffers, tile.samples, 0, buffers.flow[0], rows, head.peers, true);
 }
 
 static void removalTile(const RemovalTile& tile, double* scratch) {
   const Head& head = *tile.head;
-  const size_t n = head.peers, outputs = head.outputs;
+  const size_t n = head.peers, outputs = head.outputs, row = head.layer[head.layers - 1].row;
   Pieces pieces{scratch};
   HeadBuffers buffers = headBuffers(head, tile.samples, pieces);
   const ScoreBuffers score = scoreBuffers(head, tile.draws, pieces);
@@ -90,14 +91,14 @@ static void removalTile(const RemovalTile& tile, double* scratch) {
   const bool byTangent = !exact && estimator != kDiagonal;
   const auto score_all = [&](const double* directions, double* scores, double* linear, double* quadratic) {
     for (size_t s = 0; s < tile.samples; s++) {
-      const SampleView view = viewOf(tile, score, logits + s * outputs, s);
+      const SampleView view = viewOf(tile, score, logits + s * row, s);
       const double* targets = tile.compared.targets == nullptr ? nullptr : tile.compared.targets + s * outputs;
       prepareSample(view, targets, estimator);
       if (directions == nullptr) {
         for (size_t i = 0; i < n; i++) scores[s * n + i] = diagonalForm(tile, view, buffers, s, i, score);
         continue;
       }
-      scoreRows(view, estimator, directions + s * n * outputs, n, scores == nullptr ? nullptr : scores + s * n,
+      scoreRows(view, estimator, directions + s * n * row, row, n, scores == nullptr ? nullptr : scores + s * n,
                 linear == nullptr ? nullptr : linear + s * n, quadratic == nullptr ? nullptr : quadratic + s * n,
                 score.group);
     }
@@ -111,11 +112,11 @@ static void removalTile(const RemovalTile& tile, double* scratch) {
 // Peer Gram matrix
 
 /// [outputs][stride] of directions less their means, stride a multiple of kLanes.
-static void centredColumns(Loss loss, const double* weights, const double* directions, size_t rows, size_t outputs,
-                           size_t stride, double* out, double* group) {
+static void centredColumns(Loss loss, const double* weights, const double* directions, size_t row, size_t rows,
+                           size_t outputs, size_t stride, double* out, double* group) {
   for (size_t r = 0; r < rows; r += kLanes) {
     const size_t count = rows - r < kLanes ? rows - r : size_t{kLanes};
-    transposeRows(directions + r * outputs, outputs, count, outputs, group);
+    transposeRows(directions + r * row, row, count, outputs, group);
     const F64 mean = loss == kSoftmaxCrossEntropy ? laneDot(weights, group, outputs) : zero();
     for (size_t c = 0; c < outputs; c++) store(out + c * stride + r, load(group + c * kLanes) - mean);
   }
@@ -172,6 +173,7 @@ static void foldGram(const double* lanes, size_t n, size_t stride, double* gram)
 static void gramBlock(const GramBlock& block, double* scratch) {
   const Head& head = *block.head;
   const size_t n = head.peers, outputs = head.outputs, stride = paddedPeers(head);
+  const size_t row = head.layer[head.layers - 1].row;
   Pieces pieces{scratch};
   HeadBuffers buffers = headBuffers(head, block.tile, pieces);
   const ScoreBuffers score = scoreBuffers(head, 0, pieces);
@@ -183,16 +185,16 @@ static void gramBlock(const GramBlock& block, double* scratch) {
     const double* logits = valuesOf(head, buffers, head.layers - 1, samples);
     const double* directions = carryMoves(head, buffers, samples, 0, buffers.parts, samples * n, n, false);
     for (size_t s = 0; s < samples; s++) {
-      predict(block.loss, logits + s * outputs, score.predicted, score.weights, outputs);
-      centredColumns(block.loss, score.weights, directions + s * n * outputs, n, outputs, stride, gram.centred,
+      predict(block.loss, logits + s * row, score.predicted, score.weights, outputs);
+      centredColumns(block.loss, score.weights, directions + s * n * row, row, n, outputs, stride, gram.centred,
                      score.group);
       addGram(score.weights, gram.centred, n, outputs, stride, gram.weighted,
               gram.lanes + (begin + s) % kTreeLanes * n * stride);
       if (block.factor == nullptr) continue;
       for (size_t c = 0; c < outputs; c++) {
         const double root = __builtin_sqrt(score.weights[c]);
-        double* row = block.factor + ((begin + s) * outputs + c) * n;
-        for (size_t i = 0; i < n; i++) row[i] = root * gram.centred[c * stride + i];
+        double* line = block.factor + ((begin + s) * outputs + c) * n;
+        for (size_t i = 0; i < n; i++) line[i] = root * gram.centred[c * stride + i];
       }
     }
   }
@@ -246,7 +248,9 @@ static void carryBack(const GradientTile& tile, HeadBuffers& buffers) {
     const HeadLayer& layer = head.layer[l];
     double* delta = tile.deltas + tile.batch * layer.before + tile.first * layer.outputs;
     if (layer.activation != kIdentity)
-      multiplyInto(delta, buffers.slope + tile.samples * layer.before, delta, tile.samples * layer.outputs);
+      for (size_t s = 0; s < tile.samples; s++)
+        multiplyInto(delta + s * layer.outputs, buffers.slope + tile.samples * layer.rowBefore + s * layer.row,
+                     delta + s * layer.outputs, layer.outputs);
     GemmArguments g{};
     g.m = tile.samples;
     g.n = layer.inputs;
@@ -273,16 +277,17 @@ static void gradientTile(const GradientTile& tile, double* scratch) {
   const bool backward = tile.responseGradient != nullptr;
   forwardTile(head, tile.responses + tile.first * head.layer[0].inputs, tile.samples, false, backward, buffers);
   const double* z = valuesOf(head, buffers, head.layers - 1, tile.samples);
-  __builtin_memcpy(tile.logits + tile.first * outputs, z, tile.samples * outputs * sizeof(double));
+  const size_t row = head.layer[head.layers - 1].row;
+  copyRows(z, row, tile.samples, outputs, tile.logits + tile.first * outputs);
   if (!backward) return;
   for (size_t l = 0; l + 1 < head.layers; l++) {
     const HeadLayer& layer = head.layer[l];
-    __builtin_memcpy(tile.hidden + tile.batch * layer.before + tile.first * layer.outputs,
-                     valuesOf(head, buffers, l, tile.samples), tile.samples * layer.outputs * sizeof(double));
+    copyRows(valuesOf(head, buffers, l, tile.samples), layer.row, tile.samples, layer.outputs,
+             tile.hidden + tile.batch * layer.before + tile.first * layer.outputs);
   }
   double* last = tile.deltas + tile.batch * head.layer[head.layers - 1].before + tile.first * outputs;
   for (size_t s = 0; s < tile.samples; s++)
-    outputGradient(tile, z + s * outputs, tile.first + s, last + s * outputs, score.spare);
+    outputGradient(tile, z + s * row, tile.first + s, last + s * outputs, score.spare);
   carryBack(tile, buffers);
 }
 
@@ -298,7 +303,7 @@ static void outputForms(double* out, const double* logits, const double* vectors
   for (size_t b = 0; b < batch; b++) {
     view.z = logits + b * outputs;
     predict(loss, view.z, view.predicted, view.weights, outputs);
-    scoreRows(view, kGaussNewton, vectors + b * peers * outputs, peers, out + b * peers, nullptr, nullptr,
+    scoreRows(view, kGaussNewton, vectors + b * peers * outputs, outputs, peers, out + b * peers, nullptr, nullptr,
               scratch + 2 * outputs);
   }
 }
@@ -335,8 +340,32 @@ static void carryImportance(double* below, const double* above, const double* we
   }
 }
 
+static void transposeInto(const double* from, size_t rows, size_t columns, double* to, size_t stride) {
+  for (size_t c = 0; c < columns; c += kLanes) {
+    const size_t width = smaller(kLanes, columns - c);
+    for (size_t r = 0; r < rows; r += kLanes) {
+      const size_t height = smaller(kLanes, rows - r);
+      F64 block[kLanes];
+      for (size_t i = 0; i < kLanes; i++) {
+        const double* row = from + (r + (i < height ? i : 0)) * columns + c;
+        block[i] = width == kLanes ? load(row) : loadPartial(row, width);
+      }
+      transposeSquare(block);
+      for (size_t i = 0; i < width; i++) {
+        double* out = to + (c + i) * stride + r;
+        if (height == kLanes)
+          store(out, block[i]);
+        else
+          storePartial(out, block[i], height);
+      }
+    }
+  }
+}
+
 constexpr CurvatureKernels curvatureKernels() {
   return {
+      .panelColumns = kTileColumns,
+      .transpose = transposeInto,
       .scratch = tileScratch,
       .removal = removalTile,
       .gram = gramBlock,

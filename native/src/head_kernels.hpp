@@ -76,12 +76,14 @@ struct Pieces {
   }
 };
 
-/// Room for one tile. Per layer l the arrays [samples, outputs] start at samples * layer.before.
+/// Room for one tile. Per layer the arrays [samples, row] start at samples * layer.rowBefore; padding is computed and
+/// unused.
 struct HeadBuffers {
   double *preactivation, *value, *slope;
-  double* parts;    ///< [samples, peers, outputs of the first layer]
-  double* flow[2];  ///< [rows, widest], where directions are carried through the layers in turn
-  double* product;  ///< scratch of gemm
+  double* parts;     ///< [samples, peers, row of the first layer]
+  double* gathered;  ///< [samples, width]
+  double* flow[2];   ///< [rows, widest], where directions are carried through the layers in turn
+  double* product;   ///< scratch of gemm
 };
 
 INTERMODEL_INLINE size_t larger(size_t a, size_t b) { return a > b ? a : b; }
@@ -93,7 +95,7 @@ static size_t productScratch(const Head& head, size_t samples, size_t rows) {
     const HeadLayer& layer = head.layer[l];
     GemmArguments forward{};
     forward.m = l == 0 ? samples : larger(rows, samples);
-    forward.n = layer.outputs;
+    forward.n = l == 0 ? smaller(kTileColumns, layer.row) : layer.row;
     forward.k = l == 0 ? head.width : layer.inputs;
     forward.bColumn = 1;
     GemmArguments backward{};
@@ -109,10 +111,11 @@ static size_t productScratch(const Head& head, size_t samples, size_t rows) {
 static HeadBuffers headBuffers(const Head& head, size_t samples, Pieces& pieces) {
   const size_t rows = larger(samples * head.peers, head.width);
   HeadBuffers buffers;
-  buffers.preactivation = pieces.take(samples * head.totalOutputs);
-  buffers.value = pieces.take(samples * head.totalOutputs);
-  buffers.slope = pieces.take(samples * head.totalOutputs);
-  buffers.parts = pieces.take(samples * head.peers * head.layer[0].outputs);
+  buffers.preactivation = pieces.take(samples * head.totalRow);
+  buffers.value = pieces.take(samples * head.totalRow);
+  buffers.slope = pieces.take(samples * head.totalRow);
+  buffers.parts = pieces.take(samples * head.peers * head.layer[0].row);
+  buffers.gathered = pieces.take(samples * head.width);
   buffers.flow[0] = pieces.take(rows * head.widest);
   buffers.flow[1] = pieces.take(rows * head.widest);
   // a product of fewer rows than counted here may pack less, never more
@@ -122,48 +125,70 @@ static HeadBuffers headBuffers(const Head& head, size_t samples, Pieces& pieces)
 
 INTERMODEL_INLINE const double* valuesOf(const Head& head, const HeadBuffers& buffers, size_t l, size_t samples) {
   const bool same = head.layer[l].activation == kIdentity;
-  return (same ? buffers.preactivation : buffers.value) + samples * head.layer[l].before;
+  return (same ? buffers.preactivation : buffers.value) + samples * head.layer[l].rowBefore;
+}
+
+/// W1_i f_i of one peer for the samples whose responses are x: out [samples, row] with row stride outRow.
+static void contributionOf(const HeadLayer& first, size_t peer, size_t width, const double* x, size_t xRow,
+                           size_t samples, double* out, size_t outRow, double* scratch) {
+  const size_t stride = smaller(kTileColumns, first.row);
+  for (size_t o = 0; o < first.row; o += kTileColumns) {
+    GemmArguments g{};
+    g.m = samples;
+    g.n = smaller(kTileColumns, first.row - o);
+    g.k = width;
+    g.a = x;
+    g.aRow = xRow;
+    g.aColumn = 1;
+    g.b = first.transposed + o * first.inputs + peer * width * stride;
+    g.bRow = stride;
+    g.bColumn = 1;
+    g.c = out + o;
+    g.cRow = outRow;
+    gemm(g, scratch);
+  }
+}
+
+/// Rows of `columns`, `row` apart, side by side.
+static void copyRows(const double* from, size_t row, size_t rows, size_t columns, double* to) {
+  for (size_t r = 0; r < rows; r++) __builtin_memcpy(to + r * columns, from + r * row, columns * sizeof(double));
 }
 
 /// bias + contribution of peer 0, 1, ... in order; the contributions stay in buffers.parts when `keep`.
 static void firstLayer(const Head& head, const double* responses, size_t samples, bool keep, HeadBuffers& buffers) {
   const HeadLayer& first = head.layer[0];
-  const size_t h = first.outputs;
+  const size_t h = first.row;
+  // read once for every panel: rows a power of two apart would share a few lines of the first-level cache
+  const bool gather = h > kTileColumns && head.peers > 1;
   for (size_t s = 0; s < samples; s++) __builtin_memcpy(buffers.preactivation + s * h, first.bias, h * sizeof(double));
   for (size_t i = 0; i < head.peers; i++) {
-    GemmArguments g{};
-    g.m = samples;
-    g.n = h;
-    g.k = head.width;
-    g.a = responses + i * head.width;
-    g.aRow = first.inputs;
-    g.aColumn = 1;
-    g.b = first.transposed + i * head.width * h;
-    g.bRow = h;
-    g.bColumn = 1;
-    g.c = keep ? buffers.parts + i * h : buffers.parts;
-    g.cRow = keep ? head.peers * h : h;
-    gemm(g, buffers.product);
-    for (size_t s = 0; s < samples; s++) addTo(buffers.preactivation + s * h, g.c + s * g.cRow, h);
+    double* out = keep ? buffers.parts + i * h : buffers.parts;
+    const size_t outRow = keep ? head.peers * h : h;
+    const double* x = responses + i * head.width;
+    if (gather) copyRows(x, first.inputs, samples, head.width, buffers.gathered);
+    contributionOf(first, i, head.width, gather ? buffers.gathered : x, gather ? head.width : first.inputs, samples,
+                   out, outRow, buffers.product);
+    for (size_t s = 0; s < samples; s++) addTo(buffers.preactivation + s * h, out + s * outRow, h);
   }
 }
 
-/// rows x layer.inputs times the layer's weights, from `init` (one row, or null) into out.
-static void layerProduct(const HeadLayer& layer, const double* x, size_t rows, const double* init, double* out,
-                         double* scratch) {
+/// x [rows, layer.inputs] with row stride xRow times the layer's weights, from `init` (one row, or null): out [rows,
+/// row].
+static void layerProduct(const HeadLayer& layer, const double* x, size_t xRow, size_t rows, const double* init,
+                         double* out, double* scratch) {
   GemmArguments g{};
   g.m = rows;
-  g.n = layer.outputs;
+  g.n = layer.row;
   g.k = layer.inputs;
   g.a = x;
-  g.aRow = layer.inputs;
+  g.aRow = xRow;
   g.aColumn = 1;
   g.b = layer.transposed;
-  g.bRow = layer.outputs;
+  g.bRow = layer.row;
   g.bColumn = 1;
   g.init = init;
   g.c = out;
-  g.cRow = layer.outputs;
+  g.cRow = layer.row;
   gemm(g, scratch);
 }
 
@@ -172,12 +197,12 @@ static void forwardTile(const Head& head, const double* responses, size_t sample
                         HeadBuffers& buffers) {
   for (size_t l = 0; l < head.layers; l++) {
     const HeadLayer& layer = head.layer[l];
-    const size_t at = samples * layer.before, count = samples * layer.outputs;
+    const size_t at = samples * layer.rowBefore, count = samples * layer.row;
     if (l == 0)
       firstLayer(head, responses, samples, keepParts, buffers);
     else
-      layerProduct(layer, valuesOf(head, buffers, l - 1, samples), samples, layer.bias, buffers.preactivation + at,
-                   buffers.product);
+      layerProduct(layer, valuesOf(head, buffers, l - 1, samples), head.layer[l - 1].row, samples, layer.bias,
+                   buffers.preactivation + at, buffers.product);
     if (layer.activation == kIdentity) continue;
     activateAll(layer.activation, buffers.preactivation + at, buffers.value + at, count);
     if (slopes) slopesOf(layer.activation, buffers.preactivation + at, buffers.slope + at, count);
@@ -187,7 +212,7 @@ static void forwardTile(const Head& head, const double* responses, size_t sample
 /// One layer's activation applied to moved pre-activations: slope * moved, or exactly f(a + moved) - f(a).
 static void passActivation(const HeadLayer& layer, const HeadBuffers& buffers, size_t samples, size_t sample,
                            bool exact, const double* moved, double* out) {
-  const size_t at = samples * layer.before + sample * layer.outputs, n = layer.outputs;
+  const size_t at = samples * layer.rowBefore + sample * layer.row, n = layer.row;
   if (!exact) return multiplyInto(out, buffers.slope + at, moved, n);
   zipElements(buffers.preactivation + at, moved, out, n, [](F64 a, F64 b) { return a + b; });
   activateAll(layer.activation, out, out, n);
@@ -195,7 +220,7 @@ static void passActivation(const HeadLayer& layer, const HeadBuffers& buffers, s
 }
 
 /// Carries `rows` moves of the first pre-activation (`perSample` to a sample, from `sample` on) to the output:
-/// to first order, or exactly. Returns [rows, outputs]: `moves` itself when nothing had to be done.
+/// to first order, or exactly. Returns [rows, row of the last layer]: `moves` itself when nothing had to be done.
 static const double* carryMoves(const Head& head, HeadBuffers& buffers, size_t samples, size_t sample,
                                 const double* moves, size_t rows, size_t perSample, bool exact) {
   const double* current = moves;
@@ -203,13 +228,13 @@ static const double* carryMoves(const Head& head, HeadBuffers& buffers, size_t s
     const HeadLayer& layer = head.layer[l];
     double* free = current == buffers.flow[0] ? buffers.flow[1] : buffers.flow[0];
     if (l > 0) {
-      layerProduct(layer, current, rows, nullptr, free, buffers.product);
+      layerProduct(layer, current, head.layer[l - 1].row, rows, nullptr, free, buffers.product);
       current = free;
     }
     if (layer.activation == kIdentity) continue;
     for (size_t r = 0; r < rows; r++)
-      passActivation(layer, buffers, samples, sample + r / perSample, exact, current + r * layer.outputs,
-                     free + r * layer.outputs);
+      passActivation(layer, buffers, samples, sample + r / perSample, exact, current + r * layer.row,
+                     free + r * layer.row);
     current = free;
   }
   return current;

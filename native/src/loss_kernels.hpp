@@ -261,12 +261,13 @@ static F64 scoreGroup(const SampleView& s, Estimator estimator, const double* v,
   }
 }
 
-/// Scores of the directions [rows, outputs] of one sample; any output may be null. group: [outputs][kLanes].
-static void scoreRows(const SampleView& s, Estimator estimator, const double* directions, size_t rows, double* scores,
-                      double* linear, double* quadratic, double* group) {
+/// Scores of the directions [rows, outputs], `row` apart, of one sample; any output may be null. group:
+/// [outputs][kLanes].
+static void scoreRows(const SampleView& s, Estimator estimator, const double* directions, size_t row, size_t rows,
+                      double* scores, double* linear, double* quadratic, double* group) {
   for (size_t r = 0; r < rows; r += kLanes) {
     const size_t count = rows - r < kLanes ? rows - r : size_t{kLanes};
-    transposeRows(directions + r * s.outputs, s.outputs, count, s.outputs, group);
+    transposeRows(directions + r * row, row, count, s.outputs, group);
     const F64 mean = meanOf(s, group);
     if (scores != nullptr) storePartial(scores + r, scoreGroup(s, estimator, group, mean), count);
     if (linear != nullptr) storePartial(linear + r, -slopeOf(s, group, mean), count);
