@@ -18,11 +18,49 @@ async function freePort(): Promise<number> {
   });
 }
 
-export interface EtcdNode {
+interface Seat {
   readonly name: string;
+  /** Address that the others and the clients reach it at. */
+  readonly host: string;
   readonly client: string;
-  readonly peerPort: number;
+  readonly peer: string;
+  /** Network namespace it lives in; none shares the machine's loopback. */
+  readonly namespace: string | undefined;
+}
+
+export interface EtcdNode extends Seat {
   process: ChildProcess;
+}
+
+const BRIDGE = 'imbridge';
+
+function ip(...args: string[]): void {
+  const run = spawnSync('ip', args, { encoding: 'utf8' });
+  if (run.status !== 0) throw new Error(`ip ${args.join(' ')}: ${run.stderr}`);
+}
+
+/** Whether nodes can be put into network namespaces of their own, which a cut needs. */
+export const canCutNetworks = (): boolean => process.getuid?.() === 0 && spawnSync('ip', ['-V'], { stdio: 'ignore' }).status === 0;
+
+/** One host per node on a bridge of their own: 10.99.77.1 is this process, 10.99.77.11 and up are the nodes. */
+function layNetwork(size: number): void {
+  clearNetwork(size);
+  ip('link', 'add', BRIDGE, 'type', 'bridge');
+  ip('addr', 'add', '10.99.77.1/24', 'dev', BRIDGE);
+  ip('link', 'set', BRIDGE, 'up');
+  for (let at = 0; at < size; at++) {
+    ip('netns', 'add', `im-n${at}`);
+    ip('link', 'add', `im-v${at}`, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', `im-n${at}`);
+    ip('link', 'set', `im-v${at}`, 'master', BRIDGE, 'up');
+    ip('-n', `im-n${at}`, 'addr', 'add', `10.99.77.${11 + at}/24`, 'dev', 'eth0');
+    ip('-n', `im-n${at}`, 'link', 'set', 'eth0', 'up');
+    ip('-n', `im-n${at}`, 'link', 'set', 'lo', 'up');
+  }
+}
+
+function clearNetwork(size: number): void {
+  for (let at = 0; at < size; at++) spawnSync('ip', ['netns', 'del', `im-n${at}`], { stdio: 'ignore' });
+  spawnSync('ip', ['link', 'del', BRIDGE], { stdio: 'ignore' });
 }
 
 export class EtcdCluster {
@@ -32,14 +70,18 @@ export class EtcdCluster {
     private readonly peers: string,
   ) {}
 
-  /** Starts `size` nodes and waits until they have a leader. */
-  static async start(size: number): Promise<EtcdCluster> {
+  /** Starts `size` nodes, each on a host of its own if `hosts` is set, and waits until they have a leader. */
+  static async start(size: number, options: { readonly hosts?: boolean } = {}): Promise<EtcdCluster> {
     const folder = mkdtempSync(join(tmpdir(), 'intermodel-etcd-'));
-    const seats: { name: string; client: string; peerPort: number }[] = [];
-    for (let at = 0; at < size; at++)
-      seats.push({ name: `n${at}`, client: `http://127.0.0.1:${await freePort()}`, peerPort: await freePort() });
-    const peers = seats.map((seat) => `${seat.name}=http://127.0.0.1:${seat.peerPort}`).join(',');
-    const cluster = new EtcdCluster([], folder, peers);
+    const seats: Seat[] = [];
+    if (options.hosts === true) layNetwork(size);
+    for (let at = 0; at < size; at++) {
+      const host = options.hosts === true ? `10.99.77.${11 + at}` : '127.0.0.1';
+      const [client, peer] = options.hosts === true ? [2379, 2380] : [await freePort(), await freePort()];
+      const namespace = options.hosts === true ? `im-n${at}` : undefined;
+      seats.push({ name: `n${at}`, host, client: `http://${host}:${client}`, peer: `http://${host}:${peer}`, namespace });
+    }
+    const cluster = new EtcdCluster([], folder, seats.map((seat) => `${seat.name}=${seat.peer}`).join(','));
     for (const seat of seats) cluster.nodes.push({ ...seat, process: cluster.spawn(seat) });
     await cluster.ready();
     return cluster;
@@ -49,24 +91,26 @@ export class EtcdCluster {
     return this.nodes.map((node) => node.client);
   }
 
-  private spawn(seat: { name: string; client: string; peerPort: number }): ChildProcess {
-    const peer = `http://127.0.0.1:${seat.peerPort}`;
+  private spawn(seat: Seat): ChildProcess {
     const options = {
       name: seat.name,
       'data-dir': join(this.folder, seat.name),
       'listen-client-urls': seat.client,
       'advertise-client-urls': seat.client,
-      'listen-peer-urls': peer,
-      'initial-advertise-peer-urls': peer,
+      'listen-peer-urls': seat.peer,
+      'initial-advertise-peer-urls': seat.peer,
       'initial-cluster': this.peers,
       'initial-cluster-state': 'new',
       'log-level': 'fatal',
     };
-    return spawn(
-      'etcd',
-      Object.entries(options).map(([name, value]) => `--${name}=${value}`),
-      { stdio: 'ignore' },
-    );
+    const args = Object.entries(options).map(([name, value]) => `--${name}=${value}`);
+    if (seat.namespace === undefined) return spawn('etcd', args, { stdio: 'ignore' });
+    return spawn('ip', ['netns', 'exec', seat.namespace, 'etcd', ...args], { stdio: 'ignore' });
+  }
+
+  /** Cuts a host off the network, or joins it again. */
+  connect(node: EtcdNode, connected: boolean): void {
+    ip('link', 'set', `im-v${node.name.slice(1)}`, connected ? 'up' : 'down');
   }
 
   /** Starts a killed node again on its data. */
@@ -121,6 +165,7 @@ export class EtcdCluster {
       node.process.kill('SIGCONT');
       await this.kill(node);
     }
+    if (this.nodes[0]?.namespace !== undefined) clearNetwork(this.nodes.length);
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
