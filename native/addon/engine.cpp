@@ -18,18 +18,23 @@ namespace {
 
 }  // namespace
 
-void Methods::add(const char* name, Method method) {
-  auto call = [engine = engine_, method, name](const Napi::CallbackInfo& info) -> Napi::Value {
+Napi::Function wrap(Napi::Env env, const char* name, std::function<Napi::Value(Args& args)> body) {
+  auto call = [body = std::move(body), name](const Napi::CallbackInfo& info) -> Napi::Value {
     try {
       Args args(info, name);
-      return method(*engine, args);
+      return body(args);
     } catch (const ArgumentError& refused) {
       throwCoded(info.Env(), refused.code, refused.what());
     } catch (const std::bad_alloc&) {
       throwCoded(info.Env(), "BTM_SHAPE", std::string("BTM_SHAPE: ") + name + ": not enough memory for these sizes");
     }
   };
-  target_.Set(name, Napi::Function::New(target_.Env(), call, name));
+  return Napi::Function::New(env, call, name);
+}
+
+void Methods::add(const char* name, Method method) {
+  auto body = [engine = engine_, method](Args& args) { return method(*engine, args); };
+  target_.Set(name, wrap(target_.Env(), name, body));
 }
 
 Napi::Value createEngine(const Napi::CallbackInfo& info) {
@@ -55,6 +60,7 @@ Napi::Value createEngine(const Napi::CallbackInfo& info) {
   defineCompetition(methods);
   definePayoff(methods);
   defineProjection(methods);
+  defineEquilibrium(methods);
   return object;
 }
 

@@ -5,6 +5,7 @@
 
 #include <napi.h>
 
+#include <functional>
 #include <memory>
 
 #include "args.hpp"
@@ -19,6 +20,9 @@ struct Engine {
 
 /// A method: reads its arguments, calls kernels, returns a value (usually undefined; outputs are arrays passed in).
 using Method = Napi::Value (*)(const Engine& engine, Args& args);
+
+/// A JavaScript function around `body`, with the checks and errors of a method; for handles.
+Napi::Function wrap(Napi::Env env, const char* name, std::function<Napi::Value(Args& args)> body);
 
 /// The object that is handed to JavaScript, while its methods are added.
 class Methods {
@@ -42,6 +46,7 @@ void defineRanking(Methods& methods);
 void defineCompetition(Methods& methods);
 void definePayoff(Methods& methods);
 void defineProjection(Methods& methods);
+void defineEquilibrium(Methods& methods);
 
 /// createEngine(isa: string | undefined, threads: number | undefined): an object with every kernel as a method.
 Napi::Value createEngine(const Napi::CallbackInfo& info);

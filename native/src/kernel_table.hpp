@@ -5,6 +5,7 @@
 #include "competition.hpp"
 #include "curvature.hpp"
 #include "distillation_kernels.hpp"
+#include "equilibrium.hpp"
 #include "gating_kernels.hpp"
 #include "ledger.hpp"
 #include "payoff.hpp"
@@ -25,6 +26,7 @@ struct KernelTable {
   CompetitionKernels competition;
   PayoffKernels payoff;
   ProjectionKernels projection;
+  EquilibriumKernels equilibrium;
 };
 
 /// One per file under isa/; a build without that instruction set has no definition of it.

@@ -5,6 +5,7 @@
 #include "../competition_kernels.hpp"
 #include "../curvature_kernels.hpp"
 #include "../distillation.hpp"
+#include "../equilibrium_kernels.hpp"
 #include "../gating_product_key.hpp"
 #include "../kernel_table.hpp"
 #include "../ledger_kernels.hpp"
@@ -28,6 +29,7 @@ constexpr KernelTable kernelTable() {
       .competition = market::competitionKernels(),
       .payoff = market::payoffKernels(),
       .projection = market::projectionKernels(),
+      .equilibrium = lanes::equilibriumKernels(),
   };
 }
 

@@ -1,0 +1,124 @@
+/// Vector-of-games arithmetic for the equilibrium search: every F64 holds one number of kLanes different games.
+#pragma once
+
+#include "competition_kernels.hpp"
+#include "equilibrium.hpp"
+#include "math.hpp"
+#include "reduce.hpp"
+
+namespace intermodel {
+namespace {
+namespace lanes {
+
+constexpr size_t kTree = kTreeLanes;
+
+/// The fold of reduce.hpp, one game to a lane.
+INTERMODEL_INLINE F64 foldTree(const F64* lane) {
+  const F64 a = lane[0] + lane[4], b = lane[1] + lane[5], c = lane[2] + lane[6], d = lane[3] + lane[7];
+  return (a + c) + (b + d);
+}
+
+INTERMODEL_INLINE void clearTree(F64* lane) {
+  for (size_t r = 0; r < kTree; r++) lane[r] = zero();
+}
+
+/// Sums of at most kTreeBlock elements.
+static F64 treeSumLanes(const F64* x, size_t n) {
+  F64 lane[kTree];
+  clearTree(lane);
+  for (size_t r = 0; r < n; r++) lane[r % kTree] = lane[r % kTree] + x[r];
+  return foldTree(lane);
+}
+
+static F64 treeDotLanes(const F64* a, const F64* b, size_t n) {
+  F64 lane[kTree];
+  clearTree(lane);
+  for (size_t r = 0; r < n; r++) lane[r % kTree] = fma(a[r], b[r], lane[r % kTree]);
+  return foldTree(lane);
+}
+
+/// Projects one row of every game onto the simplex, in place.
+static void projectLanes(F64* y, size_t n) {
+  const F64 one = broadcast(1.0);
+  F64 largest = y[0];
+  for (size_t j = 1; j < n; j++) largest = maximum(y[j], largest);
+  for (size_t j = 0; j < n; j++) y[j] = y[j] - largest;
+  F64 threshold = broadcast(-1.0), before = broadcast(static_cast<double>(n + 1));
+  Mask done = less(one, zero());
+  for (;;) {
+    F64 lane[kTree];
+    clearTree(lane);
+    F64 count = zero();
+    for (size_t j = 0; j < n; j++) {
+      const Mask kept = greater(y[j], threshold);
+      lane[j % kTree] = lane[j % kTree] + select(kept, y[j], zero());
+      count = count + select(kept, one, zero());
+    }
+    done = done | greaterEqual(count, before) | equal(count, zero());
+    if (all(done)) break;
+    threshold = select(done, threshold, (foldTree(lane) - one) / count);
+    before = select(done, before, count);
+  }
+  for (size_t j = 0; j < n; j++) y[j] = maximum(y[j] - threshold, zero()) + zero();
+}
+
+/// Clips one row of every game at zero and divides by its sum.
+static void clipLanes(F64* y, size_t n) {
+  for (size_t j = 0; j < n; j++) y[j] = maximum(y[j], zero());
+  const F64 sum = treeSumLanes(y, n);
+  const F64 even = broadcast(1.0 / static_cast<double>(n));
+  const Mask some = greater(sum, zero());
+  for (size_t j = 0; j < n; j++) y[j] = select(some, y[j] / sum, even);
+}
+
+/// Entry `at` of Hessians that are one for all lanes, or one a lane.
+template <bool ONE>
+INTERMODEL_INLINE F64 hessianAt(const double* data, size_t at) {
+  return ONE ? broadcast(data[at]) : load(data + at * kLanes);
+}
+
+/// Entries that one participant's Hessian takes in lanes: dense matrices keep their upper half.
+INTERMODEL_INLINE size_t packedLength(const PeerHessians& form) {
+  if (form.storage == HessianStorage::kDiagonal) return form.n;
+  if (form.storage == HessianStorage::kLowRank) return form.rank * form.n;
+  return form.n * (form.n + 1) / 2;
+}
+
+/// out = H v with each entry of the upper half read once; every output is still one ascending chain.
+template <bool ONE>
+static void pullSymmetric(const double* data, const F64* v, F64* out, size_t n) {
+  for (size_t j = 0; j < n; j++) out[j] = zero();
+  size_t at = 0;
+  for (size_t k = 0; k < n; k++) {
+    const F64 entry = v[k];
+    F64 chain = fma(hessianAt<ONE>(data, at++), entry, out[k]);
+    for (size_t j = k + 1; j < n; j++) {
+      const F64 h = hessianAt<ONE>(data, at++);
+      chain = fma(h, v[j], chain);
+      out[j] = fma(h, entry, out[j]);
+    }
+    out[k] = chain;
+  }
+}
+
+template <bool ONE>
+static void pullLanes(const PeerHessians& form, const double* data, const F64* v, F64* out, F64* coordinates) {
+  const size_t n = form.n;
+  if (form.storage == HessianStorage::kDiagonal) {
+    for (size_t j = 0; j < n; j++) out[j] = hessianAt<ONE>(data, j) * v[j];
+  } else if (form.storage == HessianStorage::kLowRank) {
+    for (size_t r = 0; r < form.rank; r++) {
+      coordinates[r] = zero();
+      for (size_t j = 0; j < n; j++) coordinates[r] = fma(hessianAt<ONE>(data, r * n + j), v[j], coordinates[r]);
+    }
+    for (size_t j = 0; j < n; j++) out[j] = zero();
+    for (size_t r = 0; r < form.rank; r++)
+      for (size_t j = 0; j < n; j++) out[j] = fma(hessianAt<ONE>(data, r * n + j), coordinates[r], out[j]);
+  } else {
+    pullSymmetric<ONE>(data, v, out, n);
+  }
+}
+
+}  // namespace lanes
+}  // namespace
+}  // namespace intermodel
