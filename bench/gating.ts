@@ -29,6 +29,7 @@ async function run(k: number, noise: number, balance: number): Promise<Outcome> 
     width: 16,
     hidden: 32,
     studentHidden: 64,
+    gate: 'sparse',
     k,
     balance,
     noise,

@@ -6,8 +6,8 @@ import { EnvironmentError } from '../core/errors.js';
 import { loadMnist } from '../data/dataset.js';
 import type { DistillationKind } from '../distillation.js';
 import { type DistillationRunOptions, type DistillationRunResult, runDistillation } from '../participant/distillation_run.js';
+import { peersWithinBudget } from '../participant/gate_budget.js';
 import type { Scored } from '../participant/gated_run.js';
-import { peersWithinBudget } from '../participant/sparse_gate.js';
 import { addBackendOptions, type BackendFlags, backendOf, wholeNumber } from './backend_option.js';
 import { abortOnInterrupt } from './interrupt.js';
 import { progressDisplay } from './progress.js';
@@ -16,6 +16,7 @@ import { textTable } from './text_table.js';
 interface DistillFlags extends BackendFlags {
   readonly participants: number;
   readonly rounds: number;
+  readonly gate: 'sparse' | 'productKey';
   readonly k: number;
   readonly budget?: number;
   readonly steps: number;
@@ -35,6 +36,7 @@ export function distillCommand(program: Command): void {
     .description('distil a participant, take it off the network completely, and validate it offline (docs/concepts/distillation.md)')
     .option('--participants <number>', 'participants, in this process, on MNIST digits', wholeNumber, 8)
     .option('--rounds <number>', 'rounds of training before distillation', wholeNumber, 120)
+    .addOption(new Option('--gate <name>', 'how peers are chosen').choices(['sparse', 'productKey']).default('sparse'))
     .option('--k <number>', 'peers that each gate asks per sample', wholeNumber, 3)
     .option('--budget <bytes>', 'outward bytes per batch of 32; sets k in place of --k', wholeNumber)
     .option('--steps <number>', 'steps of distillation, 64 samples each', wholeNumber, 300)
@@ -67,6 +69,7 @@ async function runOptions(flags: DistillFlags): Promise<DistillationRunOptions> 
     width: WIDTH,
     hidden: 32,
     studentHidden: 128,
+    gate: flags.gate,
     k: budget === undefined ? flags.k : peersWithinBudget(budget, cost, peers - 1),
     balance: 0.01,
     noise: 0.5,
@@ -88,13 +91,15 @@ async function runOptions(flags: DistillFlags): Promise<DistillationRunOptions> 
 /** Runs with a progress display per phase, until done or Ctrl-C. */
 async function run(options: DistillationRunOptions): Promise<DistillationRunResult> {
   const interrupt = abortOnInterrupt('nothing is saved');
-  const displays = { training: progressDisplay('training', 'rounds'), distilling: progressDisplay('distilling', 'steps') };
+  const units = { training: 'rounds', distilling: 'steps' } as const;
+  let display = progressDisplay('training', units.training);
   try {
     return await runDistillation(options, {
       signal: interrupt.signal,
       onProgress: (phase, done, total) => {
-        displays[phase].update(done, total);
-        if (done === total) displays[phase].end();
+        if (phase === 'distilling' && done === 1) display = progressDisplay(phase, units[phase]);
+        display.update(done, total);
+        if (done === total) display.end();
       },
     });
   } finally {
@@ -122,9 +127,10 @@ function output(
 function describe(flags: DistillFlags, options: DistillationRunOptions, result: DistillationRunResult): string {
   const { proxies, absence, offline } = result;
   const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+  const fixed = (value: number | null): string => (value === null ? 'undefined' : value.toFixed(2));
   const row = (name: string, { loss, accuracy }: Scored): string[] => [name, loss.toFixed(4), percent(accuracy)];
   const parts = [
-    `${options.peers} participants, k = ${options.k}, ${options.rounds} rounds of ${options.batch}, ${options.objective.kind} at T = ${options.objective.temperature}, ${options.data.name}, seed ${flags.seed}`,
+    `${options.peers} participants, ${options.gate} gate, k = ${options.k}, ${options.rounds} rounds of ${options.batch}, ${options.objective.kind} at T = ${options.objective.temperature}, ${options.data.name}, seed ${flags.seed}`,
     `loss of G(x) ${result.firstLoss.toFixed(3)} -> ${result.lastLoss.toFixed(3)}; sent ${(result.traffic.sent / 1e6).toFixed(1)} MB, received ${(result.traffic.received / 1e6).toFixed(1)} MB`,
     '',
     textTable(
@@ -135,12 +141,12 @@ function describe(flags: DistillFlags, options: DistillationRunOptions, result: 
         percent(ensemble.accuracy),
         percent(student.accuracy),
         divergence.toFixed(4),
-        gateAgainstRow === null ? 'undefined' : gateAgainstRow.toFixed(2),
+        fixed(gateAgainstRow),
       ]),
     ),
   ];
   if (absence !== null) {
-    const { alive, zeros, students, returned, share } = absence;
+    const { alive, zeros, students, returned, share, orderKept } = absence;
     const rows = [
       row('nobody', alive),
       row('away, zeros in place', zeros),
@@ -153,6 +159,9 @@ function describe(flags: DistillFlags, options: DistillationRunOptions, result: 
       textTable(['', 'loss', 'accuracy'], rows),
     );
     parts.push(share === null ? 'zeros cost nothing here' : `the loss rises ${percent(share)} as much with students as with zeros`);
+    parts.push(
+      `order of the others by worth, Spearman with before: students ${fixed(orderKept.students)}, zeros ${fixed(orderKept.zeros)}`,
+    );
   }
   const rows = [row('G(x), connected', offline.ensemble), row('student, offline', offline.offline)];
   parts.push('', `participant ${offline.index} left the network (a query to it: ${offline.queryFailure})`);

@@ -10,9 +10,11 @@ import type { Shard } from '../data/shards.js';
 import { createIdentity, type Identity, Network, type PeerKey, type Transport } from '../network/index.js';
 import { DenseNet } from './dense_net.js';
 import { permutation } from './draw.js';
+import type { GateChoice, GateMixture, TrainableGate } from './mixture.js';
+import { ProductKeyGate } from './product_key_gate.js';
 import { askChosen, type RoutedQuery, type RoutedResponses, returnGradients } from './routing.js';
 import { StudentOffer, StudentShelf } from './shelf.js';
-import { type GateChoice, type GateMixture, SparseGate } from './sparse_gate.js';
+import { SparseGate } from './sparse_gate.js';
 import { type DistillationObjective, distilStep } from './student.js';
 import { encodeStudent } from './student_file.js';
 
@@ -23,6 +25,8 @@ export interface GatedSettings {
   readonly classes: number;
   readonly hidden: number;
   readonly studentHidden: number;
+  /** 'sparse' scores every peer; 'productKey' finds the best from two codebooks, without noise and balance. */
+  readonly gate: 'sparse' | 'productKey';
   /** Peers asked per sample. */
   readonly k: number;
   readonly balance: number;
@@ -59,7 +63,10 @@ export interface GatedView {
 }
 
 const FAMILY = 8;
-const STREAM = { encoder: 1, proxy: 2, understudy: 3, readout: 4, own: 5, order: 6 } as const;
+const STREAM = { encoder: 1, proxy: 2, understudy: 3, readout: 4, own: 5, order: 6, gate: 7 } as const;
+
+/** Numbers per code of a product-key gate. */
+const CODE_WIDTH = 8;
 
 /** Waits this long for a peer in a run on one machine; a peer that is gone is noticed at once. */
 const DEADLINE_MS = 60_000;
@@ -70,7 +77,7 @@ export class GatedParticipant {
   readonly proxy: DenseNet;
   readonly understudy: DenseNet;
   readonly readout: DenseNet;
-  readonly gate: SparseGate;
+  readonly gate: TrainableGate;
   readonly shelf: StudentShelf;
   readonly offer = new StudentOffer();
   readonly #own: DenseNet;
@@ -86,7 +93,7 @@ export class GatedParticipant {
     readonly shard: Shard,
     readonly settings: GatedSettings,
   ) {
-    const { width, classes, hidden, studentHidden, seed, peers, learningRate, backend } = settings;
+    const { width, classes, hidden, studentHidden, seed, learningRate, backend } = settings;
     const { pixels } = shard;
     const key = new Uint8Array(32).fill(index % 256);
     new DataView(key.buffer).setFloat64(0, seed);
@@ -108,18 +115,7 @@ export class GatedParticipant {
     this.readout = net(STREAM.readout, [width, classes], 'identity');
     this.#own = net(STREAM.own, [width, classes], 'identity');
     this.shelf = new StudentShelf({ inputWidth: pixels, width });
-    this.gate = new SparseGate({
-      peers,
-      contextWidth: width,
-      k: settings.k,
-      closed: [index],
-      balance: settings.balance,
-      noise: settings.noise,
-      optimiser,
-      seed,
-      stream: index,
-      ...(backend === undefined ? {} : { backend }),
-    });
+    this.gate = gateOf(index, settings);
   }
 
   /** Joins a network: serves answers, gradients and its understudy, and follows what others publish. */
@@ -279,4 +275,19 @@ export class GatedParticipant {
     }
     return joined;
   }
+}
+
+function gateOf(index: number, settings: GatedSettings): TrainableGate {
+  const { peers, width, k, balance, noise, learningRate, seed, backend } = settings;
+  const shared = {
+    peers,
+    contextWidth: width,
+    k,
+    closed: [index],
+    optimiser: { learningRate },
+    seed,
+    ...(backend === undefined ? {} : { backend }),
+  };
+  if (settings.gate === 'productKey') return new ProductKeyGate({ ...shared, codeWidth: CODE_WIDTH, stream: [FAMILY, index, STREAM.gate] });
+  return new SparseGate({ ...shared, balance, noise, stream: index });
 }

@@ -140,11 +140,10 @@ export async function reportStudent(network: GatedNetwork, index: number): Promi
   };
 }
 
-/** The measured row (3) of G(x) read by the readout, by Gauss-Newton removal of each g_j f_j, against the gate's mean shares. */
-function gateAgainstRow(participant: GatedParticipant, view: GatedView): number | null {
+/** The measured scores (3) of G(x) read by the readout: Gauss-Newton removal of each g_j f_j, summed over the batch, `[peers]`. */
+function measuredScores(participant: GatedParticipant, view: GatedView): Float64Array {
   const { peers, width, backend } = participant.settings;
   const { shares, mixture } = view.mixed;
-  const batch = mixture.length / width;
   const responses = view.answers.responses.map((value, at) => value * shares[Math.floor(at / width)]);
   const [readout] = participant.readout.layers;
   const outputs = readout.bias.length;
@@ -153,21 +152,29 @@ function gateAgainstRow(participant: GatedParticipant, view: GatedView): number 
     const from = Math.floor(row / peers) * width;
     weights.set(readout.weights.subarray(from, from + width), row * width);
   }
-  const head = { layers: [{ ...readout, weights }] };
-  const { scores } = removalScores({
-    head,
+  return removalScores({
+    head: { layers: [{ ...readout, weights }] },
     responses,
-    batch,
+    batch: mixture.length / width,
     peers,
     width,
     estimator: 'gaussNewton',
     reduction: 'sum',
     ...(backend === undefined ? {} : { backend }),
-  });
+  }).scores;
+}
+
+/** Spearman correlation of the measured scores with the gate's mean shares, over the other peers. Normalising the row would not change the order. */
+function gateAgainstRow(participant: GatedParticipant, view: GatedView): number | null {
+  const { peers } = participant.settings;
+  const { shares } = view.mixed;
+  const scores = measuredScores(participant, view);
   const others = Array.from({ length: peers }, (_, j) => j).filter((j) => j !== participant.index);
-  const measured = others.map((j) => scores[j]); // normalising the row would not change the order
-  const mean = others.map((j) => shares.reduce((sum, share, at) => (at % peers === j ? sum + share : sum), 0) / batch);
-  return spearman(measured, mean).value;
+  const total = others.map((j) => shares.reduce((sum, share, at) => (at % peers === j ? sum + share : sum), 0));
+  return spearman(
+    others.map((j) => scores[j]),
+    total,
+  ).value;
 }
 
 /** Mean held-out loss of the survivors while some peers are away. */
@@ -187,25 +194,32 @@ export interface AbsenceReport {
   readonly studentBytes: number;
   /** Sample-responses that students gave in a peer's place. */
   readonly stoodIn: number;
+  /** Spearman of the survivors' ideal ranking (2) among themselves while the others are away, with that of before; null where undefined. */
+  readonly orderKept: { readonly zeros: number | null; readonly students: number | null };
 }
 
 /** Takes some peers away, measures the survivors with zeros and with students in their place, and brings them back. */
 export async function reportAbsence(network: GatedNetwork, away: readonly number[]): Promise<AbsenceReport> {
   const { participants } = network;
   const survivors = participants.filter(({ index }) => !away.includes(index));
-  const mean = async (useStudents: boolean): Promise<Scored & { stoodIn: number }> => {
+  const mean = async (useStudents: boolean) => {
     let [loss, accuracy, stoodIn] = [0, 0, 0];
+    const ranking = survivors.map(() => 0);
     for (const survivor of survivors) {
       const batch = network.validation[survivor.index];
       const view = await survivor.view(batch, useStudents);
       const scored = score(view.logits, batch);
       loss += scored.loss / survivors.length;
       accuracy += scored.accuracy / survivors.length;
+      const scores = measuredScores(survivor, view);
+      survivors.forEach(({ index }, at) => {
+        ranking[at] += scores[index] / batch.size;
+      });
       view.answers.origins.forEach((origin, at) => {
         if (origin === 'student') stoodIn += view.answers.rows[at].length;
       });
     }
-    return { loss, accuracy, stoodIn };
+    return { loss, accuracy, stoodIn, ranking };
   };
   const scored = ({ loss, accuracy }: Scored): Scored => ({ loss, accuracy });
   const studentBytes = await exchangeStudents(network, away);
@@ -225,6 +239,7 @@ export async function reportAbsence(network: GatedNetwork, away: readonly number
     share: rise > 0 ? (students.loss - alive.loss) / rise : null,
     studentBytes,
     stoodIn: students.stoodIn,
+    orderKept: { zeros: spearman(alive.ranking, zeros.ranking).value, students: spearman(alive.ranking, students.ranking).value },
   };
 }
 

@@ -2,9 +2,21 @@
 export { type DigitData, type IdxPaths, type ImageDataset, idxPathsIn, loadDigitFiles, loadIdx, loadMnist } from '../data/dataset.js';
 export { dealShards, type Shard, type ShardRequest } from '../data/shards.js';
 export { type DemoHooks, type DemoOptions, type DemoProgress, runDemo } from './demo.js';
+export { type DenseLayer, DenseNet, type DenseNetOptions } from './dense_net.js';
+export {
+  type DistillationControl,
+  type DistillationRunOptions,
+  type DistillationRunResult,
+  type OfflineReport,
+  runDistillation,
+} from './distillation_run.js';
+export { type BroadcastCost, bytesPerPeer, peersWithinBudget } from './gate_budget.js';
+export { GatedParticipant, type GatedSettings, type GatedStep, type GatedView, type LabelledBatch } from './gated_participant.js';
 export { type DenseEncoderOptions, denseEncoder, type LayersModelOptions, layersModel } from './layers_model.js';
+export type { GateChoice, GateMixture, TrainableGate } from './mixture.js';
 export { type PlainModelOptions, plainModel, type ResponseModel } from './model.js';
 export { type Batch, Participant, type ParticipantParts, type ParticipantSettings, type StepLosses } from './participant.js';
+export { ProductKeyGate, type ProductKeyGateSettings } from './product_key_gate.js';
 export type {
   DemoAgreement,
   DemoBlock,
@@ -18,5 +30,10 @@ export type {
   ParticipantRole,
   RankingName,
 } from './result.js';
+export { askChosen, type Origin, type RoutedQuery, type RoutedResponses, returnGradients } from './routing.js';
 export { DEMO_DEFAULTS, DEMO_ESTIMATORS, type DemoEstimator } from './settings.js';
+export { type FetchOutcome, StudentOffer, type StudentShape, StudentShelf } from './shelf.js';
+export { SparseGate, type SparseGateOptions } from './sparse_gate.js';
+export { DEFAULT_OBJECTIVE, type DistillationObjective, distilStep, type StudentBatch, type StudentLoss } from './student.js';
+export { contentHash, decodeStudent, encodeStudent } from './student_file.js';
 export { loadTensorflow, type Tensorflow, type TensorflowChoice, type TensorflowEngine } from './tensorflow.js';

@@ -11,6 +11,7 @@ const options: DistillationRunOptions = {
   width: 8,
   hidden: 16,
   studentHidden: 32,
+  gate: 'sparse',
   k: 2,
   balance: 0.01,
   noise: 0.5,

@@ -2,7 +2,8 @@
 import t from 'tap';
 import { RandomStream } from '../../src/core/random.js';
 import { DenseNet } from '../../src/participant/dense_net.js';
-import { bytesPerPeer, peersWithinBudget, SparseGate, type SparseGateOptions } from '../../src/participant/sparse_gate.js';
+import { bytesPerPeer, peersWithinBudget } from '../../src/participant/gate_budget.js';
+import { SparseGate, type SparseGateOptions } from '../../src/participant/sparse_gate.js';
 
 const base: SparseGateOptions = {
   peers: 6,
