@@ -23,8 +23,9 @@ interface Outcome {
 }
 
 async function run(k: number, noise: number, balance: number): Promise<Outcome> {
-  const network = buildGatedNetwork({
+  const network = await buildGatedNetwork({
     data,
+    transport: 'memory',
     peers: PEERS,
     width: 16,
     hidden: 32,

@@ -8,6 +8,7 @@ import type { DistillationKind } from '../distillation.js';
 import { type DistillationRunOptions, type DistillationRunResult, runDistillation } from '../participant/distillation_run.js';
 import { peersWithinBudget } from '../participant/gate_budget.js';
 import type { Scored } from '../participant/gated_run.js';
+import type { MeetingKind } from '../participant/meeting.js';
 import { addBackendOptions, type BackendFlags, backendOf, wholeNumber } from './backend_option.js';
 import { abortOnInterrupt } from './interrupt.js';
 import { progressDisplay } from './progress.js';
@@ -17,6 +18,7 @@ interface DistillFlags extends BackendFlags {
   readonly participants: number;
   readonly rounds: number;
   readonly gate: 'sparse' | 'productKey';
+  readonly transport: MeetingKind;
   readonly k: number;
   readonly budget?: number;
   readonly steps: number;
@@ -36,6 +38,11 @@ export function distillCommand(program: Command): void {
     .description('distil a participant, take it off the network completely, and validate it offline (docs/concepts/distillation.md)')
     .option('--participants <number>', 'participants, in this process, on MNIST digits', wholeNumber, 8)
     .option('--rounds <number>', 'rounds of training before distillation', wholeNumber, 120)
+    .addOption(
+      new Option('--transport <name>', 'how they reach one another: in this process, or libp2p on loopback')
+        .choices(['memory', 'libp2p'])
+        .default('memory'),
+    )
     .addOption(new Option('--gate <name>', 'how peers are chosen').choices(['sparse', 'productKey']).default('sparse'))
     .option('--k <number>', 'peers that each gate asks per sample', wholeNumber, 3)
     .option('--budget <bytes>', 'outward bytes per batch of 32; sets k in place of --k', wholeNumber)
@@ -70,6 +77,7 @@ async function runOptions(flags: DistillFlags): Promise<DistillationRunOptions> 
     hidden: 32,
     studentHidden: 128,
     gate: flags.gate,
+    transport: flags.transport,
     k: budget === undefined ? flags.k : peersWithinBudget(budget, cost, peers - 1),
     balance: 0.01,
     noise: 0.5,
@@ -130,7 +138,7 @@ function describe(flags: DistillFlags, options: DistillationRunOptions, result: 
   const fixed = (value: number | null): string => (value === null ? 'undefined' : value.toFixed(2));
   const row = (name: string, { loss, accuracy }: Scored): string[] => [name, loss.toFixed(4), percent(accuracy)];
   const parts = [
-    `${options.peers} participants, ${options.gate} gate, k = ${options.k}, ${options.rounds} rounds of ${options.batch}, ${options.objective.kind} at T = ${options.objective.temperature}, ${options.data.name}, seed ${flags.seed}`,
+    `${options.peers} participants, ${options.gate} gate, k = ${options.k}, ${options.rounds} rounds of ${options.batch}, ${options.objective.kind} at T = ${options.objective.temperature}, ${options.data.name}, ${options.transport} transport, seed ${flags.seed}`,
     `loss of G(x) ${result.firstLoss.toFixed(3)} -> ${result.lastLoss.toFixed(3)}; sent ${(result.traffic.sent / 1e6).toFixed(1)} MB, received ${(result.traffic.received / 1e6).toFixed(1)} MB`,
     '',
     textTable(

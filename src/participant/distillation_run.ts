@@ -73,7 +73,19 @@ export interface DistillationRunResult {
 /** Runs it. The same options give the same result, byte for byte. */
 export async function runDistillation(options: DistillationRunOptions, control: DistillationControl = {}): Promise<DistillationRunResult> {
   checkRun(options);
-  const network = buildGatedNetwork(options);
+  const network = await buildGatedNetwork(options);
+  try {
+    return await runConnected(network, options, control);
+  } finally {
+    for (const participant of network.participants) await participant.disconnect();
+  }
+}
+
+async function runConnected(
+  network: GatedNetwork,
+  options: DistillationRunOptions,
+  control: DistillationControl,
+): Promise<DistillationRunResult> {
   const losses: number[] = [];
   await trainGated(network, options.rounds, options.batch, {
     onRound: (round, loss) => {
@@ -89,7 +101,6 @@ export async function runDistillation(options: DistillationRunOptions, control: 
   for (const { index } of network.participants) proxies.push(await reportStudent(network, index));
   const absence = options.away.length === 0 ? null : await reportAbsence(network, options.away);
   const { report, student } = await leave(network, options, control);
-  for (const participant of network.participants) await participant.disconnect();
   return { firstLoss: losses[0], lastLoss: losses[losses.length - 1], traffic, proxies, absence, offline: report, student };
 }
 

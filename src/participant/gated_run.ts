@@ -6,14 +6,15 @@ import { removalScores } from '../curvature.js';
 import type { DigitData } from '../data/dataset.js';
 import { dealShards, type Shard, type ShardRequest } from '../data/shards.js';
 import { distillationLoss } from '../distillation.js';
-import { createHub, type Hub } from '../network/index.js';
 import { spearman } from '../ranking.js';
 import { permutation } from './draw.js';
 import { GatedParticipant, type GatedSettings, type GatedView, type LabelledBatch } from './gated_participant.js';
+import { type Meeting, type MeetingKind, openMeeting } from './meeting.js';
 
 /** What a run is built from. */
 export interface GatedRunOptions extends Omit<GatedSettings, 'classes'> {
   readonly data: DigitData;
+  readonly transport: MeetingKind;
   readonly batch: number;
   /** Samples of the best-supplied participant. */
   readonly largestShard: number;
@@ -23,7 +24,7 @@ export interface GatedRunOptions extends Omit<GatedSettings, 'classes'> {
 
 /** Participants that are connected, and the held-out samples of each. */
 export interface GatedNetwork {
-  readonly hub: Hub;
+  readonly meeting: Meeting;
   readonly participants: readonly GatedParticipant[];
   readonly requests: readonly ShardRequest[];
   readonly validation: readonly LabelledBatch[];
@@ -40,8 +41,8 @@ export function gatedRequests(participants: number, classes: number, largestShar
   });
 }
 
-/** Draws shards and networks from the seed and connects everybody in this process. */
-export function buildGatedNetwork(options: GatedRunOptions): GatedNetwork {
+/** Draws shards and networks from the seed and connects everybody. */
+export async function buildGatedNetwork(options: GatedRunOptions): Promise<GatedNetwork> {
   const { data, seed } = options;
   checkInteger('participants', options.peers, 2, 256);
   const requests = gatedRequests(options.peers, data.train.classes, options.largestShard);
@@ -53,15 +54,18 @@ export function buildGatedNetwork(options: GatedRunOptions): GatedNetwork {
     const [held] = dealShards(data.test, [{ classes, samples: options.validation }], order);
     return asBatch(held);
   });
-  const network = { hub: createHub(), participants, requests, validation };
-  for (const participant of participants) connect(network, participant);
+  const network = { meeting: openMeeting(options.transport), participants, requests, validation };
+  for (const participant of participants) await connect(network, participant);
   return network;
 }
 
 /** Connects a participant, for the first time or again. */
-export function connect({ hub, participants }: Pick<GatedNetwork, 'hub' | 'participants'>, participant: GatedParticipant): void {
+async function connect(
+  { meeting, participants }: Pick<GatedNetwork, 'meeting' | 'participants'>,
+  participant: GatedParticipant,
+): Promise<void> {
   participant.connect(
-    hub.join(participant.identity),
+    await meeting.join(participant.identity),
     participants.map(({ identity }) => identity.key),
   );
 }
@@ -227,7 +231,7 @@ export async function reportAbsence(network: GatedNetwork, away: readonly number
   for (const index of away) await participants[index].disconnect();
   const zeros = await mean(false);
   const students = await mean(true);
-  for (const index of away) connect(network, participants[index]);
+  for (const index of away) await connect(network, participants[index]);
   const returned = await mean(true);
   const rise = zeros.loss - alive.loss;
   return {

@@ -7,6 +7,7 @@ import { contentHash, decodeStudent } from '../../src/participant/student_file.j
 
 const options: DistillationRunOptions = {
   data: await loadMnist(),
+  transport: 'memory',
   peers: 4,
   width: 8,
   hidden: 16,
@@ -58,4 +59,13 @@ t.test('a run can be stopped, and refuses what cannot be run', async (t) => {
   await t.rejects(runDistillation({ ...options, away: [1, 2, 3] }), { code: 'BTM_DOMAIN', argument: 'away' });
   await t.rejects(runDistillation({ ...options, k: 4 }), { code: 'BTM_DOMAIN', argument: 'k' });
   await t.rejects(runDistillation({ ...options, rounds: 0 }), { code: 'BTM_DOMAIN', argument: 'rounds' });
+});
+
+t.test('over libp2p on loopback the same run gives the same result, and more bytes', async (t) => {
+  const small = { ...options, rounds: 3, distilSteps: 2 };
+  const [memory, libp2p] = [await runDistillation(small), await runDistillation({ ...small, transport: 'libp2p' })];
+  t.equal(libp2p.offline.queryFailure, 'unreachable');
+  t.strictSame({ ...libp2p, traffic: memory.traffic }, memory);
+  const ratio = libp2p.traffic.sent / memory.traffic.sent;
+  t.ok(ratio > 1 && ratio < 1.1, `headers and signatures add ${(100 * (ratio - 1)).toFixed(2)} % to the payload`);
 });
