@@ -169,6 +169,7 @@ export function checkSymmetric(argument: string, matrix: Float64Array, n: number
 }
 
 function convert(argument: string, value: Float32Array | readonly unknown[]): Float64Array {
+  if (value instanceof Float32Array) return new Float64Array(value);
   const array = new Float64Array(value.length);
   for (let index = 0; index < value.length; index++) {
     const entry = value[index];
