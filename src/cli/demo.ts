@@ -7,7 +7,6 @@ import { type DemoOptions, type DemoProgress, runDemo } from '../participant/dem
 import type { DemoResult, DemoSettings } from '../participant/result.js';
 import { DEMO_DEFAULTS, DEMO_ESTIMATORS } from '../participant/settings.js';
 import type { TensorflowChoice } from '../participant/tensorflow.js';
-import { demoReport } from '../report/index.js';
 import { addBackendOptions, type BackendFlags, backendOf, wholeNumber } from './backend_option.js';
 import { describeDemo } from './demo_text.js';
 import { abortOnInterrupt } from './interrupt.js';
@@ -45,6 +44,7 @@ async function demo(flags: DemoFlags): Promise<void> {
   try {
     const result = await runDemo(await optionsOf(flags), { signal: interrupt.signal, onProgress: progress.show });
     progress.end();
+    const { demoReport } = await import('../report/index.js'); // the drawing library takes long to load
     await save(flags.out, await demoReport(result, { command: commandOf(flags) }));
     process.stdout.write(flags.json === true ? `${JSON.stringify(result)}\n` : `${describeDemo(result)}\n`);
     process.stderr.write(`report written to ${flags.out}\n`);

@@ -2,20 +2,31 @@
 /** The command `intermodel`: one file per subcommand, formatting only. */
 import { Command } from 'commander';
 import { packageVersion } from '../backend/index.js';
-import { buildCommand } from './build.js';
-import { demoCommand } from './demo.js';
-import { distillCommand } from './distill.js';
-import { doctorCommand } from './doctor.js';
 import { reportFailure } from './failure.js';
-import { ledgerCommand } from './ledger.js';
-import { rankCommand } from './rank.js';
-import { reportCommand } from './report.js';
 
-const program = new Command('intermodel')
-  .description('Measure a model by what it is worth to other models.')
-  .version(packageVersion)
-  .showHelpAfterError('(add --help for the options)');
+type Add = (program: Command) => void;
 
-for (const add of [buildCommand, demoCommand, distillCommand, doctorCommand, ledgerCommand, rankCommand, reportCommand]) add(program);
+/** Every subcommand. Only the one that is asked for is loaded; all are for the list of commands. */
+const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
+  build: async () => (await import('./build.js')).buildCommand,
+  demo: async () => (await import('./demo.js')).demoCommand,
+  distill: async () => (await import('./distill.js')).distillCommand,
+  doctor: async () => (await import('./doctor.js')).doctorCommand,
+  ledger: async () => (await import('./ledger.js')).ledgerCommand,
+  rank: async () => (await import('./rank.js')).rankCommand,
+  report: async () => (await import('./report.js')).reportCommand,
+  simulate: async () => (await import('./simulate.js')).simulateCommand,
+  sweep: async () => (await import('./sweep.js')).sweepCommand,
+};
 
-program.parseAsync().catch(reportFailure);
+async function main(): Promise<void> {
+  const program = new Command('intermodel')
+    .description('Measure a model by what it is worth to other models.')
+    .version(packageVersion)
+    .showHelpAfterError('(add --help for the options)');
+  const named = COMMANDS[process.argv[2] ?? ''];
+  for (const load of named === undefined ? Object.values(COMMANDS) : [named]) (await load())(program);
+  await program.parseAsync();
+}
+
+main().catch(reportFailure);

@@ -39,8 +39,11 @@ function rankingAgainstTruth(result: DemoResult): Figure {
   const size = { width: 620, height: 440 };
   const truth = rankingOf(result, 'ablation');
   const ideal = rankingOf(result, 'ideal');
-  const x = fitScale(truth.values, [0, size.width]);
-  const y = fitScale(ideal.values, [size.height, 0]);
+  // One kind of scale for both axes, so that equal steps mean the same on either.
+  const kinds = [truth.values, ideal.values].map((values) => fitScale(values, [0, 1]).kind);
+  const kind = kinds.every((one) => one === 'log') ? 'log' : 'linear';
+  const x = fitScale(truth.values, [0, size.width], kind);
+  const y = fitScale(ideal.values, [size.height, 0], kind);
   const points = result.participants.map((participant, index) => ({
     text: participant.name,
     x: toPixels(x, truth.values[index]!),

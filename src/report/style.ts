@@ -30,7 +30,7 @@ caption { text-align: left; font-size: .9rem; color: var(--soft); padding-bottom
 th, td { padding: .32rem .8rem .32rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 th.text, td.text { text-align: left; }
 th.number, td.number { text-align: right; white-space: nowrap; }
-thead th { vertical-align: bottom; border-bottom: 2px solid var(--line); font-weight: 600; }
+thead th, thead th.number { white-space: normal; vertical-align: bottom; border-bottom: 2px solid var(--line); font-weight: 600; }
 tbody th { font-weight: 600; white-space: nowrap; }
 .yes { color: var(--yes); font-weight: 600; }
 .no { color: var(--no); font-weight: 600; }

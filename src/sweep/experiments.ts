@@ -55,14 +55,14 @@ export function figure4CurvesTask(options: ExperimentOptions): SweepTask {
 
 const SENSITIVITY_TEMPERATURES = [0.1, 1, 5, 10, 20];
 
-/** Sensitivity to T, n and the law of H. */
+/** Sensitivity to T, n (half and twice as many as well) and the law of H. */
 export function lawsTask(options: ExperimentOptions): SweepTask {
-  const { seed, trials, method } = options;
+  const { seed, trials, n, method } = options;
   return sweepTask({
     seed,
     trials,
     grid: {
-      n: [5, 10, 20],
+      n: [...new Set([Math.max(2, n >> 1), n, 2 * n])],
       hessian: ['wishart', 'wishart-quality', 'diagonal-uniform'],
       temperature: SENSITIVITY_TEMPERATURES,
       alpha: PANEL_RATIOS,

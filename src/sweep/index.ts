@@ -1,5 +1,6 @@
 /** Sweeps over theta: many games, drawn by counter, solved on every core, streamed to disk, resumable and shardable. */
 
+export { type AdaptiveOptions, type AdaptivePoint, adaptInflation, type Controller } from './adaptive.js';
 export { type ExperimentOptions, FIGURE_4, figure4CurvesTask, figure4Task, lawsTask, readingsTask } from './experiments.js';
 export {
   type DrawName,
