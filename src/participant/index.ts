@@ -10,6 +10,7 @@ export {
   type OfflineReport,
   runDistillation,
 } from './distillation_run.js';
+export { askAll, trainRound } from './exchange.js';
 export { type BroadcastCost, bytesPerPeer, peersWithinBudget } from './gate_budget.js';
 export { GatedParticipant, type GatedSettings, type GatedStep, type GatedView, type LabelledBatch } from './gated_participant.js';
 export { type DenseEncoderOptions, denseEncoder, type LayersModelOptions, layersModel } from './layers_model.js';

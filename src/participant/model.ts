@@ -39,8 +39,11 @@ export interface PlainModelOptions {
  * Serves a plain function as a model.
  *
  * @example
- * const double = plainModel({ inputWidth: 2, width: 2, respond: (inputs) => inputs.map((x) => 2 * x) })
- * await double.respond(new Float32Array([1, 2]), 1) // returns Float32Array [2, 4]
+ * ```ts
+ * import { plainModel } from 'intermodel/participant';
+ * const double = plainModel({ inputWidth: 2, width: 2, respond: (inputs) => inputs.map((x) => 2 * x) });
+ * console.log(await double.respond(new Float32Array([1, 2]), 1)); // Float32Array [ 2, 4 ]
+ * ```
  */
 export function plainModel(options: PlainModelOptions): ResponseModel {
   const { train } = options;
