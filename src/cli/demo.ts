@@ -66,6 +66,7 @@ const UNITS: Readonly<Record<DemoProgress['phase'], string>> = {
   training: 'rounds',
   settling: 'heads',
   measuring: 'participants',
+  competing: 'games',
   closing: 'blocks',
 };
 

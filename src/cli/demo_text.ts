@@ -2,6 +2,12 @@
 import type { DemoResult } from '../participant/result.js';
 import { textTable } from './text_table.js';
 
+/** Units that a column heading has no room for. */
+const UNITS: Readonly<Record<string, { readonly name: string; readonly factor: number }>> = {
+  'nats per sample': { name: 'mnats', factor: 1000 },
+  'initial stakes': { name: 'stakes', factor: 1 },
+};
+
 /** Tables, findings and checks. Holds no clock: the same result gives the same text. */
 export function describeDemo(result: DemoResult): string {
   const { backend, encoderBackend, data, settings } = result;
@@ -15,6 +21,7 @@ export function describeDemo(result: DemoResult): string {
     positions(result),
     `Agreement of the rankings\n${agreement(result)}`,
     `What each participant reached on digits nobody trained on (share right)\n${accuracies(result)}`,
+    `The competitive ranking: ${result.equilibrium.status} after ${result.equilibrium.steps} steps, residual ${result.equilibrium.residual.toExponential(1)}.`,
     `Findings\n${findings.join('\n')}`,
     `Claims\n${checks.join('\n')}`,
   ].join('\n\n');
@@ -25,18 +32,13 @@ function positions(result: DemoResult): string {
   const right = Array.from({ length: 2 * result.rankings.length + 1 }, (_, column) => column + 2);
   const stake = result.blocks.at(-1)?.stake ?? [];
   return textTable(
-    [
-      'participant',
-      'classes',
-      ...result.rankings.flatMap((ranking) => [ranking.name, ranking.unit === 'tokens' ? 'tokens' : 'mnats']),
-      'stake',
-    ],
+    ['participant', 'classes', ...result.rankings.flatMap((ranking) => [ranking.name, UNITS[ranking.unit]?.name ?? ranking.unit]), 'stake'],
     order.map((participant) => [
       participant.name,
       participant.classes.length === result.data.classes ? 'all' : participant.classes.join(' '),
       ...result.rankings.flatMap((ranking) => {
         const value = ranking.values[participant.index]!;
-        return [`${ranking.positions[participant.index]}`, ranking.unit === 'tokens' ? value.toFixed(3) : (1000 * value).toFixed(3)];
+        return [`${ranking.positions[participant.index]}`, ((UNITS[ranking.unit]?.factor ?? 1) * value).toFixed(3)];
       }),
       (stake[participant.index] ?? 0).toFixed(2),
     ]),

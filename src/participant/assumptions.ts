@@ -13,6 +13,7 @@ export function assumptionsOf(settings: DemoSettings, seed: number): string[] {
     'Queries go one hop: a peer answers from its input and its own proxy, distilled from its gate by squared error (R-19).',
     `Everybody starts with ${settings.initialStake} tokens and equal weights. A row moves by at most ${settings.stepBound} in the l2 norm per block (R-09); everybody, free riders included, reports what it measured.`,
     `Inputs are masked by (7) with temperature ${settings.maskTemperature} tokens (R-13), a participant's own response included (R-14).`,
+    `The competitive ranking is the equilibrium of the empirical model (14) with the measured Gram matrices, scaled together to a mean diagonal of 1, alpha/tau ${settings.competitiveRatio}, equal stake, the ledger's temperature in units of the initial stake (${settings.maskTemperature / settings.initialStake}), reference mask of ones (R-02).`,
     'Losses are cross-entropies in nats, on one scale. The shuffled participant measures against shuffled labels, its own kind.',
   ];
 }

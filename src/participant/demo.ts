@@ -2,8 +2,10 @@
 import { type Backend, createBackend, packageVersion } from '../backend/index.js';
 import { checkInteger } from '../core/validate.js';
 import { type DigitData, loadMnist } from '../data/dataset.js';
+import type { Equilibrium } from '../equilibrium/index.js';
 import { assumptionsOf } from './assumptions.js';
 import { buildCast, type CastMember } from './cast.js';
+import { competitiveEquilibrium } from './competitive.js';
 import { askAll, breathe, trainRound } from './exchange.js';
 import { checksOf, findingsOf } from './findings.js';
 import { Market } from './market.js';
@@ -30,7 +32,7 @@ export interface DemoOptions extends Partial<DemoSettings> {
 
 /** A long step of a run and how far it is. */
 export interface DemoProgress {
-  readonly phase: 'loading' | 'training' | 'settling' | 'measuring' | 'closing';
+  readonly phase: 'loading' | 'training' | 'settling' | 'measuring' | 'competing' | 'closing';
   readonly done: number;
   readonly total: number;
   /** One short remark, for instance the mean loss. */
@@ -90,6 +92,7 @@ export async function runDemo(options: DemoOptions = {}, hooks: DemoHooks = {}):
     const mask = market.mask();
     await settle(run, mask);
     const { measurements, participants } = await measureAll(run, mask);
+    const equilibrium = await compete(run, measurements);
     await closing(run, measurements);
     const { kind, isa, version } = backend.describe();
     return {
@@ -106,7 +109,7 @@ export async function runDemo(options: DemoOptions = {}, hooks: DemoHooks = {}):
         height: data.train.height,
         width: data.train.width,
       },
-      ...conclude(run, mask, measurements, participants),
+      ...conclude(run, mask, measurements, participants, equilibrium),
     };
   } finally {
     for (const participant of population.participants) participant.dispose();
@@ -182,6 +185,15 @@ async function measureAll(run: Run, mask: Float64Array): Promise<{ measurements:
   return { measurements, participants };
 }
 
+/** What selfish participants with these curvatures would settle on. */
+async function compete({ settings, backend, hooks }: Run, measurements: readonly Measurement[]): Promise<Equilibrium> {
+  hooks.onProgress?.({ phase: 'competing', done: 0, total: 1 });
+  const { signal } = hooks;
+  const equilibrium = await competitiveEquilibrium({ measurements, settings, backend, ...(signal === undefined ? {} : { signal }) });
+  hooks.onProgress?.({ phase: 'competing', done: 1, total: 1, note: equilibrium.status.kind });
+  return equilibrium;
+}
+
 /** Everybody moves its row to what it measured, block by block, and a last block pays for it. */
 async function closing(run: Run, measurements: readonly Measurement[]): Promise<void> {
   const n = run.cast.length;
@@ -250,9 +262,21 @@ function describeParticipant(
 }
 
 /** Everything that follows from the numbers without another query. */
-function conclude(run: Run, mask: Float64Array, measurements: readonly Measurement[], participants: readonly DemoParticipant[]) {
+function conclude(
+  run: Run,
+  mask: Float64Array,
+  measurements: readonly Measurement[],
+  participants: readonly DemoParticipant[],
+  equilibrium: Equilibrium,
+) {
   const { settings, market, backend, cast, blocks } = run;
-  const rankings = buildRankings({ measurements, ledger: market.ranking(), estimator: settings.estimator, backend });
+  const rankings = buildRankings({
+    measurements,
+    ledger: market.ranking(),
+    competitive: equilibrium.ranking,
+    estimator: settings.estimator,
+    backend,
+  });
   const agreement = agreementOf(rankings);
   const outcome = { cast, participants, rankings, agreement, measurements };
   return {
@@ -269,6 +293,12 @@ function conclude(run: Run, mask: Float64Array, measurements: readonly Measureme
       ablation: measurements.map((m) => Array.from(m.ablation)),
     },
     rankings,
+    equilibrium: {
+      status: equilibrium.status.kind,
+      message: equilibrium.status.message,
+      steps: equilibrium.stats.steps,
+      residual: equilibrium.stats.residual,
+    },
     agreement,
     findings: findingsOf(outcome),
     checks: checksOf(outcome),

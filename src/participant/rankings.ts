@@ -14,12 +14,14 @@ export interface RankingsOptions {
   readonly measurements: readonly Measurement[];
   /** Ranking (5) of the last block, tokens. */
   readonly ledger: Float64Array;
+  /** R* of the equilibrium. */
+  readonly competitive: Float64Array;
   readonly estimator: string;
   readonly backend: Backend;
 }
 
-/** Ablation, ideal, Shapley and ledger ranking of one run. */
-export function buildRankings({ measurements, ledger, estimator, backend }: RankingsOptions): DemoRanking[] {
+/** Ablation, ideal, Shapley, ledger and competitive ranking of one run. */
+export function buildRankings({ measurements, ledger, competitive, estimator, backend }: RankingsOptions): DemoRanking[] {
   const n = measurements.length;
   const mean = (part: 'ideal' | 'ablation' | 'shapley'): Float64Array => {
     const scores = new Float64Array(n * n);
@@ -50,6 +52,13 @@ export function buildRankings({ measurements, ledger, estimator, backend }: Rank
       nats,
     ),
     ranking('ledger', 'ledger', 'equation (5): stake-weighted mean of the rows on the ledger, at its last block', ledger, 'tokens'),
+    ranking(
+      'competitive',
+      'competitive equilibrium',
+      "equation (5) at the equilibrium of the game whose H are the participants' peer Gram matrices: what selfish rows would pay",
+      competitive,
+      'initial stakes',
+    ),
   ];
 }
 

@@ -139,6 +139,8 @@ export interface DemoSettings {
   readonly tau: number;
   readonly emission: 'l2' | 'l1' | 'none';
   readonly initialStake: number;
+  /** alpha/tau of the game behind the competitive ranking. */
+  readonly competitiveRatio: number;
 }
 
 /** Everything a run of the demonstration produced. */
@@ -174,6 +176,8 @@ export interface DemoResult {
     readonly ablation: readonly (readonly number[])[];
   };
   readonly rankings: readonly DemoRanking[];
+  /** How the search for the competitive ranking ended. */
+  readonly equilibrium: { readonly status: string; readonly message: string; readonly steps: number; readonly residual: number };
   readonly agreement: readonly DemoAgreement[];
   readonly findings: readonly DemoFinding[];
   readonly checks: readonly DemoCheck[];

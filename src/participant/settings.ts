@@ -44,6 +44,7 @@ export const DEMO_DEFAULTS: DemoSettings & { readonly estimator: DemoEstimator }
   tau: 5,
   emission: 'l2',
   initialStake: 100,
+  competitiveRatio: 5,
 };
 
 const COUNTS: readonly (keyof DemoSettings)[] = [

@@ -34,7 +34,7 @@ t.test('a run trains, measures, submits, ranks and pays; the same seed gives the
   t.notSame((await runDemo({ ...SMALL, data, seed: 6, rounds: 1, blocks: 0 })).weights, result.weights);
 
   t.same(new Set(result.participants.map((p) => p.role)), new Set(['generalist', 'specialist', 'scarce', 'shuffled', 'noise', 'copy']));
-  t.same(new Set(steps.map((step) => step.phase)), new Set(['loading', 'training', 'settling', 'measuring', 'closing']));
+  t.same(new Set(steps.map((step) => step.phase)), new Set(['loading', 'training', 'settling', 'measuring', 'competing', 'closing']));
   t.ok(steps.every((step) => step.done <= step.total));
   t.equal(result.blocks.length, 5, 'two while training, two closing, one that pays for them');
   t.ok(result.blocks.every((block) => block.refused.length === 0));
@@ -49,10 +49,11 @@ t.test('a run trains, measures, submits, ranks and pays; the same seed gives the
   }
   for (const row of result.weights) t.ok(Math.abs(sum(row) - 1) < 1e-9, 'a row sums to one');
   t.ok(result.mask.flat().every((m) => m > 0 && m < 1));
+  t.equal(result.equilibrium.status, 'converged');
   t.equal(result.curves[0].values.length, 6);
   t.same(
     result.rankings.map((ranking) => ranking.name),
-    ['ablation', 'ideal', 'shapley', 'ledger'],
+    ['ablation', 'ideal', 'shapley', 'ledger', 'competitive'],
   );
 });
 

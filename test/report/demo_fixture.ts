@@ -109,6 +109,7 @@ export function demoFixture(): DemoResult {
       tau: 100,
       emission: 'l2',
       initialStake: 1000,
+      competitiveRatio: 5,
     },
     assumptions: ['This run is invented for a test.', 'Text such as <b>this & "that"</b> stays text.'],
     participants: people,
@@ -129,6 +130,7 @@ export function demoFixture(): DemoResult {
       ranking('ledger', 'ledger', 1.2),
       ranking('competitive', 'competitive', 1.5),
     ],
+    equilibrium: { status: 'converged', message: 'converged', steps: 40, residual: 1e-7 },
     agreement: [
       { a: 'ideal', b: 'ablation', pearson: 0.95, spearman: 0.93, kendall: 0.81 },
       { a: 'shapley', b: 'ablation', pearson: 0.9, spearman: 0.88, kendall: 0.75 },
