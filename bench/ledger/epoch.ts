@@ -27,7 +27,7 @@ if (!same) throw new Error('native and reference disagree: nothing is timed');
 
 const pages = kernelPages(state.rowPages);
 const table = stakeColumn(state);
-const rounds = shape === 'dense' ? 41 : 9;
+const rounds = shape === 'dense' ? 41 : 25;
 const times = interleave(rounds, {
   bare: () => kernels.ledgerProbe(pages, table),
   rank: () => nativeProcessor.rank(state.rowPages, table),

@@ -12,7 +12,8 @@ namespace intermodel {
 /// Slots in a page of rows.
 inline constexpr std::size_t kLedgerPage = 64;
 
-/// Rows of 64 slots. Sparse: row r is targets/weights[start[r] .. start[r + 1]). Dense (start null): weights[r * width
+/// Rows of 64 slots. Sparse: row r is targets/weights[start[r] .. start[r + 1]), targets ascending. Dense (start null):
+/// weights[r * width
 /// + target].
 struct LedgerRows {
   const std::uint32_t* start;
@@ -39,7 +40,9 @@ struct LedgerKernels {
 
 enum class LedgerStatus { kOk, kTargetOutOfRange };
 
-/// ranking[j] = sum over rows i of stake[i] * weight[i][j]; low and high have as many entries as stake.
+/// Returns kTargetOutOfRange when a sparse row ends beyond the last slot; a row that is not ascending is summed in
+/// part, never outside memory. ranking[j] = sum over rows i of stake[i] * weight[i][j]; low and high have as many
+/// entries as stake.
 LedgerStatus ledgerRank(const LedgerKernels& kernels, int threads, std::span<const LedgerRows> pages,
                         std::span<const std::uint64_t> stake, std::uint64_t* low, std::uint64_t* high);
 

@@ -16,7 +16,7 @@ export function sha256(...parts: Uint8Array[]): Uint8Array {
 }
 
 export const toHex = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
-export const fromHex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'hex'));
+export const fromHex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'hex'));
 
 /** 32-bit integers as little-endian bytes, whatever the machine. */
 export function wordsToBytes(words: ArrayLike<number>): Uint8Array {
@@ -62,8 +62,17 @@ function unpackParameters(packed: Record<string, unknown>): Partial<Parameters> 
   return parameters as Partial<Parameters>;
 }
 
-/** The canonical bytes of parameters, for genesis and state root. */
-export const parametersBytes = (parameters: Parameters): Uint8Array => encode(packParameters(parameters));
+const PARAMETERS_BYTES = new WeakMap<Parameters, Uint8Array>();
+
+/** The canonical bytes of parameters, for the state root. Kept, since rules seldom change and every block hashes them. */
+export function parametersBytes(parameters: Parameters): Uint8Array {
+  let bytes = PARAMETERS_BYTES.get(parameters);
+  if (bytes === undefined) {
+    bytes = encode(packParameters(parameters));
+    PARAMETERS_BYTES.set(parameters, bytes);
+  }
+  return bytes;
+}
 export { packParameters, unpackParameters };
 
 function pack(tx: UnsignedTransaction | Transaction): Record<string, unknown> {

@@ -28,14 +28,21 @@ const STATE_TAG = Buffer.from('intermodel ledger state 1\0');
 
 export type TreeName = keyof typeof TAGS;
 
+const KEY_BYTES = new WeakMap<readonly string[], Uint8Array>();
+
+/** The keys of a page as bytes. The list is shared by all versions of the page that only moved balances or nonces. */
+function keyBytes(keys: readonly string[]): Uint8Array {
+  let bytes = KEY_BYTES.get(keys);
+  if (bytes === undefined) {
+    bytes = Buffer.from(keys.map((key) => key.padEnd(64, '0')).join(''), 'hex');
+    KEY_BYTES.set(keys, bytes);
+  }
+  return bytes;
+}
+
 /** The bytes that stand for a page in its tree. */
 export function accountLeaf(page: AccountPage): Uint8Array {
-  return Buffer.concat([
-    Buffer.from(page.keys.map((key) => key.padEnd(64, '0')).join(''), 'hex'),
-    littleEndian(page.balances),
-    littleEndian(page.nonces),
-    littleEndian(page.slots),
-  ]);
+  return Buffer.concat([keyBytes(page.keys), littleEndian(page.balances), littleEndian(page.nonces), littleEndian(page.slots)]);
 }
 
 function participantLeaf(page: ParticipantPage): Uint8Array {

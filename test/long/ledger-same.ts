@@ -32,7 +32,10 @@ async function run(store: Store, processor: Processor, extra = 0n): Promise<stri
       const { key, action } = work.next(ledger.pending());
       ledger.submitAction(key, action);
     }
-    if (block === blocks >> 1) ledger.submitAction(testKey(1), { kind: 'transfer', to: testKey(2).publicKey, amount: 1n + extra });
+    if (block === 0) {
+      const { code } = ledger.submitAction(testKey(13), { kind: 'transfer', to: testKey(14).publicKey, amount: 1n + extra });
+      if (code !== 'ok') throw new Error(`the transfer that the control changes was refused: ${code}`);
+    }
     await ledger.closeBlock();
   }
   const result = `head ${ledger.head} state ${ledger.state().root()}`;
