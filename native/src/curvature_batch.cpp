@@ -142,23 +142,25 @@ void peerGram(const Runner& runner, const Head& head, Loss loss, std::size_t bat
               double* gram, double* factor) {
   const std::size_t area = head.peers * head.peers, blocks = (batch + kBlock - 1) / kBlock;
   const std::size_t tile = std::min(samplesPerTile(runner, head, batch), kBlock);
-  std::vector<double> partial(blocks * area);
-  runTasks(runner, blocks, [&](std::size_t index) {
-    const std::size_t first = index * kBlock;
-    GramBlock block{};
-    block.head = &head;
-    block.loss = loss;
-    block.samples = std::min(kBlock, batch - first);
-    block.tile = tile;
-    block.responses = responses + first * head.peers * head.width;
-    block.gram = partial.data() + index * area;
-    block.factor = advance(factor, first * head.outputs * head.peers);
-    runner.kernels.curvature.gram(block, scratchOf(runner.kernels.curvature.gramScratch(head, tile)));
-  });
-  for (std::size_t k = 0; k < area; k++) {
-    double total = blocks == 0 ? 0.0 : partial[k];
-    for (std::size_t b = 1; b < blocks; b++) total += partial[b * area + k];
-    gram[k] = total;
+  const std::size_t together = std::min(blocks, 2 * static_cast<std::size_t>(runner.threads));
+  std::vector<double> partial(together * area);
+  std::fill_n(gram, area, 0.0);
+  for (std::size_t begin = 0; begin < blocks; begin += together) {
+    const std::size_t count = std::min(together, blocks - begin);
+    runTasks(runner, count, [&](std::size_t index) {
+      const std::size_t first = (begin + index) * kBlock;
+      GramBlock block{};
+      block.head = &head;
+      block.loss = loss;
+      block.samples = std::min(kBlock, batch - first);
+      block.tile = tile;
+      block.responses = responses + first * head.peers * head.width;
+      block.gram = partial.data() + index * area;
+      block.factor = advance(factor, first * head.outputs * head.peers);
+      runner.kernels.curvature.gram(block, scratchOf(runner.kernels.curvature.gramScratch(head, tile)));
+    });
+    for (std::size_t b = 0; b < count; b++)  // in order, the first as it is
+      for (std::size_t k = 0; k < area; k++) gram[k] = begin + b == 0 ? partial[k] : gram[k] + partial[b * area + k];
   }
 }
 

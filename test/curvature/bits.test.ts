@@ -203,6 +203,21 @@ t.test('extreme responses: saturation, changes beyond the exponential, overflow'
   test.end();
 });
 
+t.test('a gram over more blocks of samples than are held at once', (test) => {
+  const stream = new RandomStream(SEED, 103);
+  const batch = 256 * 15 + 3;
+  const data = { head: randomHead(stream, [3, 2], ['identity']), responses: random(stream, batch * 3), batch, peers: 3, width: 1 };
+  test.same(
+    disagreeing((backend) => peerGram({ ...data, backend })),
+    [],
+  );
+  test.same(
+    disagreeing((backend) => removalScores({ ...data, backend })),
+    [],
+  );
+  test.end();
+});
+
 t.test('storages of a Hessian', (test) => {
   const stream = new RandomStream(SEED, 102);
   for (const n of [1, 3, 4, 5, 7, 8, 9, 11, 97, 300]) {
