@@ -2,17 +2,15 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
-import type { Backend } from '../backend/index.js';
 import { EnvironmentError, InputError } from '../core/errors.js';
 import { solveMany } from '../equilibrium/index.js';
 import type { Method } from '../equilibrium/types.js';
-import type { DrawnPage, RankPoint, SolverWords } from '../report/index.js';
+import type { RankPoint } from '../report/index.js';
 import {
   type ExperimentOptions,
   FIGURE_4,
   figure4CurvesTask,
   figure4Task,
-  type HessianLaw,
   lawsTask,
   readingsTask,
   readRows,
@@ -21,42 +19,10 @@ import {
   type SweepTask,
 } from '../sweep/index.js';
 import { methodName } from '../sweep/spec.js';
-import { addBackendOptions, type BackendFlags, backendOf, wholeNumber } from './backend_option.js';
+import { addBackendOptions, backendOf, wholeNumber } from './backend_option.js';
 import { abortOnInterrupt } from './interrupt.js';
 import { progressDisplay } from './progress.js';
-
-/** Options of the command. */
-export interface SimulateFlags extends BackendFlags {
-  readonly figure?: '4' | '5';
-  readonly sensitivity?: boolean;
-  readonly seed: number;
-  readonly trials?: number;
-  readonly n: number;
-  readonly temperature: number;
-  readonly hessian: HessianLaw;
-  readonly method: 'spectral' | 'projectedGradient' | 'softmax';
-  readonly out?: string;
-  readonly json?: boolean;
-}
-
-/** What a simulation needs beside its options. */
-export interface Workplace {
-  readonly flags: SimulateFlags;
-  readonly folder: string;
-  readonly backend: Backend;
-  readonly signal: AbortSignal;
-  readonly options: ExperimentOptions;
-  readonly solver: SolverWords;
-  /** The command line that makes the same figures again. */
-  readonly command: string;
-}
-
-/** A page, and the numbers on it for --json. */
-export interface Simulated {
-  readonly name: string;
-  readonly page: DrawnPage;
-  readonly numbers: unknown;
-}
+import type { Simulated, SimulateFlags, Workplace } from './simulation.js';
 
 export function simulateCommand(program: Command): void {
   const command = program

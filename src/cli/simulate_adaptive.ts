@@ -2,7 +2,7 @@
 import type { AdaptiveRun, Figure5Data } from '../report/index.js';
 import { adaptInflation, type Controller } from '../sweep/index.js';
 import { progressDisplay } from './progress.js';
-import type { Simulated, Workplace } from './simulate.js';
+import type { Simulated, Workplace } from './simulation.js';
 
 /** The target of the paper's figure, for the ratio that its words describe. */
 const CONTROLLER: Controller = { measure: 'diagonalRatio', target: 1, gain: 2e-4, proportional: 0.2, most: 10 };

@@ -32,7 +32,7 @@ export function rankPanels(cells: readonly CellSummary[], points: readonly RankP
   return {
     name: 'figure-4',
     title: 'Competitive rank against ideal rank (the paper’s Figure 4)',
-    caption: `Each dot is a peer of one trial; both ranks relative to the mean of the trial, the thin line is equality. Pearson is computed trial by trial and averaged, with its 95 % interval. ${caption}`,
+    caption: `Each dot is a peer of one trial; both ranks relative to the mean of the trial, the thin line is equality. Pearson is computed trial by trial and averaged, with its 95 % interval. ${stripes(points)} ${caption}`,
     spec: {
       columns: 2,
       bounds: 'flush',
@@ -40,6 +40,12 @@ export function rankPanels(cells: readonly CellSummary[], points: readonly RankP
       concat: cells.map((cell, index) => rankPanel(cell, points, domains, PALETTE[index % PALETTE.length]!)) as never,
     },
   };
+}
+
+/** What the horizontal stripes are: ranks of peers to whom whole rows of weight are given. */
+function stripes(points: readonly RankPoint[]): string {
+  const whole = points.filter((point) => Math.abs(point.competitive - Math.round(point.competitive)) < 1e-6).length;
+  return `${Math.round((100 * whole) / Math.max(1, points.length))} % of the competitive ranks are whole multiples of the mean: most participants end by giving all their weight to one peer.`;
 }
 
 function rankPanel(cell: CellSummary, points: readonly RankPoint[], domains: { x: number[]; y: number[] }, colour: string): object {

@@ -56,6 +56,7 @@ t.test('the page of Figure 4 prints what the paper left out, and says undefined 
     figures.map((figure) => figure.name),
     ['figure-4.svg', 'ratio-curves.svg'],
   );
+  t.match(html, /50 % of the competitive ranks are whole multiples/, '0, 1/2, 1, 3/2 in turn: 5 of 10');
   const dots = figures[0]!.svg.match(/aria-roledescription="circle"/g) ?? [];
   t.equal(dots.length, 40, 'one dot a peer and trial');
   t.equal((await figure4Page(data)).html, html, 'the same data give the same page');
