@@ -29,8 +29,8 @@ async function oneRowPerBlock(): Promise<void> {
   const keys = signers(16);
   const ledger = await open('one.sqlite', keys);
   const file = openSync(join(folder, 'bare'), 'a');
-  const rounds = 10;
-  const blocks = 40;
+  const rounds = 60;
+  const blocks = 10;
   const ours: number[] = [];
   const bare: number[] = [];
   for (let round = 0; round < rounds; round++) {
