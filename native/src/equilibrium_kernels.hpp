@@ -118,9 +118,10 @@ static void storeLanes(const LaneGroup& group, const double* scratch) {
   }
 }
 
-/// The payoff's gradient in every row of every game.
+/// The payoff's gradient in every row of every game. By value: a vector store may alias anything whose address is
+/// known.
 template <bool ONE>
-static void ascentDirections(const PeerHessians& form, Workspace& w) {
+static void ascentDirections(const PeerHessians form, const Workspace w) {
   const size_t n = w.n, stride = form.own ? packedLength(form) * (ONE ? 1 : kLanes) : 0;
   const F64 count = broadcast(static_cast<double>(n)), inverse = *w.inverse, lossFactor = *w.lossFactor;
   const Mask open = equal(load(w.open), broadcast(1.0));
@@ -146,7 +147,7 @@ static void ascentDirections(const PeerHessians& form, Workspace& w) {
 }
 
 /// The largest natural residual of a row, of every game.
-static F64 largestResiduals(Workspace& w) {
+static F64 largestResiduals(const Workspace w) {
   const size_t n = w.n;
   F64 largest = zero();
   for (size_t i = 0; i < n; i++) {
@@ -190,6 +191,16 @@ static void checkResiduals(Workspace& w, size_t count, const SearchSettings& set
   }
 }
 
+/// The largest difference between two arrays, of every game.
+static F64 distanceTo(const F64* a, const F64* b, size_t length) {
+  F64 most[4] = {zero(), zero(), zero(), zero()};
+  size_t at = 0;
+  for (; at + 4 <= length; at += 4)
+    for (size_t r = 0; r < 4; r++) most[r] = maximum(absolute(a[at + r] - b[at + r]), most[r]);
+  for (; at < length; at++) most[0] = maximum(absolute(a[at] - b[at]), most[0]);
+  return maximum(maximum(most[0], most[1]), maximum(most[2], most[3]));
+}
+
 static void checkReturn(Workspace& w, size_t count, const SearchSettings& settings) {
   double takes[kLanes];
   bool anyTakes = false;
@@ -205,10 +216,8 @@ static void checkReturn(Workspace& w, size_t count, const SearchSettings& settin
     const Mask taken = equal(load(takes), broadcast(1.0));
     for (size_t at = 0; at < w.square; at++) w.snapshot[at] = select(taken, w.weights[at], w.snapshot[at]);
   }
-  F64 distance = zero();
-  for (size_t at = 0; at < w.square; at++) distance = maximum(absolute(w.weights[at] - w.snapshot[at]), distance);
   double distances[kLanes];
-  store(distances, distance);
+  store(distances, distanceTo(w.weights, w.snapshot, w.square));
   for (size_t lane = 0; lane < count; lane++) {
     if (!isRunning(w, lane) || takes[lane] == 1.0) continue;
     double& farthest = w.scalars[kFarthest * kLanes + lane];
@@ -247,7 +256,7 @@ static F64 spectralRates(Workspace& w, const SearchSettings& settings) {
   return select(equal(load(w.scalars + kStep * kLanes), zero()), broadcast(settings.rate), rate);
 }
 
-static void ascendLogits(Workspace& w, Mask live, F64 rate) {
+static void ascendLogits(const Workspace w, Mask live, F64 rate) {
   const size_t n = w.n;
   for (size_t i = 0; i < n; i++) {
     F64* logits = w.companion + i * n;
@@ -264,7 +273,7 @@ static void ascendLogits(Workspace& w, Mask live, F64 rate) {
   }
 }
 
-static void moveRows(Workspace& w, Mask live, F64 rate) {
+static void moveRows(const Workspace w, Mask live, F64 rate) {
   const size_t n = w.n;
   const Mask clip = equal(load(w.clip), broadcast(1.0));
   for (size_t i = 0; i < n; i++) {

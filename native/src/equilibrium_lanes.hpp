@@ -37,6 +37,13 @@ static F64 treeDotLanes(const F64* a, const F64* b, size_t n) {
   return foldTree(lane);
 }
 
+/// What the threshold is compared with, summed: the entries above it in the fixed tree, and their number.
+INTERMODEL_INLINE void addAbove(F64 entry, F64 threshold, F64& sum, F64& count) {
+  const Mask kept = greater(entry, threshold);
+  sum = sum + select(kept, entry, zero());
+  count = count + select(kept, broadcast(1.0), zero());
+}
+
 /// Projects one row of every game onto the simplex, in place.
 static void projectLanes(F64* y, size_t n) {
   const F64 one = broadcast(1.0);
@@ -46,18 +53,21 @@ static void projectLanes(F64* y, size_t n) {
   F64 threshold = broadcast(-1.0), before = broadcast(static_cast<double>(n + 1));
   Mask done = less(one, zero());
   for (;;) {
-    F64 lane[kTree];
+    // constant indices keep the tree in registers
+    F64 lane[kTree], count[2] = {zero(), zero()};
     clearTree(lane);
-    F64 count = zero();
-    for (size_t j = 0; j < n; j++) {
-      const Mask kept = greater(y[j], threshold);
-      lane[j % kTree] = lane[j % kTree] + select(kept, y[j], zero());
-      count = count + select(kept, one, zero());
+    size_t j = 0;
+    for (; j + kTree <= n; j += kTree)
+      for (size_t r = 0; r < kTree; r++) addAbove(y[j + r], threshold, lane[r], count[r % 2]);
+    for (size_t r = 0; r < kTree - 1; r++) {
+      if (j + r >= n) break;
+      addAbove(y[j + r], threshold, lane[r], count[r % 2]);
     }
-    done = done | greaterEqual(count, before) | equal(count, zero());
+    const F64 kept = count[0] + count[1];
+    done = done | greaterEqual(kept, before) | equal(kept, zero());
     if (all(done)) break;
-    threshold = select(done, threshold, (foldTree(lane) - one) / count);
-    before = select(done, before, count);
+    threshold = select(done, threshold, (foldTree(lane) - one) / kept);
+    before = select(done, before, kept);
   }
   for (size_t j = 0; j < n; j++) y[j] = maximum(y[j] - threshold, zero()) + zero();
 }

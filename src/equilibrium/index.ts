@@ -1,4 +1,6 @@
 /** Equilibria of the competition game: games, solvers, certificates. */
+export { type AdaptedTau, type AdaptOptions, adaptTau, type TauController, type TauRecord } from './adaptive.js';
+export { type Outcome, type PriceOfAnarchy, priceOfAnarchy } from './anarchy.js';
 export { certify } from './certificate.js';
 export { createGame } from './game.js';
 export { solveMany } from './many.js';

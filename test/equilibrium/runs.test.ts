@@ -1,0 +1,86 @@
+// Runs that are cut: cancelled in time, resumed to the same bytes; the same for solveMany, traces and manual loops.
+import t from 'tap';
+import { InputError } from '../../src/core/errors.js';
+import { init, solveEquilibrium, solveMany, statusKindOf, step, weightsOf } from '../../src/equilibrium/index.js';
+import { natives, reference } from '../payoff/backends.js';
+import { bits } from '../payoff/states.js';
+import { randomGame } from './games.js';
+
+const { backend } = natives[1];
+const method = { kind: 'projectedGradient', rate: 0.005 } as const;
+
+t.test('a run killed at any checkpoint and resumed gives the bytes of an unbroken one', async (test) => {
+  const game = randomGame(80, 0, 7);
+  const options = { game, method, stop: { maxSteps: 500 }, record: { every: 50, weights: true }, certificate: { starts: 2 }, backend };
+  const saved: Uint8Array[] = [];
+  const whole = await solveEquilibrium({ ...options, checkpointEvery: 70, onCheckpoint: (state) => saved.push(state) });
+  test.equal(saved.length, 7, 'one checkpoint every 70 steps');
+  test.equal(whole.trace.length, 11, 'the start, every 50 steps, the end');
+  for (const state of saved) {
+    const resumed = await solveEquilibrium({ ...options, resume: state });
+    test.same(Buffer.from(resumed.state).equals(whole.state), true, 'state and trace');
+    test.same(resumed, whole, 'everything else');
+  }
+  const other = { ...options, game: randomGame(80, 1, 7), resume: saved[0] };
+  await test.rejects(solveEquilibrium(other), InputError, 'a state of another game is refused');
+  await test.rejects(solveEquilibrium({ ...options, resume: saved[0].slice(0, 50) }), InputError, 'so is half a state');
+});
+
+t.test('a signal ends long runs within 0.3 s, with the state reached', async (test) => {
+  for (const n of [10, 200]) {
+    const games = n === 10 ? Array.from({ length: 40 }, (_, k) => randomGame(81, k, n)) : [{ ...randomGame(81, 0, 8), ...largeGame(n) }];
+    const abort = new AbortController();
+    let asked = 0;
+    setTimeout(() => {
+      asked = performance.now();
+      abort.abort();
+    }, 100);
+    let reports = 0;
+    const onProgress = () => {
+      reports += 1;
+    };
+    const stop = { residual: 0, maxSteps: 1e9 };
+    const result = await solveMany({ games, method, stop, failure: { onCycle: 'continue' }, signal: abort.signal, onProgress, backend });
+    const late = performance.now() - asked;
+    test.ok(
+      result.status.every((kind) => kind === 'aborted'),
+      `n = ${n}: aborted`,
+    );
+    test.ok(late < 300, `n = ${n}: ${late.toFixed(0)} ms after the signal`);
+    test.ok(result.steps.every((steps) => steps > 0) && reports > 0, 'with steps made and progress reported');
+  }
+});
+
+/** A diagonal Hessian, so that a large game costs nothing to draw. */
+function largeGame(n: number) {
+  const initialWeights = new Float64Array(n * n).fill(1 / n);
+  return { n, hessian: { kind: 'diagonal' as const, data: Float64Array.from({ length: n }, (_, j) => 1 + j / n) }, initialWeights };
+}
+
+t.test('a signal that has fired already starts nothing', async (test) => {
+  const result = await solveEquilibrium({ game: randomGame(82, 0, 4), method, signal: AbortSignal.abort(), backend });
+  test.match(result.status, { kind: 'aborted', message: /resume/ });
+  test.equal(result.stats.steps, 0);
+});
+
+t.test('a manual loop of pure steps ends where the solver ends, to the bit', async (test) => {
+  const game = randomGame(83, 0, 5);
+  let state = init({ game, method: { kind: 'spectral' } });
+  while (statusKindOf(state) === 'running') state = step(state);
+  const solved = await solveEquilibrium({ game, method: { kind: 'spectral' }, backend });
+  test.equal(bits(weightsOf(state)), bits(solved.weights));
+  test.equal(statusKindOf(state), solved.status.kind);
+});
+
+t.test('solveMany equals solveEquilibrium game by game, on the reference too', async (test) => {
+  const games = Array.from({ length: 9 }, (_, k) => randomGame(84, k, 5, { alpha: 1 + 20 * (k % 3) }));
+  const many = await solveMany({ games, method: { kind: 'spectral' }, backend });
+  const oracle = await solveMany({ games, method: { kind: 'spectral' }, backend: reference });
+  test.same(oracle, many, 'every figure');
+  for (const [k, game] of games.entries()) {
+    const one = await solveEquilibrium({ game, method: { kind: 'spectral' }, backend });
+    test.equal(bits(one.weights), bits(many.weights.slice(k * 25, (k + 1) * 25)), `game ${k}`);
+    test.equal(one.certificate.worst.gap, many.gap[k]);
+  }
+  await test.rejects(solveMany({ games: [games[0], randomGame(84, 0, 4)], method, backend }), InputError, 'one size at a time');
+});
