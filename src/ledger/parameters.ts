@@ -89,9 +89,6 @@ const CHOICES: { readonly [name in keyof Parameters]?: readonly string[] } = {
   rows: ['open', 'commit'],
 };
 
-/** All names, in the order in which they are stored. */
-export const PARAMETER_NAMES = Object.keys(DEFAULT_PARAMETERS) as (keyof Parameters)[];
-
 /** What is wrong with the type or name of a change, or undefined: a wrong one is a malformed transaction. */
 export function malformedParameters(changes: unknown): string | undefined {
   if (typeof changes !== 'object' || changes === null || Array.isArray(changes)) return 'parameters must be an object';
