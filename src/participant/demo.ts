@@ -5,6 +5,7 @@ import { type DigitData, loadMnist } from '../data/dataset.js';
 import type { Equilibrium } from '../equilibrium/index.js';
 import { assumptionsOf } from './assumptions.js';
 import { buildCast, type CastMember } from './cast.js';
+import { competingRow } from './competing.js';
 import { competitiveEquilibrium } from './competitive.js';
 import { askAll, breathe, trainRound } from './exchange.js';
 import { checksOf, findingsOf } from './findings.js';
@@ -126,12 +127,27 @@ async function train(run: Run): Promise<void> {
     run.losses.push(losses);
     const blocksDue = Math.floor((round * settings.blocks) / settings.rounds);
     if (blocksDue > run.blocks.length) {
-      run.blocks.push(await market.submit(await quickScores(run, mask), round));
+      run.blocks.push(await writeRows(run, mask, round));
       mask = market.mask();
     }
     const mean = losses.reduce((sum, loss) => sum + loss.head, 0) / losses.length;
     hooks.onProgress?.({ phase: 'training', done: round, total: settings.rounds, note: `head loss ${mean.toFixed(3)}` });
   }
+}
+
+/** One block: everybody measures its peers, or looks for the row that pays most, and the rows go to the ledger. */
+async function writeRows(run: Run, mask: Float64Array, round: number): Promise<DemoBlock> {
+  if (run.settings.rows === 'measured') return run.market.submit(await quickScores(run, mask), round);
+  const n = run.cast.length;
+  const { maskTemperature, competingRatio, competingRate, stepBound, blockValidation } = run.settings;
+  const market = { weights: run.market.weights(), stake: run.market.stake(), temperature: maskTemperature };
+  const rows = new Float64Array(n * n);
+  for (const [index, participant] of run.population.participants.entries()) {
+    const { raw, ...call } = await measureCall(run, mask, participant, blockValidation);
+    const step = { ...market, ratio: competingRatio, rate: competingRate, epsilon: stepBound };
+    rows.set(competingRow({ ...call, ...step, index, responses: raw }).row, index * n);
+  }
+  return run.market.submitRows(rows, round);
 }
 
 /** Everybody's unnormalised row on the first samples of its validation batch. */
@@ -202,7 +218,8 @@ async function closing(run: Run, measurements: readonly Measurement[]): Promise<
   for (const [rater, measured] of measurements.entries()) scores.set(measured.ideal, rater * n);
   for (let block = 1; block <= closingBlocks; block++) {
     await breathe(run.hooks.signal, 'closing blocks');
-    run.blocks.push(await run.market.submit(scores, rounds));
+    const measured = run.settings.rows === 'measured';
+    run.blocks.push(measured ? await run.market.submit(scores, rounds) : await writeRows(run, run.market.mask(), rounds));
     run.hooks.onProgress?.({ phase: 'closing', done: block, total: closingBlocks + 1 });
   }
   run.blocks.push(await run.market.settle(rounds));

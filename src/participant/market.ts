@@ -74,12 +74,20 @@ export class Market {
   }
 
   /**
-   * Everybody moves its row towards what it measured, as far as the ledger's step bound lets it; then the block closes.
+   * Everybody moves its row towards its share of what it measured; see {@link Market.submitRows}.
    * @param scores `[raters, peers]`; a negative estimate counts as nothing, since rows lie on the simplex (R-10)
    */
   async submit(scores: Float64Array, round: number): Promise<DemoBlock> {
     const n = this.keys.length;
-    const targets = interRanking({ scores: scores.map((score) => Math.max(0, score)), n, backend: this.backend });
+    return this.submitRows(interRanking({ scores: scores.map((score) => Math.max(0, score)), n, backend: this.backend }), round);
+  }
+
+  /**
+   * Everybody moves its row towards a target, as far as the ledger's step bound lets it; then the block closes.
+   * @param targets `[raters, peers]`, rows on the simplex
+   */
+  async submitRows(targets: Float64Array, round: number): Promise<DemoBlock> {
+    const n = this.keys.length;
     const epsilon = Math.round(this.settings.stepBound * ROW_PARTS);
     const refused: { participant: string; code: string }[] = [];
     const state = this.ledger.state();
@@ -107,7 +115,7 @@ export class Market {
     return this.ledger.ranking()?.ranking ?? new Float64Array(this.keys.length);
   }
 
-  async close(round: number, accepted: number, refused: DemoBlock['refused']): Promise<DemoBlock> {
+  private async close(round: number, accepted: number, refused: DemoBlock['refused']): Promise<DemoBlock> {
     const block = await this.ledger.closeBlock();
     const ranking = this.ranking();
     const total = ranking.reduce((sum, r) => sum + r, 0);

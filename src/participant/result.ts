@@ -139,6 +139,11 @@ export interface DemoSettings {
   readonly tau: number;
   readonly emission: 'l2' | 'l1' | 'none';
   readonly initialStake: number;
+  /** What participants write to the ledger: what they measured, or what pays them most. */
+  readonly rows: 'measured' | 'competing';
+  /** Only for competing rows: tokens that a nat of loss is worth to a participant, and the step length. */
+  readonly competingRatio: number;
+  readonly competingRate: number;
   /** alpha/tau of the game behind the competitive ranking. */
   readonly competitiveRatio: number;
 }

@@ -44,6 +44,9 @@ export const DEMO_DEFAULTS: DemoSettings & { readonly estimator: DemoEstimator }
   tau: 5,
   emission: 'l2',
   initialStake: 100,
+  rows: 'measured',
+  competingRatio: 2000,
+  competingRate: 0.005,
   competitiveRatio: 5,
 };
 
@@ -84,6 +87,7 @@ export function resolveSettings(given: Partial<DemoSettings>): DemoSettings & { 
   for (const name of POSITIVES) checkPositive(name, settings[name]);
   checkInteger('blockValidation', settings.blockValidation, 1, settings.validation);
   checkNonNegative('weightDecay', settings.weightDecay);
+  checkOneOf('rows', settings.rows, ['measured', 'competing']);
   checkOneOf('emission', settings.emission, ['l1', 'l2', 'none']);
   const estimator = checkOneOf('estimator', settings.estimator, DEMO_ESTIMATORS);
   return { ...settings, estimator };

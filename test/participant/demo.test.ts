@@ -68,6 +68,15 @@ t.test('the copy answers what its original answers, and the ideal ranking is the
   t.ok(result.findings.some((finding) => finding.participant === copy.name && finding.text.includes(`${copy.copyOf}`)));
 });
 
+t.test('participants may compete for payoff instead of reporting: rows stay admissible and differ from the measured ones', async (t) => {
+  const short = { ...SMALL, rounds: 4, blocks: 4 };
+  const competing = await runDemo({ ...short, rows: 'competing' });
+  t.ok(competing.blocks.every((block) => block.refused.length === 0));
+  t.notSame(competing.weights, (await runDemo(short)).weights);
+  for (const row of competing.weights) t.ok(Math.abs(sum(row) - 1) < 1e-9);
+  t.ok(competing.assumptions.some((text) => text.includes('its own payoff')));
+});
+
 t.test('a run stops when it is told to, and refuses settings it cannot run', async (t) => {
   const stopper = new AbortController();
   const onProgress = (step: DemoProgress): void => {
