@@ -9,6 +9,7 @@ import {
   linkSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   readSync,
   renameSync,
@@ -179,6 +180,15 @@ function takeLock(folder: string): void {
     rmSync(mine, { force: true });
   }
   held.add(resolve(path));
+  sweepUp(folder);
+}
+
+/** Removes what processes killed while they took the lock have left behind. */
+function sweepUp(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    const pid = /^lock\.(\d+)$/.exec(name)?.[1];
+    if (pid !== undefined && !isRunning(Number(pid), join(folder, name))) rmSync(join(folder, name), { force: true });
+  }
 }
 
 function linkLock(folder: string, path: string, mine: string): void {

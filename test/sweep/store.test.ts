@@ -98,8 +98,11 @@ t.test('a lock left by a process that is gone is taken over', async (t) => {
   const folder = t.testdir();
   finish(folder);
   const { hostname } = await import('node:os');
-  writeFileSync(join(folder, FILES.lock), `${2 ** 22 + 17} ${hostname()}\n`);
+  const gone = 2 ** 22 + 17;
+  writeFileSync(join(folder, FILES.lock), `${gone} ${hostname()}\n`);
+  writeFileSync(join(folder, `lock.${gone}`), `${gone} ${hostname()}\n`);
   openStore(folder, task, WHOLE, layout).close();
+  t.notOk(existsSync(join(folder, `lock.${gone}`)), 'what it left while taking the lock is gone as well');
   writeFileSync(join(folder, FILES.lock), '1 another-machine\n');
   t.throws(() => openStore(folder, task, WHOLE, layout), { code: 'BTM_IO', message: /another-machine/ });
 });
