@@ -96,7 +96,7 @@ function workplaceOf(flags: SimulateFlags, folder: string, signal: AbortSignal):
 function commandOf(flags: SimulateFlags, options: ExperimentOptions): string {
   const what = flags.figure === undefined ? '--sensitivity' : `--figure ${flags.figure}`;
   const { seed, trials, n, temperature, hessian } = options;
-  return `intermodel simulate ${what} --seed ${seed} --trials ${trials} --n ${n} --temperature ${temperature} --hessian ${hessian} --method ${flags.method}`;
+  return `intermodel simulate ${what} --seed ${seed} --trials ${trials} --n ${n} --temperature ${temperature} --hessian ${hessian}${flags.figure === '5' ? '' : ` --method ${flags.method}`}`;
 }
 
 async function figure4(place: Workplace): Promise<Simulated> {

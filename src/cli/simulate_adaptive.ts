@@ -8,7 +8,7 @@ import type { Simulated, Workplace } from './simulation.js';
 const CONTROLLER: Controller = { measure: 'diagonalRatio', target: 1, gain: 2e-4, proportional: 0.2, most: 10 };
 const ALPHA = 1;
 const RATE = 0.05;
-const STEPS_PER_PARTICIPANT = 1000;
+const STEPS_PER_PARTICIPANT = 2000;
 const POINTS = 200;
 
 /** Where runs begin: the paper's start, and the state it says inflation should lead away from. */

@@ -1,6 +1,6 @@
 /** The page of Figure 5: inflation that adapts until the weights are as sparse as asked for. */
 import type { Figure } from './figure.js';
-import { correlation, number } from './format.js';
+import { correlation, integer, number } from './format.js';
 import { html, type Markup } from './markup.js';
 import { type Fact, page } from './page.js';
 import { type DrawnPage, drawAll, type SolverWords, UNPUBLISHED } from './simulation.js';
@@ -92,6 +92,17 @@ function adaptiveFigure(data: Figure5Data): Figure {
   };
 }
 
+/** The ratio spans many powers of ten near W = I; what lies beyond the panel is cut off. */
+const PANEL_SCALES: Readonly<Partial<Record<keyof AdaptivePoint, object>>> = {
+  diagonalRatio: {
+    scale: { type: 'log', domain: [0.05, 100], clamp: false, nice: false },
+    axis: { values: [0.1, 0.3, 1, 3, 10, 30, 100], format: '~r' },
+  },
+  diagonalShare: { scale: { domain: [0, 1] }, axis: { tickCount: 5 } },
+  pearson: { scale: { domain: [-0.2, 1], nice: false }, axis: { tickCount: 6 } },
+  tau: { scale: { zero: true }, axis: { tickCount: 5 } },
+};
+
 type Row = AdaptivePoint & { readonly group: string; readonly trial: number };
 
 function adaptivePanel(
@@ -105,14 +116,8 @@ function adaptivePanel(
     .filter((row) => row[field] !== null)
     .map((row) => ({ step: row.step, value: row[field], group: row.group, run: `${row.group} ${row.trial}` }));
   const x = { field: 'step', type: 'quantitative', title: 'step', axis: { tickCount: 5, grid: false, format: ',~r' } };
-  const y = {
-    field: 'value',
-    type: 'quantitative',
-    title: null,
-    scale: { zero: field !== 'pearson', ...(field === 'pearson' ? { domain: [-1, 1] } : {}) },
-    axis: { tickCount: 5 },
-  };
-  const legend = { orient: 'top', direction: 'horizontal', title: null, offset: 26 };
+  const y = { field: 'value', type: 'quantitative', title: null, ...PANEL_SCALES[field] };
+  const legend = { orient: 'top', direction: 'horizontal', title: null, offset: 26, symbolOpacity: 1, symbolStrokeWidth: 2.4 };
   const color = {
     field: 'group',
     type: 'nominal',
@@ -129,8 +134,8 @@ function adaptivePanel(
     height: 230,
     data: { values: shown },
     layer: [
-      { mark: { type: 'line', strokeWidth: 0.8, opacity: 0.3 }, encoding: { x, y, color, detail: { field: 'run' } } },
-      { mark: { type: 'line', strokeWidth: 2.4 }, encoding: { x, y: { ...y, aggregate: 'median' }, color } },
+      { mark: { type: 'line', strokeWidth: 0.8, opacity: 0.3, clip: true }, encoding: { x, y, color, detail: { field: 'run' } } },
+      { mark: { type: 'line', strokeWidth: 2.4, clip: true }, encoding: { x, y: { ...y, aggregate: 'median' }, color } },
       ...rule,
       { data: { values: [{}] }, mark: { type: 'text', text: title, x: 0, y: -12, align: 'left', fontSize: 13, fontWeight: 'bold' } },
     ],
@@ -142,6 +147,8 @@ interface End {
   readonly ratio: string;
   readonly tau: string;
   readonly pearsonFirst: string;
+  /** Highest median on the way, and its step. */
+  readonly pearsonBest: string;
   readonly pearsonLast: string;
   readonly reached: string;
 }
@@ -168,15 +175,27 @@ function endOf(data: Figure5Data, group: string): End {
       runs.map((run) => run.points[0]!),
       'pearson',
     ),
+    pearsonBest: bestOf(runs),
     pearsonLast: at(last, 'pearson'),
     reached: `${near} of ${runs.length}`,
   };
 }
 
+/** The highest median correlation of a group along its runs, counting only moments at which half the runs have one. */
+function bestOf(runs: readonly AdaptiveRun[]): string {
+  let best = { value: Number.NEGATIVE_INFINITY, step: 0 };
+  for (const [k, { step }] of runs[0]!.points.entries()) {
+    const values = runs.map((run) => run.points[k]!.pearson).filter((value) => value !== null);
+    const middle = 2 * values.length >= runs.length ? median(values) : null;
+    if (middle !== null && middle > best.value) best = { value: middle, step };
+  }
+  return best.value === Number.NEGATIVE_INFINITY ? 'undefined' : `${correlation(best.value)} at step ${integer(best.step)}`;
+}
+
 function leadOf(data: Figure5Data, ends: readonly End[]): string {
   const parts = ends.map(
     (end) =>
-      `${end.group}, the median correlation of competitive and ideal rank goes from ${end.pearsonFirst} to ${end.pearsonLast} while the sparsity ends at ${end.ratio}`,
+      `${end.group}, the median correlation of competitive and ideal rank begins ${end.pearsonFirst === 'undefined' ? 'undefined' : `at ${end.pearsonFirst}`}, is highest with ${end.pearsonBest}, and ends at ${end.pearsonLast}; the sparsity ends at ${end.ratio}`,
   );
   return `Inflation is raised or lowered until the ${data.measure === 'diagonalRatio' ? 'diagonal ratio' : 'diagonal share'} of the weights is ${data.target}. ${parts.map((part) => part[0]!.toUpperCase() + part.slice(1)).join('. ')}.`;
 }
@@ -191,6 +210,7 @@ function endTable(ends: readonly End[]): Markup {
       { title: 'reached', numeric: true, cell: (end) => end.reached },
       { title: '\u03c4 at the end', numeric: true, cell: (end) => end.tau },
       { title: 'Pearson at the start', numeric: true, cell: (end) => end.pearsonFirst },
+      { title: 'highest Pearson', numeric: true, cell: (end) => end.pearsonBest },
       { title: 'Pearson at the end', numeric: true, cell: (end) => end.pearsonLast },
     ],
   })}`;

@@ -105,6 +105,9 @@ t.test('the page of Figure 5 shows both starts, the target and the medians', asy
     runs,
   });
   checkPage(t, html);
-  t.match(html, /From tau = 0, the median correlation of competitive and ideal rank goes from undefined to 0\.690/);
+  t.match(
+    html,
+    /From tau = 0, the median correlation of competitive and ideal rank begins undefined, is highest with 0\.690 at step 290, and ends at 0\.690/,
+  );
   t.equal(figures[0]!.svg.match(/aria-roledescription="line mark"/g)?.length, 4 * (6 + 2), 'six runs and two medians in four panels');
 });
