@@ -1,10 +1,10 @@
 /**
  * Durable blocks on SQLite.
  *   node lib/bench/ledger/blocks.js
- * 1. One signed row per block against a bare append + fdatasync of the same bytes to a file beside it, in the same run and interleaved.
+ * 1. One signed row per block against a bare append + fsync of the same bytes to a file beside it, in the same run and interleaved.
  * 2. A block of 256 signed updates: verify + apply + durable.
  */
-import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Ledger, openLedger, signTransaction, TOKEN, type Transaction } from '../../src/ledger/index.js';
@@ -49,7 +49,7 @@ async function oneRowPerBlock(): Promise<void> {
     began = performance.now();
     for (let n = 0; n < blocks; n++) {
       writeSync(file, bytes);
-      fdatasyncSync(file);
+      fsyncSync(file);
     }
     bare.push((1000 * blocks) / (performance.now() - began));
   }
@@ -62,7 +62,7 @@ async function oneRowPerBlock(): Promise<void> {
     `durable blocks, one signed row of 16 weights each, n = 16, ${rounds} rounds of ${blocks}, interleaved; chain verified afterwards`,
   );
   console.log(
-    `  SQLite (WAL, FULL) ${median(ours).toFixed(0)} blocks/s, bare append + fdatasync ${median(bare).toFixed(0)}/s; ratio ${ratio.toFixed(2)}`,
+    `  SQLite (WAL, FULL) ${median(ours).toFixed(0)} blocks/s, bare append + fsync ${median(bare).toFixed(0)}/s; ratio ${ratio.toFixed(2)}`,
   );
 }
 
