@@ -112,7 +112,7 @@ export async function sensitivityPage(data: SensitivityData): Promise<DrawnPage>
       'The reference mask and the way back to the simplex',
       readings,
       projections,
-      provenance(data.readings, data.solver),
+      `${convergedWords(data.readings.cells)} ${provenance(data.readings, data.solver)}`,
     ),
   ];
   const { drawn, svgs } = await drawAll(figures);
@@ -122,7 +122,9 @@ export async function sensitivityPage(data: SensitivityData): Promise<DrawnPage>
       title: 'How much of Figure 4 hangs on what was left open',
       lead: sensitivityLead(data),
       command: data.command,
-      facts: factsOf(data.laws, data.solver),
+      facts: factsOf({ ...data.laws, cells: [...data.laws.cells, ...data.readings.cells] }, data.solver).filter(
+        ({ name }) => name !== 'task',
+      ),
       assumptions: UNPUBLISHED,
       sections: [
         { id: 'laws', title: 'Law of H and size', body: [drawn[0]!, cellTable(data.laws.cells, 'Every cell of the figure.')] },
@@ -162,6 +164,20 @@ function sensitivityLead(data: SensitivityData): string {
   return (
     `${cells.length} choices of T, \u03b1/\u03c4, n, the law of H, the reference mask and the projection, ${data.laws.trialsPerCell} trials each. ` +
     `The mean correlation lies between ${correlation(Math.min(...means))} and ${correlation(Math.max(...means))}; it is at least 0.6 in ${strong} of them.`
+  );
+}
+
+/** What became of the runs by each way back to the simplex: a number from a run that found no equilibrium is where it stood at the end. */
+function convergedWords(cells: readonly CellSummary[]): string {
+  const projections = [...new Set(cells.map((cell) => String(cell.theta['projection'])))];
+  const words = projections.map((projection) => {
+    const own = cells.filter((cell) => cell.theta['projection'] === projection);
+    const [count, of] = own.reduce(([a, b], { converged }) => [a + converged.count, b + converged.of], [0, 0]);
+    return `${projection} ${percent(count / of)}`;
+  });
+  return (
+    `Runs that met an equilibrium: ${words.join(', ')}. Clip-renormalise is no projection: its runs come to rest where a row is proportional to its gradient, which is no ` +
+    'equilibrium (R-11), and which for that very reason lies close to the ideal ranking.'
   );
 }
 
