@@ -12,7 +12,7 @@ namespace lanes {
 struct Workspace {
   size_t n, square;
   F64 *weights, *companion, *previous, *snapshot;  // [n, n], as in the state
-  F64 *reference, *gradient;                       // [n, n]
+  F64 *reference, *gradient, *moved;               // [n, n]
   F64 *stake, *slope, *bonus, *shift;              // [n]
   F64 *delta, *derivative, *pulled, *coordinates;  // [n], [n], [n], [rank]
   F64* inverse;                                    // 1: 1 / T
@@ -34,7 +34,7 @@ static size_t layOut(const LaneGroup& group, double* scratch, Workspace& w) {
   };
   w.n = form.n;
   w.square = form.n * form.n;
-  F64** const squares[] = {&w.weights, &w.companion, &w.previous, &w.snapshot, &w.reference, &w.gradient};
+  F64** const squares[] = {&w.weights, &w.companion, &w.previous, &w.snapshot, &w.reference, &w.gradient, &w.moved};
   for (F64** part : squares) *part = take(w.square);
   F64** const rows[] = {&w.stake, &w.slope, &w.bonus, &w.shift, &w.delta, &w.derivative, &w.pulled};
   for (F64** part : rows) *part = take(form.n);
@@ -149,13 +149,13 @@ static void ascentDirections(const PeerHessians form, const Workspace w) {
 /// The largest natural residual of a row, of every game.
 static F64 largestResiduals(const Workspace w) {
   const size_t n = w.n;
+  for (size_t at = 0; at < w.square; at++) w.moved[at] = w.weights[at] + w.gradient[at];
+  projectLanes(w.moved, n, n);
   F64 largest = zero();
   for (size_t i = 0; i < n; i++) {
-    const F64 *row = w.weights + i * n, *gradient = w.gradient + i * n;
-    for (size_t j = 0; j < n; j++) w.delta[j] = row[j] + gradient[j];
-    projectLanes(w.delta, n);
-    for (size_t j = 0; j < n; j++) w.delta[j] = w.delta[j] - row[j];
-    const F64 residual = squareRoot(treeDotLanes(w.delta, w.delta, n));
+    F64* row = w.moved + i * n;
+    for (size_t j = 0; j < n; j++) row[j] = row[j] - w.weights[i * n + j];
+    const F64 residual = squareRoot(treeDotLanes(row, row, n));
     largest = select(lessEqual(residual, largest), largest, residual);
   }
   return largest;
@@ -276,18 +276,15 @@ static void ascendLogits(const Workspace w, Mask live, F64 rate) {
 static void moveRows(const Workspace w, Mask live, F64 rate) {
   const size_t n = w.n;
   const Mask clip = equal(load(w.clip), broadcast(1.0));
-  for (size_t i = 0; i < n; i++) {
-    F64* row = w.weights + i * n;
-    for (size_t j = 0; j < n; j++) w.delta[j] = row[j] + rate * w.gradient[i * n + j];
-    if (any(clip)) {
-      for (size_t j = 0; j < n; j++) w.pulled[j] = w.delta[j];
-      clipLanes(w.pulled, n);
-    }
-    if (!all(clip)) projectLanes(w.delta, n);
-    for (size_t j = 0; j < n; j++) {
-      const F64 moved = any(clip) ? select(clip, w.pulled[j], w.delta[j]) : w.delta[j];
-      row[j] = select(live, moved, row[j]);
-    }
+  for (size_t at = 0; at < w.square; at++) w.moved[at] = w.weights[at] + rate * w.gradient[at];
+  if (any(clip)) {  // the gradient is read no more: it makes room for the other answer
+    for (size_t at = 0; at < w.square; at++) w.gradient[at] = w.moved[at];
+    for (size_t i = 0; i < n; i++) clipLanes(w.gradient + i * n, n);
+  }
+  projectLanes(w.moved, n, n);
+  for (size_t at = 0; at < w.square; at++) {
+    const F64 moved = any(clip) ? select(clip, w.gradient[at], w.moved[at]) : w.moved[at];
+    w.weights[at] = select(live, moved, w.weights[at]);
   }
 }
 

@@ -19,6 +19,7 @@ INTERMODEL_INLINE F64 foldTree(const F64* lane) {
 }
 
 INTERMODEL_INLINE void clearTree(F64* lane) {
+#pragma GCC unroll 8
   for (size_t r = 0; r < kTree; r++) lane[r] = zero();
 }
 
@@ -44,8 +45,8 @@ INTERMODEL_INLINE void addAbove(F64 entry, F64 threshold, F64& sum, F64& count) 
   count = count + select(kept, broadcast(1.0), zero());
 }
 
-/// Projects one row of every game onto the simplex, in place.
-static void projectLanes(F64* y, size_t n) {
+/// Projects one row of every game onto the simplex, in place. Two rows at a time were no faster.
+static void projectRowLanes(F64* y, size_t n) {
   const F64 one = broadcast(1.0);
   F64 largest = y[0];
   for (size_t j = 1; j < n; j++) largest = maximum(y[j], largest);
@@ -70,6 +71,11 @@ static void projectLanes(F64* y, size_t n) {
     before = select(done, before, kept);
   }
   for (size_t j = 0; j < n; j++) y[j] = maximum(y[j] - threshold, zero()) + zero();
+}
+
+/// Projects `count` rows [count, n] of every game onto the simplex, in place.
+static void projectLanes(F64* y, size_t count, size_t n) {
+  for (size_t i = 0; i < count; i++) projectRowLanes(y + i * n, n);
 }
 
 /// Clips one row of every game at zero and divides by its sum.
@@ -111,6 +117,42 @@ static void pullSymmetric(const double* data, const F64* v, F64* out, size_t n) 
   }
 }
 
+/// The same for one fixed size: everything unrolled, the outputs in registers.
+template <bool ONE, size_t N>
+static void pullFixed(const double* data, const F64* v, F64* out) {
+  F64 entry[N], sum[N];
+#pragma GCC unroll 16
+  for (size_t j = 0; j < N; j++) {
+    entry[j] = v[j];
+    sum[j] = zero();
+  }
+  size_t at = 0;
+#pragma GCC unroll 16
+  for (size_t k = 0; k < N; k++) {
+    sum[k] = fma(hessianAt<ONE>(data, at++), entry[k], sum[k]);
+#pragma GCC unroll 16
+    for (size_t j = k + 1; j < N; j++) {
+      const F64 h = hessianAt<ONE>(data, at++);
+      sum[k] = fma(h, entry[j], sum[k]);
+      sum[j] = fma(h, entry[k], sum[j]);
+    }
+  }
+#pragma GCC unroll 16
+  for (size_t j = 0; j < N; j++) out[j] = sum[j];
+}
+
+constexpr size_t kLargestFixed = 12;  // beyond it the outputs no longer fit the registers
+
+template <bool ONE, size_t N>
+INTERMODEL_INLINE void pullDense(const double* data, const F64* v, F64* out, size_t n) {
+  if (n > kLargestFixed) return pullSymmetric<ONE>(data, v, out, n);
+  if (n == N) return pullFixed<ONE, N>(data, v, out);
+  if constexpr (N > 2)
+    pullDense<ONE, N - 1>(data, v, out, n);
+  else
+    pullSymmetric<ONE>(data, v, out, n);
+}
+
 template <bool ONE>
 static void pullLanes(const PeerHessians& form, const double* data, const F64* v, F64* out, F64* coordinates) {
   const size_t n = form.n;
@@ -125,7 +167,7 @@ static void pullLanes(const PeerHessians& form, const double* data, const F64* v
     for (size_t r = 0; r < form.rank; r++)
       for (size_t j = 0; j < n; j++) out[j] = fma(hessianAt<ONE>(data, r * n + j), coordinates[r], out[j]);
   } else {
-    pullSymmetric<ONE>(data, v, out, n);
+    pullDense<ONE, kLargestFixed>(data, v, out, n);
   }
 }
 
