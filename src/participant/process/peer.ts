@@ -28,6 +28,9 @@ import { type Answers, Link } from './link.js';
 import { ask, type BarrierAnswer, type BarrierRequest, CALL, type PeerResult } from './messages.js';
 import { openReplica } from './replica.js';
 
+/** What a participant measured, before the books are closed. */
+type Measured = Omit<PeerResult, 'traffic' | 'service' | 'processor_s' | 'memory_mb'>;
+
 /** Where a process is in its run. */
 export type PeerPhase = 'joining' | 'training' | 'settling' | 'measuring' | 'closing' | 'done';
 
@@ -55,9 +58,7 @@ export async function runPeer(config: PeerConfig, hooks: PeerHooks = {}): Promis
   try {
     await run.train();
     await run.settle();
-    const result = await run.measure();
-    await run.close(result);
-    return result;
+    return await run.close(await run.measure());
   } finally {
     await run.leave();
   }
@@ -164,7 +165,7 @@ class PeerRun {
   }
 
   /** The measurement proper, and step 6: what it reaches on samples nobody trained on. */
-  async measure(): Promise<PeerResult> {
+  async measure(): Promise<Measured> {
     const { participant, validation } = this;
     const limit = this.config.settings.validation;
     const { raw, answered } = await this.#onValidation(limit);
@@ -175,9 +176,7 @@ class PeerRun {
     const reached = await participant.verify(batch, raw, this.#opening(answered));
     const logits = participant.head.logits(applyOpening(raw, this.#opening(answered), this.config.settings.width), batch.size);
     this.#progress('measuring', 2, 2);
-    await this.#telling; // the counters below are of calls that have ended
     const { ideal, ablation, shapley, gram, linearShare } = measured;
-    const usage = process.resourceUsage();
     return {
       index: participant.index,
       encoder: participant.encoder.description,
@@ -188,26 +187,32 @@ class PeerRun {
       mask: [...this.#opening(answered)],
       validationLoss: crossEntropy(logits, validation.labels),
       losses: this.#losses.map(({ head, own, gate, proxy }) => [head, own, gate, proxy]),
-      traffic: [...this.link.network.traffic()],
-      service: this.link.network.serviceCounters(),
       data: this.data,
       encoderBackend: { name: this.engine.name, version: this.engine.version },
-      processor_s: (usage.userCPUTime + usage.systemCPUTime) / 1e6,
-      memory_mb: usage.maxRSS / 1024,
     };
   }
 
   /** Moves its row to what it measured, block by block; a last block pays for it. */
-  async close(result: PeerResult): Promise<void> {
+  async close(measured: Measured): Promise<PeerResult> {
     const { closingBlocks, rounds } = this.config.settings;
     for (let block = 1; block <= closingBlocks + 1; block++) {
       if (block <= closingBlocks && this.#measured !== null) await this.#submitRow(this.#measured.ideal);
       await this.#block(rounds);
       this.#progress('closing', block, closingBlocks + 1);
     }
+    await this.#telling; // nobody asks anybody any more: the counters below are of calls that have ended
+    const usage = process.resourceUsage();
+    const result: PeerResult = {
+      ...measured,
+      traffic: [...this.link.network.traffic()],
+      service: this.link.network.serviceCounters(),
+      processor_s: (usage.userCPUTime + usage.systemCPUTime) / 1e6,
+      memory_mb: usage.maxRSS / 1024,
+    };
     await ask(this.link.network, this.config.sequencer.key, CALL.result, result);
     await this.#barrier({ name: 'done', round: rounds, close: false }); // until then it goes on answering
     this.#progress('done', 1, 1);
+    return result;
   }
 
   async leave(): Promise<void> {
