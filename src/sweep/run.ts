@@ -45,7 +45,7 @@ export function shardFolder(folder: string, shard: Shard | undefined): string {
 /** Time a chunk of work should take, so that little is lost when the process is killed, and the largest memory its games may take. */
 const CHUNK_MS = 150;
 const CHUNK_BYTES = 32 << 20;
-const CHUNK_ROWS = 4096;
+const CHUNK_ROWS = 256;
 
 /**
  * Runs a sweep.
