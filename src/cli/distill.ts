@@ -3,18 +3,19 @@ import { writeFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { packageVersion } from '../backend/index.js';
 import { EnvironmentError } from '../core/errors.js';
-import { loadMnist } from '../data/dataset.js';
 import type { DistillationKind } from '../distillation.js';
 import { type DistillationRunOptions, type DistillationRunResult, runDistillation } from '../participant/distillation_run.js';
 import { peersWithinBudget } from '../participant/gate_budget.js';
 import type { Scored } from '../participant/gated_run.js';
 import type { MeetingKind } from '../participant/meeting.js';
 import { addBackendOptions, type BackendFlags, backendOf, wholeNumber } from './backend_option.js';
+import { dataNamed } from './demo_data.js';
 import { abortOnInterrupt } from './interrupt.js';
 import { progressDisplay } from './progress.js';
 import { textTable } from './text_table.js';
 
 interface DistillFlags extends BackendFlags {
+  readonly data: string;
   readonly participants: number;
   readonly rounds: number;
   readonly gate: 'sparse' | 'productKey';
@@ -36,7 +37,8 @@ export function distillCommand(program: Command): void {
   const command = program
     .command('distill')
     .description('distil a participant, take it off the network completely, and validate it offline (docs/concepts/distillation.md)')
-    .option('--participants <number>', 'participants, in this process, on MNIST digits', wholeNumber, 8)
+    .option('--participants <number>', 'participants, in this process', wholeNumber, 8)
+    .option('--data <name>', "'mnist', 'text' (next character of this package's own documentation), or a folder of four IDX files", 'mnist')
     .option('--rounds <number>', 'rounds of training before distillation', wholeNumber, 120)
     .addOption(
       new Option('--transport <name>', 'how they reach one another: in this process, or libp2p on loopback')
@@ -67,7 +69,7 @@ const BATCH = 32;
 const WIDTH = 16;
 
 async function runOptions(flags: DistillFlags): Promise<DistillationRunOptions> {
-  const data = await loadMnist();
+  const data = await dataNamed(flags.data);
   const { participants: peers, budget } = flags;
   const cost = { batch: BATCH, inputWidth: data.train.height * data.train.width, width: WIDTH, backward: true };
   return {

@@ -10,7 +10,7 @@ const rowsText = (settings: DemoSettings): string =>
 export function assumptionsOf(settings: DemoSettings, seed: number): string[] {
   return [
     `Everything random follows from seed ${seed}: shards, initial weights, batch orders, the free rider's noise.`,
-    `Training shards are disjoint parts of the training digits; each participant measures on ${settings.validation} test digits of its own classes, drawn independently, so participants may share test digits.`,
+    `Training shards are disjoint parts of the training samples; each participant measures on ${settings.validation} test samples of its own classes, drawn independently, so participants may share test samples.`,
     `Scores are by ${settings.estimator}, without the factor 1/2 and without the linear term (R-03); the share of the dropped linear term stands with every participant.`,
     "Truth is exact ablation: the loss with one peer's whole response set to zero, minus the loss with it (R-05), labels as the participant has them.",
     `Before the measurement every head is trained for ${settings.settleSteps} more steps with the encoders held fixed, because the measure assumes a minimum. Weight decay ${settings.weightDecay} (decoupled) keeps a linear term alive that grows with a peer's worth.`,

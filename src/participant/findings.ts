@@ -67,7 +67,7 @@ function shuffledText({ participants, measurements }: Outcome, index: number): s
   const { ownAccuracy } = participants[index];
   const ablation = mean(measurements.map((m) => m.ablation[index]));
   return (
-    `Its own labels teach it nothing (${percent(ownAccuracy)} right on them alone), but its encoder also learns from the gradients its askers send back, and even random features of an image separate digits: ` +
+    `Its own labels teach it nothing (${percent(ownAccuracy)} right on them alone), but its encoder also learns from the gradients its askers send back, and even random features of an input separate classes: ` +
     `removing it costs the others ${nats(ablation)}. The measure ranks what a peer answers, not the labels it keeps to itself.`
   );
 }

@@ -1,6 +1,7 @@
 /** Participants of the network and the demonstration. See docs/concepts/participant.md. */
 export { type DigitData, type IdxPaths, type ImageDataset, idxPathsIn, loadDigitFiles, loadIdx, loadMnist } from '../data/dataset.js';
 export { dealShards, type Shard, type ShardRequest } from '../data/shards.js';
+export { encodeText, loadText, TEXT_SYMBOLS, type TextOptions, textSamples } from '../data/text.js';
 export { type CompetingRow, type CompetingRowOptions, competingRow } from './competing.js';
 export { type DemoHooks, type DemoOptions, type DemoProgress, runDemo } from './demo.js';
 export { type DenseLayer, DenseNet, type DenseNetOptions } from './dense_net.js';

@@ -2,6 +2,7 @@ import t from 'tap';
 import { createBackend } from '../../src/backend/index.js';
 import { describeDemo } from '../../src/cli/demo_text.js';
 import { loadMnist } from '../../src/data/dataset.js';
+import { TEXT_SYMBOLS, textSamples } from '../../src/data/text.js';
 import { type DemoOptions, type DemoProgress, runDemo } from '../../src/participant/demo.js';
 
 /** The whole path in seconds: too little training for the ranking to be true, enough for every step to run. */
@@ -66,6 +67,17 @@ t.test('the copy answers what its original answers, and the ideal ranking is the
     t.ok(Math.abs(ideal.values[peer] - sum(result.scores.ideal.map((row) => row[peer])) / 6) < 1e-15);
   }
   t.ok(result.findings.some((finding) => finding.participant === copy.name && finding.text.includes(`${copy.copyOf}`)));
+});
+
+t.test('participants on text join, are measured, ranked and paid by the same code', async (t) => {
+  const words = Array.from({ length: 2500 }, (_, k) => ['abcde', 'fghij', 'adgj', 'behc', 'if'][(k * k + (k >> 3)) % 5]);
+  const data = textSamples('made-up words', words.join(''), { context: 4, classes: 10 });
+  const result = await runDemo({ ...SMALL, data, rounds: 40 });
+  t.match(result.data, { name: 'made-up words', height: 4, width: TEXT_SYMBOLS, classes: 10 });
+  t.ok(result.blocks.every((block) => block.refused.length === 0));
+  t.ok(result.rankings.every((ranking) => ranking.values.every(Number.isFinite)));
+  const head = result.curves.find((curve) => curve.name === 'head')!;
+  t.ok(sum(head.values.at(-1)!) < sum(head.values[0]), 'the heads learn');
 });
 
 t.test('participants may compete for payoff instead of reporting: rows stay admissible and differ from the measured ones', async (t) => {
