@@ -4,7 +4,7 @@
  */
 import { createBackend } from '../src/backend/index.js';
 import { loadMnist } from '../src/data/dataset.js';
-import { buildGatedNetwork, reportStudent, type StudentReport, trafficOf, trainGated } from '../src/participant/gated_run.js';
+import { buildGatedNetwork, reportStudent, type StudentReport, trafficOf, trainGated } from '../src/participant/gated-run.js';
 import { DEFAULT_OBJECTIVE } from '../src/participant/student.js';
 
 const PEERS = 16;

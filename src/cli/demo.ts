@@ -7,9 +7,9 @@ import type { DemoResult, DemoSettings } from '../participant/result.js';
 import { DEMO_DEFAULTS, DEMO_ESTIMATORS } from '../participant/settings.js';
 import type { TensorflowChoice } from '../participant/tensorflow.js';
 import type { DemoReportOptions } from '../report/index.js';
-import { addBackendOptions, type BackendFlags, backendOf, wholeNumber } from './backend_option.js';
-import { dataNamed, TEXT_SETTINGS } from './demo_data.js';
-import { describeDemo } from './demo_text.js';
+import { addBackendOptions, type BackendFlags, backendOf, wholeNumber } from './backend-option.js';
+import { dataNamed, TEXT_SETTINGS } from './demo-data.js';
+import { describeDemo } from './demo-text.js';
 import { abortOnInterrupt } from './interrupt.js';
 import { type Progress, progressDisplay } from './progress.js';
 
@@ -81,7 +81,7 @@ async function inProcesses(flags: DemoFlags, signal: AbortSignal): Promise<void>
   }
   const { seed, estimator, tensorflow, wire } = flags;
   const options = { seed, participants: participantsOf(flags), rounds: roundsOf(flags), estimator, tensorflow, wire };
-  const { demoProcesses } = await import('./demo_processes.js'); // draws, too
+  const { demoProcesses } = await import('./demo-processes.js'); // draws, too
   const { demo, network, section } = await demoProcesses(options, backendOf(flags), signal);
   if (demo === null) process.exitCode = 1;
   else await publish(flags, demo, [section]);

@@ -4,15 +4,15 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { packageVersion } from '../backend/index.js';
 import { EnvironmentError } from '../core/errors.js';
 import type { DistillationKind } from '../distillation.js';
-import { type DistillationRunOptions, type DistillationRunResult, runDistillation } from '../participant/distillation_run.js';
-import { peersWithinBudget } from '../participant/gate_budget.js';
-import type { Scored } from '../participant/gated_run.js';
+import { type DistillationRunOptions, type DistillationRunResult, runDistillation } from '../participant/distillation-run.js';
+import { peersWithinBudget } from '../participant/gate-budget.js';
+import type { Scored } from '../participant/gated-run.js';
 import type { MeetingKind } from '../participant/meeting.js';
-import { addBackendOptions, type BackendFlags, backendOf, wholeNumber } from './backend_option.js';
-import { dataNamed } from './demo_data.js';
+import { addBackendOptions, type BackendFlags, backendOf, wholeNumber } from './backend-option.js';
+import { dataNamed } from './demo-data.js';
 import { abortOnInterrupt } from './interrupt.js';
 import { progressDisplay } from './progress.js';
-import { textTable } from './text_table.js';
+import { textTable } from './text-table.js';
 
 interface DistillFlags extends BackendFlags {
   readonly data: string;

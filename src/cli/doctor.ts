@@ -1,6 +1,6 @@
 /** `intermodel doctor`: what loaded, from where, and what is missing and why. */
 import type { Command } from 'commander';
-import { examine, type Finding } from './doctor_checks.js';
+import { examine, type Finding } from './doctor-checks.js';
 
 const MARKS: Readonly<Record<Finding['status'], string>> = { ok: 'ok', missing: '--', failed: '!!' };
 

@@ -14,11 +14,11 @@ import {
   verifyProof,
   verifyStore,
 } from '../ledger/index.js';
-import { addBackendOptions, type BackendFlags, backendOf } from './backend_option.js';
-import { audit } from './ledger_audit.js';
-import { readAction, readGenesis, readKey, toJson, writeKey } from './ledger_files.js';
-import { exportLedger, readExport } from './ledger_transfer.js';
-import { textTable } from './text_table.js';
+import { addBackendOptions, type BackendFlags, backendOf } from './backend-option.js';
+import { audit } from './ledger-audit.js';
+import { readAction, readGenesis, readKey, toJson, writeKey } from './ledger-files.js';
+import { exportLedger, readExport } from './ledger-transfer.js';
+import { textTable } from './text-table.js';
 
 interface Flags {
   readonly json?: boolean;

@@ -6,9 +6,9 @@ import { packageVersion } from '../backend/index.js';
 import { EnvironmentError, InputError } from '../core/errors.js';
 import { type Estimator, type Reduction, type RemovalScores, removalScores } from '../curvature.js';
 import type { Loss } from '../head.js';
-import { addBackendOptions, type BackendFlags, backendOf, wholeNumber } from './backend_option.js';
-import { type RankInput, readRankInput } from './rank_input.js';
-import { textTable } from './text_table.js';
+import { addBackendOptions, type BackendFlags, backendOf, wholeNumber } from './backend-option.js';
+import { type RankInput, readRankInput } from './rank-input.js';
+import { textTable } from './text-table.js';
 
 interface RankFlags extends BackendFlags {
   readonly estimator: Estimator;

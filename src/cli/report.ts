@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { EnvironmentError } from '../core/errors.js';
-import { readDemoResult } from './report_input.js';
+import { readDemoResult } from './report-input.js';
 
 interface ReportFlags {
   readonly out: string;

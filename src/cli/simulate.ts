@@ -19,7 +19,7 @@ import {
   type SweepTask,
 } from '../sweep/index.js';
 import { methodName } from '../sweep/spec.js';
-import { addBackendOptions, backendOf, wholeNumber } from './backend_option.js';
+import { addBackendOptions, backendOf, wholeNumber } from './backend-option.js';
 import { abortOnInterrupt } from './interrupt.js';
 import { progressDisplay } from './progress.js';
 import type { Simulated, SimulateFlags, Workplace } from './simulation.js';
@@ -54,7 +54,7 @@ async function simulate(flags: SimulateFlags): Promise<void> {
   const interrupt = abortOnInterrupt(`trials solved so far are in ${folder}; the same command goes on from there`);
   try {
     const place = workplaceOf(flags, folder, interrupt.signal);
-    const run = flags.figure === '4' ? figure4 : flags.figure === '5' ? (await import('./simulate_adaptive.js')).figure5 : sensitivity;
+    const run = flags.figure === '4' ? figure4 : flags.figure === '5' ? (await import('./simulate-adaptive.js')).figure5 : sensitivity;
     const simulated = await run(place);
     await save(folder, simulated);
     process.stdout.write(

@@ -2,7 +2,7 @@
 import type { Backend } from '../backend/index.js';
 import type { DrawnPage, SolverWords } from '../report/index.js';
 import type { ExperimentOptions, HessianLaw } from '../sweep/index.js';
-import type { BackendFlags } from './backend_option.js';
+import type { BackendFlags } from './backend-option.js';
 
 /** Options of the command. */
 export interface SimulateFlags extends BackendFlags {

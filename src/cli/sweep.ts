@@ -13,11 +13,11 @@ import {
   sweepTask,
   writeSummary,
 } from '../sweep/index.js';
-import { addBackendOptions, type BackendFlags, backendOf } from './backend_option.js';
+import { addBackendOptions, type BackendFlags, backendOf } from './backend-option.js';
 import { abortOnInterrupt } from './interrupt.js';
 import { progressDisplay } from './progress.js';
-import { addSweepOptions, type SweepFlags, specOf } from './sweep_options.js';
-import { textTable } from './text_table.js';
+import { addSweepOptions, type SweepFlags, specOf } from './sweep-options.js';
+import { textTable } from './text-table.js';
 
 interface RunFlags extends SweepFlags, BackendFlags {
   readonly out?: string;

@@ -4,22 +4,22 @@ export { dealShards, type Shard, type ShardRequest } from '../data/shards.js';
 export { encodeText, loadText, TEXT_SYMBOLS, type TextOptions, textSamples } from '../data/text.js';
 export { type CompetingRow, type CompetingRowOptions, competingRow } from './competing.js';
 export { type DemoHooks, type DemoOptions, type DemoProgress, runDemo } from './demo.js';
-export { type DenseLayer, DenseNet, type DenseNetOptions } from './dense_net.js';
+export { type DenseLayer, DenseNet, type DenseNetOptions } from './dense-net.js';
 export {
   type DistillationControl,
   type DistillationRunOptions,
   type DistillationRunResult,
   type OfflineReport,
   runDistillation,
-} from './distillation_run.js';
+} from './distillation-run.js';
 export { askAll, trainRound } from './exchange.js';
-export { type BroadcastCost, bytesPerPeer, peersWithinBudget } from './gate_budget.js';
-export { GatedParticipant, type GatedSettings, type GatedStep, type GatedView, type LabelledBatch } from './gated_participant.js';
-export { type DenseEncoderOptions, denseEncoder, type LayersModelOptions, layersModel } from './layers_model.js';
+export { type BroadcastCost, bytesPerPeer, peersWithinBudget } from './gate-budget.js';
+export { GatedParticipant, type GatedSettings, type GatedStep, type GatedView, type LabelledBatch } from './gated-participant.js';
+export { type DenseEncoderOptions, denseEncoder, type LayersModelOptions, layersModel } from './layers-model.js';
 export type { GateChoice, GateMixture, TrainableGate } from './mixture.js';
 export { type PlainModelOptions, plainModel, type ResponseModel } from './model.js';
 export { type Batch, Participant, type ParticipantParts, type ParticipantSettings, type StepLosses } from './participant.js';
-export { ProductKeyGate, type ProductKeyGateSettings } from './product_key_gate.js';
+export { ProductKeyGate, type ProductKeyGateSettings } from './product-key-gate.js';
 export type {
   DemoAgreement,
   DemoBlock,
@@ -36,7 +36,7 @@ export type {
 export { askChosen, type Origin, type RoutedQuery, type RoutedResponses, returnGradients } from './routing.js';
 export { DEMO_DEFAULTS, DEMO_ESTIMATORS, type DemoEstimator } from './settings.js';
 export { type FetchOutcome, StudentOffer, type StudentShape, StudentShelf } from './shelf.js';
-export { SparseGate, type SparseGateOptions } from './sparse_gate.js';
+export { SparseGate, type SparseGateOptions } from './sparse-gate.js';
 export { DEFAULT_OBJECTIVE, type DistillationObjective, distilStep, type StudentBatch, type StudentLoss } from './student.js';
-export { contentHash, decodeStudent, encodeStudent } from './student_file.js';
+export { contentHash, decodeStudent, encodeStudent } from './student-file.js';
 export { loadTensorflow, type Tensorflow, type TensorflowChoice, type TensorflowEngine } from './tensorflow.js';

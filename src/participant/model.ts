@@ -1,6 +1,6 @@
 /**
  * A model as a participant serves it: anything that maps [batch, inputs] to [batch, width].
- * Adapters: {@link plainModel} for functions, `layersModel` (layers_model.ts) for tensorflow.js.
+ * Adapters: {@link plainModel} for functions, `layersModel` (layers-model.ts) for tensorflow.js.
  */
 
 /** What the network asks of a model. Both calls are stateless in the request: training gets the inputs again. */

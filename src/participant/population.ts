@@ -5,7 +5,7 @@ import type { DigitData } from '../data/dataset.js';
 import { dealShards, type Shard } from '../data/shards.js';
 import type { CastMember } from './cast.js';
 import { normals, permutation } from './draw.js';
-import { denseEncoder } from './layers_model.js';
+import { denseEncoder } from './layers-model.js';
 import { plainModel, type ResponseModel } from './model.js';
 import { Participant } from './participant.js';
 import type { DemoSettings } from './result.js';

@@ -4,8 +4,8 @@
  */
 import { InputError } from '../core/errors.js';
 import type { Handlers, Network, PeerKey } from '../network/index.js';
-import type { DenseNet } from './dense_net.js';
-import { contentHash, decodeStudent } from './student_file.js';
+import type { DenseNet } from './dense-net.js';
+import { contentHash, decodeStudent } from './student-file.js';
 
 /** Topic and method under which students travel. */
 export const STUDENT_TOPIC = 'intermodel/student';

@@ -4,7 +4,7 @@
  */
 import type { NumericArray } from '../core/validate.js';
 import { type DistillationKind, distillationLoss } from '../distillation.js';
-import type { DenseNet } from './dense_net.js';
+import type { DenseNet } from './dense-net.js';
 
 /** What a student is trained towards. */
 export interface DistillationObjective {

@@ -1,6 +1,6 @@
 /** The page of a demonstration run: what was measured, next to the truth, with everything needed to make it again. */
 import type { DemoParticipant, DemoRanking, DemoResult } from '../participant/result.js';
-import { agreementOf, demoFigures, roleColour } from './demo_figures.js';
+import { agreementOf, demoFigures, roleColour } from './demo-figures.js';
 import { type Figure, renderSvg } from './figure.js';
 import { correlation, integer, number, percent } from './format.js';
 import { html, type Markup } from './markup.js';

@@ -4,7 +4,7 @@ import * as vega from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
 import { InputError } from '../core/errors.js';
 import { escapeHtml } from './markup.js';
-import { textWidth } from './text_width.js';
+import { textWidth } from './text-width.js';
 import { CONFIG } from './theme.js';
 
 /** A figure: what to draw, and the words that go with it. */

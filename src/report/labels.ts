@@ -1,5 +1,5 @@
 /** Placing labels so that they can be read: beside points of a scatter, and at the ends of lines. */
-import { textWidth } from './text_width.js';
+import { textWidth } from './text-width.js';
 
 /** A scale between data and pixels, so that labels can be placed in pixels and drawn in data coordinates. */
 export interface PixelScale {

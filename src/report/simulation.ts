@@ -12,7 +12,7 @@ import {
   ratioOf,
   type SensitivityBlock,
   sensitivityBlocks,
-} from './simulation_figures.js';
+} from './simulation-figures.js';
 import { table } from './table.js';
 
 /** A page with the figures on it, each also to be saved alone. */

@@ -3,7 +3,7 @@
  * dark colours and a figure saved alone is black on transparent; marks use middle tones that read on both.
  */
 import type { Config } from 'vega-lite';
-import { FONT } from './text_width.js';
+import { FONT } from './text-width.js';
 
 /** Categorical colours, told apart by people with the common colour-vision deficiencies and by brightness. */
 export const PALETTE = ['#3a7fc1', '#e0662b', '#2a9d74', '#b65fb0', '#c9a227', '#7f8794', '#c0455a', '#4fb3bf'] as const;

@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { Finding } from '../../src/cli/doctor_checks.js';
+import type { Finding } from '../../src/cli/doctor-checks.js';
 import { intermodel } from './run.js';
 
 t.test('the doctor says what loaded and from where, as text and as JSON', async (t) => {

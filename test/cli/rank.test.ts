@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { packageRoot } from '../../src/backend/index.js';
-import { readRankInput } from '../../src/cli/rank_input.js';
+import { readRankInput } from '../../src/cli/rank-input.js';
 import { encodeNpy } from '../../src/data/npy.js';
 import { intermodel } from './run.js';
 

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { demoReport } from '../../src/report/index.js';
-import { demoFixture } from '../report/demo_fixture.js';
+import { demoFixture } from '../report/demo-fixture.js';
 import { intermodel } from './run.js';
 
 t.test('the page drawn from saved JSON is the page drawn from the result', async (t) => {

@@ -1,9 +1,9 @@
 /** A small network on real digits: learning, leaving, absence, and the same result twice. */
 import t from 'tap';
 import { loadMnist } from '../../src/data/dataset.js';
-import { type DistillationRunOptions, runDistillation } from '../../src/participant/distillation_run.js';
+import { type DistillationRunOptions, runDistillation } from '../../src/participant/distillation-run.js';
 import { DEFAULT_OBJECTIVE } from '../../src/participant/student.js';
-import { contentHash, decodeStudent } from '../../src/participant/student_file.js';
+import { contentHash, decodeStudent } from '../../src/participant/student-file.js';
 
 const options: DistillationRunOptions = {
   data: await loadMnist(),

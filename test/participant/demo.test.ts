@@ -1,6 +1,6 @@
 import t from 'tap';
 import { createBackend } from '../../src/backend/index.js';
-import { describeDemo } from '../../src/cli/demo_text.js';
+import { describeDemo } from '../../src/cli/demo-text.js';
 import { loadMnist } from '../../src/data/dataset.js';
 import { TEXT_SYMBOLS, textSamples } from '../../src/data/text.js';
 import { type DemoOptions, type DemoProgress, runDemo } from '../../src/participant/demo.js';

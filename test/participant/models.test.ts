@@ -1,6 +1,6 @@
 import t from 'tap';
 import { normals, uniforms } from '../../src/participant/draw.js';
-import { denseEncoder, layersModel } from '../../src/participant/layers_model.js';
+import { denseEncoder, layersModel } from '../../src/participant/layers-model.js';
 import { plainModel } from '../../src/participant/model.js';
 import { loadTensorflow } from '../../src/participant/tensorflow.js';
 

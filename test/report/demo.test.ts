@@ -1,6 +1,6 @@
 import t from 'tap';
 import { demoReport, demoSvgFiles, renderSvg } from '../../src/report/index.js';
-import { demoFixture } from './demo_fixture.js';
+import { demoFixture } from './demo-fixture.js';
 
 const COMMAND = 'intermodel demo --seed 7';
 const fixture = demoFixture();

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { fitScale, fromPixels, placeLabels, spread, toPixels } from '../../src/report/labels.js';
-import { textWidth } from '../../src/report/text_width.js';
+import { textWidth } from '../../src/report/text-width.js';
 
 t.test('a scale is undone by its inverse, and takes logarithms only of positive values over a wide range', async (t) => {
   for (const values of [

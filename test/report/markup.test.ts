@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { correlation, integer, number, percent } from '../../src/report/format.js';
 import { escapeHtml, html, Markup } from '../../src/report/markup.js';
-import { textWidth } from '../../src/report/text_width.js';
+import { textWidth } from '../../src/report/text-width.js';
 
 t.test('a text put into a template can neither open a tag nor leave its quotes', async (t) => {
   t.equal(html`<td title="${'"><script>'}">${"<i>&'"}</td>`.text, '<td title="&quot;&gt;&lt;script&gt;">&lt;i&gt;&amp;&#39;</td>');

@@ -14,8 +14,8 @@ import {
   score,
   trafficOf,
   trainGated,
-} from './gated_run.js';
-import { contentHash, decodeStudent, encodeStudent } from './student_file.js';
+} from './gated-run.js';
+import { contentHash, decodeStudent, encodeStudent } from './student-file.js';
 
 /** What a run takes beside its network. */
 export interface DistillationRunOptions extends GatedRunOptions {

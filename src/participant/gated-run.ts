@@ -8,7 +8,7 @@ import { dealShards, type Shard, type ShardRequest } from '../data/shards.js';
 import { distillationLoss } from '../distillation.js';
 import { spearman } from '../ranking.js';
 import { permutation } from './draw.js';
-import { GatedParticipant, type GatedSettings, type GatedView, type LabelledBatch } from './gated_participant.js';
+import { GatedParticipant, type GatedSettings, type GatedView, type LabelledBatch } from './gated-participant.js';
 import { type Meeting, type MeetingKind, openMeeting } from './meeting.js';
 
 /** What a run is built from. */

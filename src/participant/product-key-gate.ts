@@ -6,7 +6,7 @@ import type { Backend } from '../backend/index.js';
 import { checkInteger } from '../core/validate.js';
 import { type ProductKeys, productKeyGate, productKeyGateGradient } from '../gating-product-key.js';
 import { Adam, type AdamOptions } from './adam.js';
-import { DenseNet } from './dense_net.js';
+import { DenseNet } from './dense-net.js';
 import { normals } from './draw.js';
 import { type GateChoice, type GateMixture, mixChosen, type TrainableGate, throughMixture } from './mixture.js';
 

@@ -4,7 +4,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { EnvironmentError, InputError } from '../core/errors.js';
 import type { Method } from '../equilibrium/types.js';
 import type { SweepGrid, SweepSpec } from '../sweep/index.js';
-import { wholeNumber } from './backend_option.js';
+import { wholeNumber } from './backend-option.js';
 
 /** What {@link addSweepOptions} adds. */
 export interface SweepFlags {

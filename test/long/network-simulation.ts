@@ -1,4 +1,4 @@
-/** The network simulation on demand: node lib/test/long/network_simulation.js [seeds = 10000] [first = 0]. */
+/** The network simulation on demand: node lib/test/long/network-simulation.js [seeds = 10000] [first = 0]. */
 import { simulate } from '../network/support/simulation.js';
 
 const [seeds = 10_000, first = 0] = process.argv.slice(2).map(Number);

@@ -9,7 +9,7 @@ import type { DemoResult } from '../participant/result.js';
 import { html } from '../report/markup.js';
 import type { Section } from '../report/page.js';
 import { table } from '../report/table.js';
-import { textTable } from './text_table.js';
+import { textTable } from './text-table.js';
 
 /** What a run of processes leaves to print. */
 export interface ProcessesOutput {

@@ -8,15 +8,15 @@ import type { Backend } from '../backend/index.js';
 import { InputError } from '../core/errors.js';
 import type { Shard } from '../data/shards.js';
 import { createIdentity, type Identity, Network, type PeerKey, type Transport } from '../network/index.js';
-import { DenseNet } from './dense_net.js';
+import { DenseNet } from './dense-net.js';
 import { permutation } from './draw.js';
 import type { GateChoice, GateMixture, TrainableGate } from './mixture.js';
-import { ProductKeyGate } from './product_key_gate.js';
+import { ProductKeyGate } from './product-key-gate.js';
 import { askChosen, type RoutedQuery, type RoutedResponses, returnGradients } from './routing.js';
 import { StudentOffer, StudentShelf } from './shelf.js';
-import { SparseGate } from './sparse_gate.js';
+import { SparseGate } from './sparse-gate.js';
 import { type DistillationObjective, distilStep } from './student.js';
-import { encodeStudent } from './student_file.js';
+import { encodeStudent } from './student-file.js';
 
 /** Settings that all participants of a run share. */
 export interface GatedSettings {

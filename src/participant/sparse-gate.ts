@@ -6,7 +6,7 @@ import type { Backend } from '../backend/index.js';
 import { checkInteger, checkNonNegative } from '../core/validate.js';
 import { gate, gateBalance, gateGradient, noisyScores, noisyScoresGradient } from '../gating.js';
 import type { AdamOptions } from './adam.js';
-import { DenseNet } from './dense_net.js';
+import { DenseNet } from './dense-net.js';
 import { type GateChoice, type GateMixture, mixChosen, type TrainableGate, throughMixture } from './mixture.js';
 
 /** How a gate chooses and learns. */

@@ -4,7 +4,7 @@ import type { Backend } from '../backend/index.js';
 import { InputError } from '../core/errors.js';
 import { removalScores } from '../curvature.js';
 import { type Audit, auditRow, type Ledger, type PublicKey } from '../ledger/index.js';
-import { type RankInput, readRankInput } from './rank_input.js';
+import { type RankInput, readRankInput } from './rank-input.js';
 
 export interface AuditReport extends Audit {
   readonly key: PublicKey;

@@ -1,6 +1,6 @@
 /** The result of the demonstration as text for a terminal. */
 import type { DemoResult } from '../participant/result.js';
-import { textTable } from './text_table.js';
+import { textTable } from './text-table.js';
 
 /** Units that a column heading has no room for. */
 const UNITS: Readonly<Record<string, { readonly name: string; readonly factor: number }>> = {

@@ -1,6 +1,6 @@
 /**
  * Eight processes with libp2p on loopback against the same demonstration in one process, same seed:
- * node lib/test/long/network_processes.js [--rounds N] [--seed N] [--kill 5,6,7@ROUND] [--wire f32|f16|int8] [--alone]
+ * node lib/test/long/network-processes.js [--rounds N] [--seed N] [--kill 5,6,7@ROUND] [--wire f32|f16|int8] [--alone]
  */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { decode, encode, rfc8949EncodeOptions } from 'cborg';
 import { InputError } from '../core/errors.js';
 import type { Activation } from '../head.js';
-import { type DenseLayer, DenseNet } from './dense_net.js';
+import { type DenseLayer, DenseNet } from './dense-net.js';
 
 const FORMAT = 'intermodel-student/1';
 const ACTIVATIONS: readonly Activation[] = ['identity', 'relu', 'tanh', 'gelu', 'sigmoid'];
