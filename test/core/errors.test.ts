@@ -24,3 +24,17 @@ t.test('an environment error lists every attempt and every cure', async (t) => {
   const error = new EnvironmentError('BTM_NO_BINARY', 'no addon', [{ what: 'a.node', reason: 'missing' }], ['build it']);
   t.match(error.message, /tried a\.node: missing[\s\S]*cure: build it/);
 });
+
+t.test('every non-finite entry is found wherever it stands, and no finite one is refused', async (t) => {
+  const finite = [0, -0, 5e-324, -5e-324, 2 ** -1022, 1, -1, Number.MAX_VALUE, -Number.MAX_VALUE];
+  for (const value of finite) t.doesNotThrow(() => checkVector('x', new Float64Array(21).fill(value), 21), `${value}`);
+  const bits = new BigUint64Array([0x7ff0000000000001n, 0xffffffffffffffffn]);
+  const strange = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, ...new Float64Array(bits.buffer)];
+  for (const value of strange) {
+    for (let index = 0; index < 21; index++) {
+      const array = new Float64Array(22).subarray(1);
+      array[index] = value;
+      t.throws(() => checkVector('x', array, 21), { code: 'BTM_NONFINITE', index }, `${value} at ${index}`);
+    }
+  }
+});
