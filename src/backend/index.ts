@@ -5,7 +5,7 @@ import { createNativeBackend } from './native.js';
 import { createReferenceBackend } from './reference.js';
 import type { Backend, BackendKind } from './types.js';
 
-export { type LoadedAddon, loadAddon, platformTarget } from './load.js';
+export { loadAddon, platformTarget } from './load.js';
 export { packageRoot, packageVersion } from './package.js';
 export type { Backend, BackendDescription, BackendKind, Kernels } from './types.js';
 
