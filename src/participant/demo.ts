@@ -13,6 +13,7 @@ import { Market } from './market.js';
 import { type Measurement, measure, measureRow } from './measure.js';
 import { applyOpening, type Participant, type StepLosses } from './participant.js';
 import { buildPopulation, type Population } from './population.js';
+import { outcomeOf, scoresOf } from './plain.js';
 import { agreementOf, buildRankings } from './rankings.js';
 import type { DemoBlock, DemoCurve, DemoParticipant, DemoResult, DemoSettings } from './result.js';
 import { type DemoEstimator, resolveSettings } from './settings.js';
@@ -304,18 +305,9 @@ function conclude(
     blocks,
     weights: rowsOf(market.weights(), cast.length),
     mask: rowsOf(mask, cast.length),
-    scores: {
-      estimator: settings.estimator,
-      ideal: measurements.map((m) => Array.from(m.ideal)),
-      ablation: measurements.map((m) => Array.from(m.ablation)),
-    },
+    scores: scoresOf(settings, measurements),
     rankings,
-    equilibrium: {
-      status: equilibrium.status.kind,
-      message: equilibrium.status.message,
-      steps: equilibrium.stats.steps,
-      residual: equilibrium.stats.residual,
-    },
+    equilibrium: outcomeOf(equilibrium),
     agreement,
     findings: findingsOf(outcome),
     checks: checksOf(outcome),

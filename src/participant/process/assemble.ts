@@ -5,6 +5,7 @@ import { competitiveEquilibrium } from '../competitive.js';
 import { curvesOf } from '../demo.js';
 import { checksOf, findingsOf } from '../findings.js';
 import type { Measurement } from '../measure.js';
+import { outcomeOf, scoresOf } from '../plain.js';
 import { agreementOf, buildRankings } from '../rankings.js';
 import type { DemoParticipant, DemoResult } from '../result.js';
 import type { ProcessesResult } from './launch.js';
@@ -52,18 +53,9 @@ export async function assembleDemo(run: ProcessesResult, backend: Backend, signa
     blocks: run.blocks,
     weights: Array.from({ length: n }, (_, row) => Array.from(run.weights.subarray(row * n, (row + 1) * n))),
     mask: results.map((result) => result.mask),
-    scores: {
-      estimator: settings.estimator,
-      ideal: measurements.map((m) => Array.from(m.ideal)),
-      ablation: measurements.map((m) => Array.from(m.ablation)),
-    },
+    scores: scoresOf(settings, measurements),
     rankings,
-    equilibrium: {
-      status: equilibrium.status.kind,
-      message: equilibrium.status.message,
-      steps: equilibrium.stats.steps,
-      residual: equilibrium.stats.residual,
-    },
+    equilibrium: outcomeOf(equilibrium),
     agreement,
     findings: findingsOf(outcome),
     checks: checksOf(outcome),
