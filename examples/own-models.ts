@@ -1,27 +1,34 @@
 /**
- * Three models of your own in one network: two plain functions and a tensorflow.js layers model. Each asks the others about its samples and trains on the answers;
- * then the first measures what each is worth to it.
+ * Three models of your own in one network: two plain functions and a tensorflow.js layers model. Each asks the others about its samples and trains on the answers,
+ * measures what each is worth to it, and writes that to a ledger; here is what the first measured, and what the ledger pays.
  *
  * Run: `node lib/examples/own-models.js`
  */
 import { createBackend } from '../src/backend/index.js';
 import { RandomStream } from '../src/core/random.js';
-import { removalScores } from '../src/curvature.js';
-import { askAll, denseEncoder, loadTensorflow, Participant, plainModel, trainRound } from '../src/participant/index.js';
+import {
+  denseEncoder,
+  liveTogether,
+  loadTensorflow,
+  Participant,
+  plainModel,
+  type ResponseModel,
+  type Samples,
+} from '../src/participant/index.js';
 
 const [PIXELS, WIDTH, SAMPLES, ROUNDS, SEED] = [6, 3, 200, 200, 1];
 const backend = createBackend({ kind: 'native' });
 const { tf } = await loadTensorflow();
 
 /** Samples of three classes: the class is the largest of the first three inputs. */
-function shardOf(owner: number) {
+function samplesOf(owner: number): Samples {
   const source = new RandomStream(SEED, owner);
   const inputs = Float32Array.from({ length: SAMPLES * PIXELS }, () => source.uniform());
   const labels = Int32Array.from({ length: SAMPLES }, (_, s) => {
     const [a, b, c] = inputs.subarray(s * PIXELS, s * PIXELS + 3);
     return a! >= b! && a! >= c! ? 0 : b! >= c! ? 1 : 2;
   });
-  return { samples: SAMPLES, pixels: PIXELS, inputs, labels };
+  return { size: SAMPLES, inputs, truth: { loss: 'softmaxCrossEntropy', labels } };
 }
 
 /** Answers with WIDTH of the inputs, from `first` on. */
@@ -48,27 +55,22 @@ const dense = (stream: number) =>
 
 const names = ['informed (plain function)', 'uninformed (plain function)', 'learning (tensorflow.js)'];
 const encoders = [window(0), window(3), dense(10)];
-const settings = {
-  peers: 3,
-  width: WIDTH,
-  classes: 3,
-  headHidden: 8,
-  headRate: 1e-2,
-  gateRate: 1e-2,
-  weightDecay: 0.5,
-  seed: SEED,
-  backend,
-};
-const participants = encoders.map(
-  (encoder, index) =>
-    new Participant({ index, name: names[index]!, role: 'generalist', shard: shardOf(index), encoder, proxy: dense(20 + index) }, settings),
-);
-const open = new Float64Array(9).fill(1); // no ledger here: every answer passes unmasked
-for (let round = 0; round < ROUNDS; round++) await trainRound(participants, 32, open, WIDTH);
+const settings = { width: WIDTH, rounds: ROUNDS, batch: 32, headHidden: 8, headRate: 1e-2, weightDecay: 0.5, validation: SAMPLES };
+const own = {
+  ...{ peers: 3, width: WIDTH, outputs: 3, headHidden: 8, headRate: 1e-2, gateRate: 1e-2, weightDecay: 0.5, seed: SEED, backend },
+  gate: { kind: 'sparse', k: 0, balance: 0, noise: 0 },
+} as const;
 
-const { inputs, labels } = shardOf(99);
-const responses = await askAll(participants, inputs, SAMPLES, WIDTH);
-const head = participants[0]!.head.parameters;
-const { scores } = removalScores({ head, responses, labels, batch: SAMPLES, peers: 3, width: WIDTH, reduction: 'mean', backend });
-for (const [peer, name] of names.entries()) console.log(`${name.padEnd(28)} ${scores[peer]!.toFixed(4)}`);
-for (const participant of participants) participant.dispose();
+const member = (encoder: ResponseModel, index: number) => () => ({
+  participant: new Participant(
+    { index, name: names[index]!, role: 'generalist', data: samplesOf(index), encoder, proxy: dense(20 + index) },
+    own,
+  ),
+  validation: samplesOf(100 + index),
+});
+
+const { results, ledgerRanking } = await liveTogether({ members: encoders.map(member), settings, seed: SEED, backend });
+const { ideal } = results[0]!.measurement;
+for (const [peer, name] of names.entries()) {
+  console.log(`${name.padEnd(28)} ${ledgerRanking[peer]!.toFixed(1)} tokens of rank, to the first ${ideal[peer]!.toFixed(4)}`);
+}

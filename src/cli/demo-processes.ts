@@ -1,14 +1,15 @@
 /** `intermodel demo --processes`: the same demonstration with every participant in a process of its own, libp2p between them. */
 import { fileURLToPath } from 'node:url';
 import type { Backend } from '../backend/index.js';
-import { assembleDemo, idealOf } from '../participant/process/assemble.js';
-import { type ProcessesOptions, type ProcessesResult, runProcesses, totalsOf } from '../participant/process/launch.js';
-import type { PeerResult } from '../participant/process/messages.js';
-import { positionsOf } from '../participant/rankings.js';
+import type { PeerTraffic, ServiceCounters } from '../network/index.js';
+import { assembleDemo } from '../participant/assemble.js';
+import type { PeerResult } from '../participant/living/messages.js';
+import { type ProcessesOptions, type ProcessesResult, runProcesses } from '../participant/process/launch.js';
 import type { DemoResult } from '../participant/result.js';
 import { html } from '../report/markup.js';
 import type { Section } from '../report/page.js';
 import { table } from '../report/table.js';
+import { describeSurvival } from './survival-text.js';
 import { textTable } from './text-table.js';
 
 /** What a run of processes leaves to print. */
@@ -30,7 +31,17 @@ export async function demoProcesses(
 ): Promise<ProcessesOutput> {
   const command = [process.execPath, fileURLToPath(new URL('./main.js', import.meta.url))];
   const run = await runProcesses({ ...options, command }, { signal, onProgress: (line) => process.stderr.write(`${line}\n`) });
-  return { run, demo: await assembleDemo(run, backend, signal), network: describeNetwork(run), section: networkSection(run) };
+  return { run, demo: await assemble(run, backend, signal), network: describeNetwork(run), section: networkSection(run) };
+}
+
+async function assemble(run: ProcessesResult, backend: Backend, signal: AbortSignal): Promise<DemoResult | null> {
+  const first = run.results.find((result) => result !== null);
+  if (first === undefined || first === null) return null;
+  const exact = run.wire === 'f32' && run.reports.every(({ restarts }) => restarts === 0);
+  const travel = `Every participant is a process of its own; numbers travel between them over libp2p as ${run.wire}`;
+  const assumptions = [exact ? `${travel}, which changes no bit: the same seed in one process gives the same rankings.` : `${travel}.`];
+  const encoderBackend = first.encoderBackend as DemoResult['encoderBackend'];
+  return assembleDemo({ ...run, encoderBackend, data: first.data, backend, assumptions, signal });
 }
 
 /** One row per process: what it asked, what it served, what failed. */
@@ -52,9 +63,11 @@ function networkRows(run: ProcessesResult): { readonly head: readonly string[]; 
       'processor s',
       'MB memory',
     ],
-    rows: run.reports.map(({ name, status, result }) =>
-      result === null ? [name, status, ...Array(12).fill('')] : [name, status, ...cellsOf(result)],
-    ),
+    rows: run.reports.map(({ name, status, restarts }, index) => {
+      const result = run.results[index];
+      const fate = restarts === 0 ? status : `${status}, ${restarts} restart${restarts === 1 ? '' : 's'}`;
+      return result === null ? [name, fate, ...Array(12).fill('')] : [name, fate, ...cellsOf(result)];
+    }),
   };
 }
 
@@ -99,14 +112,14 @@ function describeNetwork(run: ProcessesResult): string {
   ];
   const failures = failuresOf(run);
   if (failures !== '') lines.push(`Errors by kind and by who found them: ${failures}`);
-  const results = run.reports.flatMap((report) => (report.result === null ? [] : [report.result]));
-  if (results.length < run.cast.length) lines.push(survivorsOf(run, results));
+  const survival = describeSurvival(run);
+  if (survival !== '') lines.push(survival);
   return lines.join('\n');
 }
 
 function failuresOf(run: ProcessesResult): string {
   const counts = new Map<string, number>();
-  for (const { result } of run.reports) {
+  for (const result of run.results) {
     for (const [, { errors }] of result?.traffic ?? []) {
       for (const [code, count] of Object.entries(errors)) counts.set(code, (counts.get(code) ?? 0) + count);
     }
@@ -114,14 +127,33 @@ function failuresOf(run: ProcessesResult): string {
   return [...counts].map(([code, count]) => `${code} ${count}`).join(', ');
 }
 
-/** The ranking by those that are left. */
-function survivorsOf(run: ProcessesResult, results: readonly PeerResult[]): string {
-  const ideal = idealOf(results, run.cast.length);
-  const left = results.map((result) => result.index);
-  const positions = positionsOf(left.map((index) => ideal[index]));
-  const order = left.map((index, at) => `${positions[at]} ${run.cast[index].name} (${(1000 * ideal[index]).toFixed(2)} millinats)`);
-  const gone = run.reports
-    .filter((report) => report.result === null)
-    .map((report) => `${report.name} ${report.status}${report.error === undefined ? '' : `: ${report.error.trim()}`}`);
-  return `Gone: ${gone.join('; ')}\nRanking (2) of the survivors by the survivors: ${order.join(', ')}`;
+/** Totals of one caller over all peers it asked. */
+interface TrafficTotals {
+  readonly calls: number;
+  readonly success: number;
+  readonly timeout: number;
+  readonly error: number;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  /** Largest median and 95th percentile over its peers, milliseconds. */
+  readonly latencyMedian_ms: number;
+  readonly latencyP95_ms: number;
+  readonly served: number;
+  readonly refused: number;
+}
+
+function totalsOf(traffic: readonly PeerTraffic[], service: ServiceCounters): TrafficTotals {
+  const sum = (of: (one: PeerTraffic) => number) => traffic.reduce((total, one) => total + of(one), 0);
+  return {
+    calls: sum((one) => one.calls),
+    success: sum((one) => one.success),
+    timeout: sum((one) => one.timeout),
+    error: sum((one) => one.error),
+    bytesSent: sum((one) => one.bytesSent),
+    bytesReceived: sum((one) => one.bytesReceived),
+    latencyMedian_ms: Math.max(0, ...traffic.map((one) => one.latencyMedian_ms)),
+    latencyP95_ms: Math.max(0, ...traffic.map((one) => one.latencyP95_ms)),
+    served: service.served,
+    refused: Object.values(service.refused).reduce((total, count) => total + count, 0),
+  };
 }

@@ -6,10 +6,10 @@ import { EnvironmentError } from '../core/errors.js';
 import type { DistillationKind } from '../distillation.js';
 import { type DistillationRunOptions, type DistillationRunResult, runDistillation } from '../participant/distillation-run.js';
 import { peersWithinBudget } from '../participant/gate-budget.js';
-import type { Scored } from '../participant/gated-run.js';
 import type { MeetingKind } from '../participant/meeting.js';
+import { dataNamed } from '../participant/named-data.js';
+import type { ClassScore } from '../participant/samples.js';
 import { addBackendOptions, type BackendFlags, backendOf, wholeNumber } from './backend-option.js';
-import { dataNamed } from './demo-data.js';
 import { abortOnInterrupt } from './interrupt.js';
 import { progressDisplay } from './progress.js';
 import { textTable } from './text-table.js';
@@ -138,7 +138,7 @@ function describe(flags: DistillFlags, options: DistillationRunOptions, result: 
   const { proxies, absence, offline } = result;
   const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
   const fixed = (value: number | null): string => (value === null ? 'undefined' : value.toFixed(2));
-  const row = (name: string, { loss, accuracy }: Scored): string[] => [name, loss.toFixed(4), percent(accuracy)];
+  const row = (name: string, { loss, accuracy }: ClassScore): string[] => [name, loss.toFixed(4), percent(accuracy)];
   const parts = [
     `${options.peers} participants, ${options.gate} gate, k = ${options.k}, ${options.rounds} rounds of ${options.batch}, ${options.objective.kind} at T = ${options.objective.temperature}, ${options.data.name}, ${options.transport} transport, seed ${flags.seed}`,
     `loss of G(x) ${result.firstLoss.toFixed(3)} -> ${result.lastLoss.toFixed(3)}; sent ${(result.traffic.sent / 1e6).toFixed(1)} MB, received ${(result.traffic.received / 1e6).toFixed(1)} MB`,

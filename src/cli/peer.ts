@@ -12,12 +12,12 @@ export function peerCommand(program: Command): void {
     .action(async (flags: { readonly config: string; readonly json?: boolean }) => {
       const config = await readPeerConfig(flags.config);
       const result = await runPeer(config, {
-        onProgress: (phase, done, total) => process.stderr.write(`${phase} ${done} of ${total}\n`),
+        onProgress: ({ phase, done, total }) => process.stderr.write(`${phase} ${done} of ${total}\n`),
       });
-      if (flags.json === true) process.stdout.write(`${JSON.stringify(result)}\n`);
-      else
-        process.stdout.write(
-          `done: accuracy ${result.reached.headAccuracy.toFixed(3)} with the network, ${result.reached.proxyAccuracy.toFixed(3)} without\n`,
-        );
+      const { head, proxy } = result.reached;
+      const show = ({ loss, accuracy }: typeof head) =>
+        accuracy === null ? `loss ${loss.toFixed(4)}` : `accuracy ${accuracy.toFixed(3)}, loss ${loss.toFixed(4)}`;
+      const text = `done: ${show(head)} with the network, ${show(proxy)} without`;
+      process.stdout.write(`${flags.json === true ? JSON.stringify(result) : text}\n`);
     });
 }

@@ -34,6 +34,20 @@ export interface IdxPaths {
   readonly testLabels: string;
 }
 
+/** A data set in one line of a report. */
+export interface DataDescription {
+  readonly name: string;
+  readonly samples: number;
+  readonly classes: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** Name and sizes. */
+export function describeData({ name, train, test }: DigitData): DataDescription {
+  return { name, samples: train.samples + test.samples, classes: train.classes, height: train.height, width: train.width };
+}
+
 const MNIST_FILES = {
   trainImages: 'train-images-idx3-ubyte',
   trainLabels: 'train-labels-idx1-ubyte',

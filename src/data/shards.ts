@@ -26,6 +26,11 @@ export interface Shard {
  * @throws InputError BTM_DOMAIN if a class runs out, naming the class and how many samples were asked for
  */
 export function dealShards(dataset: ImageDataset, requests: readonly ShardRequest[], permutation: Uint32Array): Shard[] {
+  return dealIndices(dataset, requests, permutation).map((indices) => take(dataset, indices));
+}
+
+/** The same as indices into the data set, for those that need only one owner's samples. */
+export function dealIndices(dataset: ImageDataset, requests: readonly ShardRequest[], permutation: Uint32Array): number[][] {
   if (permutation.length !== dataset.samples) {
     throw new InputError('BTM_SHAPE', `must have length ${dataset.samples}, got ${permutation.length}`, { argument: 'permutation' });
   }
@@ -45,7 +50,7 @@ export function dealShards(dataset: ImageDataset, requests: readonly ShardReques
       }
       indices.push(pool[used[wanted]++]);
     }
-    return take(dataset, indices);
+    return indices;
   });
 }
 

@@ -21,7 +21,7 @@ interface Record {
   until_ms: number;
 }
 
-/** Temporary bans with exponential backoff. A success clears a peer's record. */
+/** Temporary bans with exponential backoff. A success clears a peer's record, and so does the caller's word. */
 export class BanList {
   readonly #options: BanOptions;
   readonly #clock: Clock;
@@ -50,7 +50,13 @@ export class BanList {
 
   succeeded(peer: PeerKey): void {
     this.meet(peer);
-    Object.assign(this.#records.get(peer) as Record, { failures: 0, bans: 0, until_ms: 0 });
+    this.lift(peer);
+  }
+
+  /** Ends a ban and forgets the failures before it: the next ban is a first one again. A peer that was never met stays so. */
+  lift(peer: PeerKey): void {
+    const record = this.#records.get(peer);
+    if (record !== undefined) Object.assign(record, { failures: 0, bans: 0, until_ms: 0 });
   }
 
   /** Counts a failure; `grave` ones (an answer that no honest peer gives) ban at once. */

@@ -176,6 +176,23 @@ export class Network {
     return this.bans.remaining_ms(peer) > 0 && !this.bans.everybody();
   }
 
+  /**
+   * Treats a peer as new: lifts its ban, and forgets its failures, its backoff and the history behind its deadline. For a
+   * peer whose circumstances changed, such as one that comes back under another address on the ledger. Calls that are
+   * under way end as they would have, but no longer count for or against it. Its traffic counters go on.
+   *
+   * @param peer public key of the peer; one that was never asked is left as it is.
+   * @throws InputError when it is not a public key.
+   * @example
+   * await transport.introduce(peer, [endpoint]); // the new address replaces the old one
+   * network.forgive(peer);
+   */
+  forgive(peer: PeerKey): void {
+    checkPeerKey('peer', peer);
+    this.bans.lift(peer);
+    this.#deadlines.delete(peer);
+  }
+
   /** Stops asking and serving. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -200,9 +217,10 @@ export class Network {
     const traffic = this.#counters.started(peer);
     this.bans.meet(peer);
     const refusal = this.#refusal(peer, options);
-    if (refusal !== null) return Promise.resolve(this.#failed<T>(peer, refusal, started_ms));
+    const standing = this.#deadlineOf(peer);
+    if (refusal !== null) return Promise.resolve(this.#failed<T>(peer, refusal, started_ms, standing));
 
-    const deadline_ms = options.deadline_ms ?? this.deadline_ms(peer);
+    const deadline_ms = options.deadline_ms ?? standing.current_ms();
     const request: Request = { kind, from: this.self, to: peer, nonce: this.#nonces.next(), deadline_ms, tensors, method, bytes };
     this.#inFlight.set(peer, (this.#inFlight.get(peer) ?? 0) + 1);
     return new Promise((resolve) => {
@@ -215,7 +233,9 @@ export class Network {
         options.signal?.removeEventListener('abort', cancel);
         this.#inFlight.set(peer, (this.#inFlight.get(peer) as number) - 1);
         resolve(
-          'failure' in verdict ? this.#failed<T>(peer, verdict.failure, started_ms) : this.#succeeded(peer, verdict.value, started_ms),
+          'failure' in verdict
+            ? this.#failed<T>(peer, verdict.failure, started_ms, standing)
+            : this.#succeeded(peer, verdict.value, started_ms, standing),
         );
       };
       const giveUp = (code: 'cancelled' | 'timeout', reason: string) => {
@@ -244,19 +264,24 @@ export class Network {
     return null;
   }
 
-  #succeeded<T>(peer: PeerKey, value: T, started_ms: number): Outcome<T> {
+  /** `standing` is the peer's deadline when the call began. If it was forgiven since, the outcome says nothing about it. */
+  #succeeded<T>(peer: PeerKey, value: T, started_ms: number, standing: AdaptiveDeadline): Outcome<T> {
     const elapsed_ms = this.clock.now() - started_ms;
     this.#counters.succeeded(peer, elapsed_ms);
-    this.#deadlineOf(peer).answered(elapsed_ms);
-    this.bans.succeeded(peer);
+    if (this.#deadlines.get(peer) === standing) {
+      standing.answered(elapsed_ms);
+      this.bans.succeeded(peer);
+    }
     return { ok: true, value, elapsed_ms };
   }
 
-  #failed<T>(peer: PeerKey, failure: Failure, started_ms: number): Outcome<T> {
+  #failed<T>(peer: PeerKey, failure: Failure, started_ms: number, standing: AdaptiveDeadline): Outcome<T> {
     this.#counters.failed(peer, failure);
-    if (failure.code === 'timeout') this.#deadlineOf(peer).timedOut();
-    const weight = gravity(failure);
-    if (weight !== 'none') this.bans.failed(peer, weight === 'grave');
+    if (this.#deadlines.get(peer) === standing) {
+      if (failure.code === 'timeout') standing.timedOut();
+      const weight = gravity(failure);
+      if (weight !== 'none') this.bans.failed(peer, weight === 'grave');
+    }
     return { ok: false, failure, elapsed_ms: this.clock.now() - started_ms };
   }
 

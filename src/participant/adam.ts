@@ -1,5 +1,7 @@
 /** Adam with decoupled weight decay for plain Float64Arrays: plain operations in a fixed order, so the same steps give the same bits. */
 
+import { numberIn, partsOf, restoreArrays, type Saved, type Stateful } from './saved.js';
+
 /** How parameters move. */
 export interface AdamOptions {
   readonly learningRate: number;
@@ -12,7 +14,7 @@ const BETA2 = 0.999;
 const EPSILON = 1e-8;
 
 /** State of the optimiser for one group of parameter arrays, updated in place. */
-export class Adam {
+export class Adam implements Stateful {
   #steps = 0;
   #decay1 = 1;
   #decay2 = 1;
@@ -30,6 +32,26 @@ export class Adam {
   /** Steps taken so far. */
   get steps(): number {
     return this.#steps;
+  }
+
+  save(): Saved {
+    const copies = (arrays: readonly Float64Array[]) => arrays.map((array) => array.slice());
+    return {
+      steps: this.#steps,
+      decay1: this.#decay1,
+      decay2: this.#decay2,
+      first: copies(this.#first),
+      second: copies(this.#second),
+    };
+  }
+
+  restore(saved: Saved): void {
+    const parts = partsOf(saved);
+    restoreArrays(this.#first, parts['first'], 'first');
+    restoreArrays(this.#second, parts['second'], 'second');
+    this.#steps = numberIn(parts, 'steps');
+    this.#decay1 = numberIn(parts, 'decay1');
+    this.#decay2 = numberIn(parts, 'decay2');
   }
 
   /** One step down the gradients, which are in the order of the parameters; `rate` scales the learning rate of this step. */

@@ -1,19 +1,20 @@
 /** Live competition: a participant moves its row up the gradient of its own payoff, with its real loss (section 1.6, step 4). */
 import type { Backend } from '../backend/index.js';
 import { competitionMask } from '../competition.js';
-import { headGradient } from '../head.js';
+import { type Head, headGradient } from '../head.js';
 import { headWeightGradient, payoffFactors } from '../payoff.js';
 import { projectBoundedStep } from '../projection.js';
-import type { HeadParameters } from './head.js';
 import { applyOpening } from './participant.js';
+import type { Truth } from './samples.js';
 
 /** What participant `index` knows when it chooses its row. */
 export interface CompetingRowOptions {
   readonly index: number;
-  readonly head: HeadParameters;
+  readonly head: Head;
   /** F `[batch, peers, width]`: the peers' responses before the mask. */
   readonly responses: Float64Array;
-  readonly labels: Int32Array;
+  readonly truth: Truth;
+  readonly batch: number;
   readonly peers: number;
   readonly width: number;
   /** The ledger's weights `[peers, peers]` and stake `[peers]`, in tokens. */
@@ -45,13 +46,12 @@ export interface CompetingRow {
  * L_i is the mean loss of its head over the masked responses, so dL_i/dw_ij = <dL/dF_W, F>_j dm_ij/dw_ij; dR_i/dw_ij = s_i/n for j = i (R-07).
  */
 export function competingRow(options: CompetingRowOptions): CompetingRow {
-  const { index, head, responses, labels, peers, width, weights, stake, temperature, backend } = options;
+  const { index, head, responses, truth, batch, peers, width, weights, stake, temperature, backend } = options;
   const market = { weights, stake, temperature, n: peers, backend };
   const { mask } = competitionMask(market);
-  const batch = labels.length;
   const masked = applyOpening(responses, mask.slice(index * peers, (index + 1) * peers), width);
   const call = { batch, width, backend };
-  const { loss, responses: inputGradient } = headGradient({ ...call, head, responses: masked, labels, peers });
+  const { loss, responses: inputGradient } = headGradient({ ...call, head, responses: masked, ...truth, peers });
   const ofLoss = headWeightGradient({ ...market, ...call, participant: index, inputGradient, responses }).gradient;
   const { lossFactor, rankFactor } = payoffFactors({ alpha: options.ratio, tau: 1 });
   const gradient = ofLoss.map((slope, peer) => lossFactor * slope + (peer === index ? (rankFactor * stake[index]) / peers : 0));

@@ -5,6 +5,8 @@ import { type Activation, headForward, headGradient } from '../head.js';
 import { Adam, type AdamOptions } from './adam.js';
 import { normals } from './draw.js';
 import type { ResponseModel } from './model.js';
+import type { Truth } from './samples.js';
+import { partsOf, restoreArrays, type Saved, type Stateful } from './saved.js';
 
 /** One layer: activation(weights x + bias). */
 export interface DenseLayer {
@@ -29,7 +31,7 @@ export interface DenseNetOptions {
 }
 
 /** Layers and their optimiser. */
-export class DenseNet {
+export class DenseNet implements Stateful {
   readonly inputWidth: number;
   readonly width: number;
   readonly #adam: Adam | undefined;
@@ -78,16 +80,27 @@ export class DenseNet {
     return responses;
   }
 
-  /** One training step on mean cross-entropy with class labels. */
-  learnLabels(inputs: NumericArray, labels: Int32Array, batch: number): { loss: number; gradient: Float64Array } {
-    const { layers, responses, loss } = headGradient({ ...this.#call(inputs, batch), labels });
-    this.#adam?.step(this.#parameters(layers));
+  /** One training step on the mean loss against what is known; `rate` scales the learning rate of this step. Returns loss and dL/dinput. */
+  learnTruth(inputs: NumericArray, truth: Truth, batch: number, rate = 1): { loss: number; gradient: Float64Array } {
+    const { layers, responses, loss } = headGradient({ ...this.#call(inputs, batch), ...truth });
+    this.#adam?.step(this.#parameters(layers), rate);
     return { loss: loss ?? 0, gradient: responses };
   }
 
   /** dL/dinput `[batch, inputWidth]` from dL/doutput, without a step: for networks that are held fixed. */
   inputGradient(inputs: NumericArray, gradient: NumericArray, batch: number): Float64Array {
     return headGradient({ ...this.#call(inputs, batch), outputGradient: gradient }).responses;
+  }
+
+  save(): Saved {
+    const layers = this.#parameters(this.layers).map((array) => array.slice());
+    return this.#adam === undefined ? { layers } : { layers, adam: this.#adam.save() };
+  }
+
+  restore(saved: Saved): void {
+    const parts = partsOf(saved);
+    restoreArrays(this.#parameters(this.layers), parts['layers'], 'layers');
+    if (this.#adam !== undefined) this.#adam.restore(parts['adam'] ?? {});
   }
 
   /** The network as others may ask it. */
@@ -100,6 +113,8 @@ export class DenseNet {
       train: async (inputs, gradient, batch) => {
         this.learn(inputs, gradient, batch);
       },
+      save: async () => this.save(),
+      restore: async (saved) => this.restore(saved),
       dispose: () => undefined,
     };
   }

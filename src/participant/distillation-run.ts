@@ -9,12 +9,11 @@ import {
   type GatedRunOptions,
   reportAbsence,
   reportStudent,
-  type Scored,
   type StudentReport,
-  score,
   trafficOf,
   trainGated,
 } from './gated-run.js';
+import { type ClassScore, labelsOf, scoreClasses } from './samples.js';
 import { contentHash, decodeStudent, encodeStudent } from './student-file.js';
 
 /** What a run takes beside its network. */
@@ -46,9 +45,9 @@ export interface OfflineReport {
   /** What a peer's query to it came to: it is gone. */
   readonly queryFailure: string;
   /** Its student, read back from the published bytes, on held-out data with no network. */
-  readonly offline: Scored;
+  readonly offline: ClassScore;
   /** Its gating ensemble on the same data, measured while it was connected. */
-  readonly ensemble: Scored;
+  readonly ensemble: ClassScore;
   /** KL of the ensemble's classes to the student's, nats. */
   readonly divergence: number;
   /** Accuracy lost by leaving, in points (hundredths); negative when the student is better. */
@@ -124,7 +123,7 @@ async function leave(
   const query = await peer.network?.query(leaver.identity.key, { shape: [1, pixels], data: held.inputs.slice(0, pixels) });
   const bytes = encodeStudent(leaver.student);
   const student = decodeStudent(bytes);
-  const offline = score(leaver.readout.forward(student.forward(held.inputs, held.size), held.size), held);
+  const offline = scoreClasses(leaver.readout.forward(student.forward(held.inputs, held.size), held.size), labelsOf(held));
   const report: OfflineReport = {
     index: options.leaver,
     hash: contentHash(bytes),

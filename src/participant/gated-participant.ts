@@ -10,11 +10,11 @@ import type { Shard } from '../data/shards.js';
 import { createIdentity, type Identity, Network, type PeerKey, type Transport } from '../network/index.js';
 import { DenseNet } from './dense-net.js';
 import { permutation } from './draw.js';
+import { createGate } from './gate.js';
 import type { GateChoice, GateMixture, TrainableGate } from './mixture.js';
-import { ProductKeyGate } from './product-key-gate.js';
 import { askChosen, type RoutedQuery, type RoutedResponses, returnGradients } from './routing.js';
+import { labelsOf, pickSamples, type Samples, samplesOf } from './samples.js';
 import { StudentOffer, StudentShelf } from './shelf.js';
-import { SparseGate } from './sparse-gate.js';
 import { type DistillationObjective, distilStep } from './student.js';
 import { encodeStudent } from './student-file.js';
 
@@ -37,14 +37,6 @@ export interface GatedSettings {
   readonly backend?: Backend;
 }
 
-/** A batch with labels. */
-export interface LabelledBatch {
-  readonly size: number;
-  /** `[size, pixels]` */
-  readonly inputs: Float32Array;
-  readonly labels: Int32Array;
-}
-
 /** What one training step measured: mean losses. */
 export interface GatedStep {
   readonly loss: number;
@@ -64,9 +56,6 @@ export interface GatedView {
 
 const FAMILY = 8;
 const STREAM = { encoder: 1, proxy: 2, understudy: 3, readout: 4, own: 5, order: 6, gate: 7 } as const;
-
-/** Numbers per code of a product-key gate. */
-const CODE_WIDTH = 8;
 
 /** Waits this long for a peer in a run on one machine; a peer that is gone is noticed at once. */
 const DEADLINE_MS = 60_000;
@@ -162,29 +151,25 @@ export class GatedParticipant {
   }
 
   /** The next batch of its own samples, epoch by epoch in a seeded order. */
-  nextBatch(size: number): LabelledBatch {
-    const { pixels, samples } = this.shard;
-    const inputs = new Float32Array(size * pixels);
-    const labels = new Int32Array(size);
+  nextBatch(size: number): Samples {
+    const rows = new Uint32Array(size);
     for (let row = 0; row < size; row++) {
       if (this.#position === this.#order.length) {
-        this.#order = permutation(this.settings.seed, [FAMILY, this.index, STREAM.order, this.#epoch++], samples);
+        this.#order = permutation(this.settings.seed, [FAMILY, this.index, STREAM.order, this.#epoch++], this.shard.samples);
         this.#position = 0;
       }
-      const sample = this.#order[this.#position++];
-      inputs.set(this.shard.inputs.subarray(sample * pixels, (sample + 1) * pixels), row * pixels);
-      labels[row] = this.shard.labels[sample];
+      rows[row] = this.#order[this.#position++];
     }
-    return { size, inputs, labels };
+    return pickSamples(samplesOf(this.shard), rows);
   }
 
   /** One round: asks the chosen, learns from its loss, sends gradients back, distils the mixture into the proxy. */
-  async step(batch: LabelledBatch): Promise<GatedStep> {
+  async step(batch: Samples): Promise<GatedStep> {
     const context = this.#encoderInputs(batch.inputs, batch.size);
     const own = this.encoder.forward(context, batch.size);
-    const alone = this.#own.learnLabels(own, batch.labels, batch.size);
+    const alone = this.#own.learnTruth(own, batch.truth, batch.size);
     const { query, choice, answers, mixed } = await this.#ask(batch, own, true);
-    const { loss, gradient } = this.readout.learnLabels(mixed.mixture, batch.labels, batch.size);
+    const { loss, gradient } = this.readout.learnTruth(mixed.mixture, batch.truth, batch.size);
     const toPeers = this.gate.learn(choice, answers.responses, mixed.shares, gradient);
     await returnGradients(query, answers, toPeers);
     this.encoder.learn(context, alone.gradient, batch.size);
@@ -196,14 +181,14 @@ export class GatedParticipant {
    * @param rate scales the learning rate of this step
    * @returns the loss of its class logits before the step
    */
-  async distil(batch: LabelledBatch, rate = 1): Promise<number> {
+  async distil(batch: Samples, rate = 1): Promise<number> {
     this.#leaver ??= this.proxy.copy({ learningRate: this.settings.learningRate });
     const { mixed } = await this.#ask(batch, this.answer(batch.inputs, batch.size), false);
     return this.#distil(this.#leaver, batch, mixed.mixture, rate);
   }
 
   /** A batch through the network, without training. */
-  async view(batch: LabelledBatch, useStudents: boolean): Promise<GatedView> {
+  async view(batch: Samples, useStudents: boolean): Promise<GatedView> {
     const own = this.answer(batch.inputs, batch.size);
     const { choice, answers, mixed } = await this.#ask(batch, own, false, useStudents);
     return { choice, answers, mixed, logits: this.readout.forward(mixed.mixture, batch.size) };
@@ -215,7 +200,7 @@ export class GatedParticipant {
   }
 
   /** A batch through the own student: no network. */
-  offline(batch: LabelledBatch): Float64Array {
+  offline(batch: Samples): Float64Array {
     return this.readout.forward(this.student.forward(batch.inputs, batch.size), batch.size);
   }
 
@@ -235,7 +220,7 @@ export class GatedParticipant {
     return this.#network;
   }
 
-  async #ask(batch: LabelledBatch, context: Float64Array, training: boolean, useStudents = true) {
+  async #ask(batch: Samples, context: Float64Array, training: boolean, useStudents = true) {
     const choice = this.gate.choose(context, batch.size, training);
     const query: RoutedQuery = {
       network: this.#connected(),
@@ -251,8 +236,8 @@ export class GatedParticipant {
     return { query, choice, answers, mixed: this.gate.mix(choice, answers.responses, answers.answered) };
   }
 
-  #distil(student: DenseNet, batch: LabelledBatch, mixture: Float64Array, rate = 1): number {
-    const given = { inputs: batch.inputs, target: mixture, batch: batch.size, readout: this.readout, labels: batch.labels };
+  #distil(student: DenseNet, batch: Samples, mixture: Float64Array, rate = 1): number {
+    const given = { inputs: batch.inputs, target: mixture, batch: batch.size, readout: this.readout, labels: labelsOf(batch) };
     return distilStep(student, given, this.settings.objective, rate).logits;
   }
 
@@ -278,16 +263,18 @@ export class GatedParticipant {
 }
 
 function gateOf(index: number, settings: GatedSettings): TrainableGate {
-  const { peers, width, k, balance, noise, learningRate, seed, backend } = settings;
-  const shared = {
-    peers,
-    contextWidth: width,
-    k,
-    closed: [index],
-    optimiser: { learningRate },
-    seed,
-    ...(backend === undefined ? {} : { backend }),
-  };
-  if (settings.gate === 'productKey') return new ProductKeyGate({ ...shared, codeWidth: CODE_WIDTH, stream: [FAMILY, index, STREAM.gate] });
-  return new SparseGate({ ...shared, balance, noise, stream: index });
+  const { peers, width, learningRate, seed, backend } = settings;
+  const { gate: kind, k, balance, noise } = settings;
+  return createGate(
+    { kind, k, balance, noise },
+    {
+      peers,
+      contextWidth: width,
+      closed: [index],
+      optimiser: { learningRate },
+      seed,
+      stream: [FAMILY, index, STREAM.gate],
+      ...(backend === undefined ? {} : { backend }),
+    },
+  );
 }

@@ -4,12 +4,13 @@ import { AbortedError } from '../core/errors.js';
 import { checkInteger } from '../core/validate.js';
 import { removalScores } from '../curvature.js';
 import type { DigitData } from '../data/dataset.js';
-import { dealShards, type Shard, type ShardRequest } from '../data/shards.js';
+import { dealShards, type ShardRequest } from '../data/shards.js';
 import { distillationLoss } from '../distillation.js';
 import { spearman } from '../ranking.js';
 import { permutation } from './draw.js';
-import { GatedParticipant, type GatedSettings, type GatedView, type LabelledBatch } from './gated-participant.js';
+import { GatedParticipant, type GatedSettings, type GatedView } from './gated-participant.js';
 import { type Meeting, type MeetingKind, openMeeting } from './meeting.js';
+import { type ClassScore, labelsOf, type Samples, samplesOf, scoreClasses } from './samples.js';
 
 /** What a run is built from. */
 export interface GatedRunOptions extends Omit<GatedSettings, 'classes'> {
@@ -27,7 +28,7 @@ export interface GatedNetwork {
   readonly meeting: Meeting;
   readonly participants: readonly GatedParticipant[];
   readonly requests: readonly ShardRequest[];
-  readonly validation: readonly LabelledBatch[];
+  readonly validation: readonly Samples[];
 }
 
 const STREAM = { shards: 81, validation: 82 } as const;
@@ -52,7 +53,7 @@ export async function buildGatedNetwork(options: GatedRunOptions): Promise<Gated
   const validation = requests.map(({ classes }, index) => {
     const order = permutation(seed, [STREAM.validation, index], data.test.samples);
     const [held] = dealShards(data.test, [{ classes, samples: options.validation }], order);
-    return asBatch(held);
+    return samplesOf(held);
   });
   const network = { meeting: openMeeting(options.transport), participants, requests, validation };
   for (const participant of participants) await connect(network, participant);
@@ -94,32 +95,12 @@ export async function trainGated(network: GatedNetwork, rounds: number, batch: n
   }
 }
 
-/** Loss and accuracy of class logits. */
-export interface Scored {
-  /** Mean cross-entropy in nats. */
-  readonly loss: number;
-  readonly accuracy: number;
-}
-
-/** Scores logits `[size, classes]` against labels. */
-export function score(logits: Float64Array, { labels, size }: LabelledBatch): Scored {
-  const outputs = logits.length / size;
-  // with alpha = 0 the distillation loss is the cross-entropy with the labels
-  const options = { teacher: logits, student: logits, temperature: 1, kind: 'forwardKl', alpha: 0, labels, batch: size, outputs } as const;
-  let right = 0;
-  labels.forEach((label, row) => {
-    const own = logits.subarray(row * outputs, (row + 1) * outputs);
-    if (own.every((logit, c) => logit < own[label] || (logit === own[label] && c >= label))) right++;
-  });
-  return { loss: distillationLoss(options).loss, accuracy: right / size };
-}
-
 /** One participant's student against its gating ensemble, on held-out data. */
 export interface StudentReport {
   readonly index: number;
   readonly classes: readonly number[];
-  readonly ensemble: Scored;
-  readonly student: Scored;
+  readonly ensemble: ClassScore;
+  readonly student: ClassScore;
   /** KL of the ensemble's classes to the student's, in nats, temperature 1. */
   readonly divergence: number;
   /** Spearman correlation of the gate's mean shares with the measured row w_ij; null where one of them is constant. */
@@ -137,8 +118,8 @@ export async function reportStudent(network: GatedNetwork, index: number): Promi
   return {
     index,
     classes: network.requests[index].classes,
-    ensemble: score(view.logits, batch),
-    student: score(offline, batch),
+    ensemble: scoreClasses(view.logits, labelsOf(batch)),
+    student: scoreClasses(offline, labelsOf(batch)),
     divergence: distillationLoss(options).loss,
     gateAgainstRow: gateAgainstRow(participant, view),
   };
@@ -185,13 +166,13 @@ function gateAgainstRow(participant: GatedParticipant, view: GatedView): number 
 export interface AbsenceReport {
   readonly away: readonly number[];
   /** Nobody away. */
-  readonly alive: Scored;
+  readonly alive: ClassScore;
   /** Zeros in the place of the absent, weights renormalised over the others. */
-  readonly zeros: Scored;
+  readonly zeros: ClassScore;
   /** Their students in their place. */
-  readonly students: Scored;
+  readonly students: ClassScore;
   /** After they came back. */
-  readonly returned: Scored;
+  readonly returned: ClassScore;
   /** Rise with students over rise with zeros. */
   readonly share: number | null;
   /** Bytes of the students that were fetched. */
@@ -212,7 +193,7 @@ export async function reportAbsence(network: GatedNetwork, away: readonly number
     for (const survivor of survivors) {
       const batch = network.validation[survivor.index];
       const view = await survivor.view(batch, useStudents);
-      const scored = score(view.logits, batch);
+      const scored = scoreClasses(view.logits, labelsOf(batch));
       loss += scored.loss / survivors.length;
       accuracy += scored.accuracy / survivors.length;
       const scores = measuredScores(survivor, view);
@@ -225,7 +206,7 @@ export async function reportAbsence(network: GatedNetwork, away: readonly number
     }
     return { loss, accuracy, stoodIn, ranking };
   };
-  const scored = ({ loss, accuracy }: Scored): Scored => ({ loss, accuracy });
+  const scored = ({ loss, accuracy }: ClassScore): ClassScore => ({ loss, accuracy });
   const studentBytes = await exchangeStudents(network, away);
   const alive = await mean(true);
   for (const index of away) await participants[index].disconnect();
@@ -269,8 +250,4 @@ export function trafficOf(participant: GatedParticipant): { sent: number; receiv
     received += peer.bytesReceived;
   }
   return { sent, received };
-}
-
-function asBatch(shard: Shard): LabelledBatch {
-  return { size: shard.samples, inputs: shard.inputs, labels: shard.labels };
 }

@@ -12,13 +12,27 @@ export {
   type OfflineReport,
   runDistillation,
 } from './distillation-run.js';
-export { askAll, trainRound } from './exchange.js';
 export { type BroadcastCost, bytesPerPeer, peersWithinBudget } from './gate-budget.js';
-export { GatedParticipant, type GatedSettings, type GatedStep, type GatedView, type LabelledBatch } from './gated-participant.js';
+export { GatedParticipant, type GatedSettings, type GatedStep, type GatedView } from './gated-participant.js';
 export { type DenseEncoderOptions, denseEncoder, type LayersModelOptions, layersModel } from './layers-model.js';
+export type { Lived } from './living/books.js';
+export type { Life, LifeProgress, LifeSettings, LifeState, Phase } from './living/life.js';
+export type { LifeResult } from './living/messages.js';
+export { liveTogether, type MemberFactory, type TogetherHooks, type TogetherOptions } from './living/together.js';
 export type { GateChoice, GateMixture, TrainableGate } from './mixture.js';
 export { type PlainModelOptions, plainModel, type ResponseModel } from './model.js';
-export { type Batch, Participant, type ParticipantParts, type ParticipantSettings, type StepLosses } from './participant.js';
+export {
+  type Lesson,
+  Participant,
+  type ParticipantParts,
+  type ParticipantSettings,
+  type Prepared,
+  type Reached,
+  type Received,
+  type StepLosses,
+} from './participant.js';
+export type { Member, Relay } from './population.js';
+export type { CreateParticipant, OwnContext, OwnParticipant } from './process/own.js';
 export { ProductKeyGate, type ProductKeyGateSettings } from './product-key-gate.js';
 export type {
   DemoAgreement,
@@ -34,7 +48,8 @@ export type {
   RankingName,
 } from './result.js';
 export { askChosen, type Origin, type RoutedQuery, type RoutedResponses, returnGradients } from './routing.js';
-export { DEMO_DEFAULTS, DEMO_ESTIMATORS, type DemoEstimator } from './settings.js';
+export { type Samples, type Scored, samplesOf, score, type Truth } from './samples.js';
+export { DEMO_DEFAULTS, DEMO_ESTIMATORS, type DemoEstimator, resolveSettings } from './settings.js';
 export { type FetchOutcome, StudentOffer, type StudentShape, StudentShelf } from './shelf.js';
 export { SparseGate, type SparseGateOptions } from './sparse-gate.js';
 export { DEFAULT_OBJECTIVE, type DistillationObjective, distilStep, type StudentBatch, type StudentLoss } from './student.js';

@@ -3,6 +3,7 @@ import type * as tensorflow from '@tensorflow/tfjs';
 import { InputError } from '../core/errors.js';
 import { normals } from './draw.js';
 import type { ResponseModel } from './model.js';
+import { partsOf, type Saved } from './saved.js';
 import type { Tensorflow } from './tensorflow.js';
 
 /** A layers model and how it learns. */
@@ -44,6 +45,23 @@ export function layersModel(options: LayersModelOptions): ResponseModel {
         );
         optimizer.applyGradients(Object.entries(grads).map(([name, tensor]) => ({ name, tensor })));
       });
+    },
+    async save() {
+      const moments = await optimizer.getWeights();
+      return {
+        weights: await valuesOf(model.getWeights()),
+        optimiser: await valuesOf(moments.map(({ tensor }) => tensor)),
+      };
+    },
+    async restore(saved) {
+      const { weights, optimiser } = partsOf(saved);
+      const shapes = model.getWeights().map(({ shape }) => shape);
+      const kernels = tensorsOf(tf, weights, shapes, 'weights');
+      model.setWeights(kernels);
+      tf.dispose(kernels);
+      // the count of steps, then a first and a second moment for every weight
+      const moments = tensorsOf(tf, optimiser, [[], ...shapes, ...shapes], 'optimiser');
+      await optimizer.setWeights(moments.map((tensor, at) => ({ name: `moment-${at}`, tensor: at === 0 ? tensor.toInt() : tensor })));
     },
     dispose() {
       model.dispose();
@@ -92,6 +110,21 @@ export function denseEncoder(options: DenseEncoderOptions): ResponseModel {
     description: `${options.inputWidth} -> ${body} -> ${options.width} ${options.outputActivation}`,
   });
 }
+
+async function valuesOf(tensors: readonly tensorflow.Tensor[]): Promise<Saved> {
+  return Promise.all(tensors.map(async (tensor) => Float32Array.from(await tensor.data())));
+}
+
+/** An optimiser that has not stepped yet has no moments: it is restored as it is. */
+function tensorsOf(tf: Tensorflow, saved: Saved | undefined, shapes: readonly number[][], what: string): tensorflow.Tensor[] {
+  const arrays = Array.isArray(saved) ? (saved as readonly Saved[]) : [];
+  const used = what === 'optimiser' ? shapes.slice(0, arrays.length) : shapes;
+  const fits = arrays.length === used.length && used.every((shape, at) => (arrays[at] as Float32Array).length === sizeOf(shape));
+  if (!fits) throw new InputError('BTM_SHAPE', 'was saved by a model of other sizes', { argument: `saved.${what}` });
+  return used.map((shape, at) => tf.tensor(arrays[at] as Float32Array, shape));
+}
+
+const sizeOf = (shape: readonly number[]): number => shape.reduce((product, extent) => product * extent, 1);
 
 function lastExtent(what: string, shape: readonly (number | null)[]): number {
   const extent = shape.at(-1);

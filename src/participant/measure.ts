@@ -1,15 +1,17 @@
 /** What each peer is worth to one participant, by the chosen estimator, by exact ablation and as Shapley values. */
 import type { Backend } from '../backend/index.js';
 import { peerGram, removalScores } from '../curvature.js';
-import type { HeadParameters } from './head.js';
+import type { Head } from '../head.js';
+import type { Truth } from './samples.js';
 import type { DemoEstimator } from './settings.js';
 
 /** One participant's head over the responses to its validation batch. */
 export interface MeasureOptions {
-  readonly head: HeadParameters;
+  readonly head: Head;
   /** F_W `[batch, peers, width]`: as the mask left them. */
   readonly responses: Float64Array;
-  readonly labels: Int32Array;
+  readonly truth: Truth;
+  readonly batch: number;
   readonly peers: number;
   readonly width: number;
   readonly estimator: DemoEstimator;
@@ -38,8 +40,8 @@ export function measure(options: MeasureOptions): Measurement {
   const call = callOf(options);
   const chosen = removalScores(call);
   const ablation = removalScores({ ...call, estimator: 'ablation' });
-  const { head, responses, batch, peers, width, backend } = call;
-  const { gram, shapley } = peerGram({ head, responses, batch, peers, width, reduction: 'mean', backend });
+  const { head, responses, batch, peers, width, backend, loss } = call;
+  const { gram, shapley } = peerGram({ head, responses, batch, peers, width, loss, reduction: 'mean', backend });
   const share = chosen.linearShare ?? new Float64Array(peers);
   return {
     ideal: chosen.scores,
@@ -51,6 +53,6 @@ export function measure(options: MeasureOptions): Measurement {
 }
 
 function callOf(options: MeasureOptions) {
-  const { head, responses, labels, peers, width, estimator, seed, backend } = options;
-  return { head, responses, labels, batch: labels.length, peers, width, estimator, reduction: 'mean', seed, backend } as const;
+  const { head, responses, truth, batch, peers, width, estimator, seed, backend } = options;
+  return { head, responses, ...truth, batch, peers, width, estimator, reduction: 'mean', seed, backend } as const;
 }

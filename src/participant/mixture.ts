@@ -1,6 +1,7 @@
 /** What gates share: the choice they make, the mixture G(x) that comes of it, and the way back through it. */
 import type { Backend } from '../backend/index.js';
 import { gate } from '../gating.js';
+import type { Stateful } from './saved.js';
 
 /** Whom to ask for each sample. */
 export interface GateChoice {
@@ -26,7 +27,7 @@ export interface GateMixture {
 }
 
 /** A gate that a participant trains with its own loss. */
-export interface TrainableGate {
+export interface TrainableGate extends Stateful {
   /** Chooses for a batch of contexts `[batch, contextWidth]`. */
   choose(context: Float64Array, batch: number, training: boolean): GateChoice;
   /**

@@ -3,6 +3,8 @@
  * Adapters: {@link plainModel} for functions, `layersModel` (layers-model.ts) for tensorflow.js.
  */
 
+import type { Saved } from './saved.js';
+
 /** What the network asks of a model. Both calls are stateless in the request: training gets the inputs again. */
 export interface ResponseModel {
   /** Numbers per sample the model takes. */
@@ -22,6 +24,10 @@ export interface ResponseModel {
    * @param gradient `[batch, width]`, dL/df summed over everybody who asked
    */
   train?(inputs: Float32Array, gradient: Float32Array, batch: number): Promise<void>;
+  /** What it has learnt, its optimiser included. Absent if there is nothing to keep. */
+  save?(): Promise<Saved>;
+  /** Takes up a state that {@link ResponseModel.save} gave. */
+  restore?(saved: Saved): Promise<void>;
   /** Releases what the model holds. */
   dispose(): void;
 }

@@ -1,26 +1,32 @@
 /**
- * One participant of the network: steps 1 to 6 of section 1.6.
+ * One participant of the network: what it owns and has learnt (section 1.6). When it does what is in living/life.ts.
  *
- * Its state is explicit: a shard, an encoder f_i that answers queries, a head over the masked responses of all peers, a gate G over them, a readout of its own response,
- * and a proxy distilled from G. Its encoder sees [x, proxy(x)], so an answer stands on what the network knew without asking any further (depth 1).
+ * Its state is explicit: its data, an encoder f_i that answers queries, a head over the masked responses of all peers, a gate G over them, a readout of G and one of
+ * its own response, and a proxy distilled from G. Its encoder sees [x, proxy(x)], so an answer stands on what the network knew without asking any further (depth 1).
  */
 import type { Backend } from '../backend/index.js';
-import type { Shard } from '../data/shards.js';
+import { DenseNet } from './dense-net.js';
 import { permutation } from './draw.js';
-import { DenseGate } from './gate.js';
-import { accuracy, TrainableHead } from './head.js';
+import { createGate, type GateSettings } from './gate.js';
+import type { GateChoice, TrainableGate } from './mixture.js';
 import type { ResponseModel } from './model.js';
 import type { ParticipantRole } from './result.js';
+import { inputWidthOf, pickSamples, type Samples, type Scored, score } from './samples.js';
+import { numberIn, partsOf, type Saved } from './saved.js';
 
-/** Sizes and step sizes that all participants of a run share. */
+/** Sizes and step sizes of a participant. */
 export interface ParticipantSettings {
+  /** Participants of the network, itself included. */
   readonly peers: number;
+  /** Numbers per response; the same for all. */
   readonly width: number;
-  readonly classes: number;
+  /** Outputs of its own readers: classes, or values it predicts. Its own affair. */
+  readonly outputs: number;
   readonly headHidden: number;
   readonly headRate: number;
   readonly gateRate: number;
   readonly weightDecay: number;
+  readonly gate: GateSettings;
   readonly seed: number;
   readonly backend: Backend;
 }
@@ -30,20 +36,26 @@ export interface ParticipantParts {
   readonly index: number;
   readonly name: string;
   readonly role: ParticipantRole;
-  readonly shard: Shard;
-  /** Takes pixels alone, or pixels followed by the proxy's response. */
+  readonly data: Samples;
+  /** Takes inputs alone, or inputs followed by the proxy's response. */
   readonly encoder: ResponseModel;
-  /** The student of G: takes pixels. */
+  /** The student of G: takes inputs. */
   readonly proxy: ResponseModel;
 }
 
-/** A batch of a participant's own samples, as it broadcasts them. */
-export interface Batch {
-  readonly size: number;
-  /** `[size, pixels]` */
-  readonly inputs: Float32Array;
-  /** `[size]` */
-  readonly labels: Int32Array;
+/** Its own answer to its own batch, and whom its gate would ask. */
+export interface Prepared {
+  /** f_i `[size, width]` */
+  readonly own: Float64Array;
+  readonly choice: GateChoice;
+}
+
+/** What came back for a batch. */
+export interface Received {
+  /** F `[size, peers, width]`, the own response included; zeros where nobody was asked or nobody answered. */
+  readonly responses: Float64Array;
+  /** `[size, peers]`; 1 where the peer, or its student, answered. */
+  readonly answered: Int32Array;
 }
 
 /** Mean losses of one training step, in nats except the proxy's squared error. */
@@ -54,92 +66,113 @@ export interface StepLosses {
   readonly proxy: number;
 }
 
+/** What training on the responses gave. */
+export interface Lesson {
+  readonly losses: Omit<StepLosses, 'proxy'>;
+  /** dL/dF `[size, peers, width]`, to be sent back to the peers. */
+  readonly gradient: Float64Array;
+  /** G(x) `[size, width]`: what the proxy learns next. */
+  readonly mixture: Float64Array;
+}
+
+/** What it reaches on held-out samples: with all responses, its own alone, through the gate, and with the proxy in the gate's place. */
+export interface Reached {
+  readonly head: Scored;
+  readonly own: Scored;
+  readonly gate: Scored;
+  readonly proxy: Scored;
+}
+
 /** Streams of random numbers of a participant: family, index, purpose. */
 const STREAM_FAMILY = 1;
-const STREAM = { head: 1, own: 2, readout: 3, order: 4 } as const;
+const STREAM = { head: 1, own: 2, readout: 3, order: 4, gate: 5 } as const;
 
 export class Participant {
   readonly index: number;
   readonly name: string;
   readonly role: ParticipantRole;
-  readonly shard: Shard;
+  readonly data: Samples;
   readonly encoder: ResponseModel;
   readonly proxy: ResponseModel;
-  readonly head: TrainableHead;
-  readonly #own: TrainableHead;
-  readonly #readout: TrainableHead;
-  readonly #gate: DenseGate;
+  readonly head: DenseNet;
+  readonly #own: DenseNet;
+  readonly #readout: DenseNet;
+  readonly #gate: TrainableGate;
   readonly #settings: ParticipantSettings;
   #order: Uint32Array = new Uint32Array(0);
   #position = 0;
   #epoch = 0;
 
   constructor(parts: ParticipantParts, settings: ParticipantSettings) {
-    this.index = parts.index;
+    const { index } = parts;
+    this.index = index;
     this.name = parts.name;
     this.role = parts.role;
-    this.shard = parts.shard;
+    this.data = parts.data;
     this.encoder = parts.encoder;
     this.proxy = parts.proxy;
     this.#settings = settings;
-    const head = (peers: number, hidden: readonly number[], learningRate: number, stream: number) =>
-      new TrainableHead({
-        peers,
-        width: settings.width,
-        hidden,
-        outputs: settings.classes,
-        learningRate,
-        weightDecay: settings.weightDecay,
-        seed: settings.seed,
-        stream: [STREAM_FAMILY, parts.index, stream],
-        backend: settings.backend,
+    const { peers, width, outputs, headHidden, headRate, gateRate, weightDecay, seed, backend } = settings;
+    const reader = (widths: readonly number[], learningRate: number, purpose: number) =>
+      DenseNet.random({
+        widths,
+        activation: 'relu',
+        outputActivation: 'identity',
+        seed,
+        stream: [STREAM_FAMILY, index, purpose],
+        optimiser: { learningRate, weightDecay },
+        backend,
       });
-    this.head = head(settings.peers, [settings.headHidden], settings.headRate, STREAM.head);
-    this.#own = head(1, [], settings.gateRate, STREAM.own);
-    this.#readout = head(1, [], settings.gateRate, STREAM.readout);
-    this.#gate = new DenseGate(settings.peers, settings.width, settings.width, new Set([parts.index]), {
-      learningRate: settings.gateRate,
-      weightDecay: settings.weightDecay,
+    this.head = reader([peers * width, headHidden, outputs], headRate, STREAM.head);
+    this.#own = reader([width, outputs], gateRate, STREAM.own);
+    this.#readout = reader([width, outputs], gateRate, STREAM.readout);
+    this.#gate = createGate(settings.gate, {
+      peers,
+      contextWidth: width,
+      closed: [index],
+      optimiser: { learningRate: gateRate, weightDecay },
+      seed,
+      stream: [STREAM_FAMILY, index, STREAM.gate],
+      backend,
     });
   }
 
-  /** Step 2: the next batch of its own samples, epoch by epoch in a seeded order. */
-  nextBatch(size: number): Batch {
-    const { pixels, samples } = this.shard;
-    const inputs = new Float32Array(size * pixels);
-    const labels = new Int32Array(size);
+  /** The next batch of its own samples, epoch by epoch in a seeded order. */
+  nextBatch(size: number): Samples {
+    const rows = new Uint32Array(size);
     for (let row = 0; row < size; row++) {
       if (this.#position === this.#order.length) {
-        this.#order = permutation(this.#settings.seed, [STREAM_FAMILY, this.index, STREAM.order, this.#epoch++], samples);
+        this.#order = this.#shuffled(this.#epoch++);
         this.#position = 0;
       }
-      const sample = this.#order[this.#position++];
-      inputs.set(this.shard.inputs.subarray(sample * pixels, (sample + 1) * pixels), row * pixels);
-      labels[row] = this.shard.labels[sample];
+      rows[row] = this.#order[this.#position++];
     }
-    return { size, inputs, labels };
+    return pickSamples(this.data, rows);
   }
 
-  /** Answers a query `[batch, pixels]` with f_i `[batch, width]`, from its own proxy and encoder alone. */
+  /** Answers a query `[batch, inputWidth]` with f_i `[batch, width]`, from its own proxy and encoder alone. */
   async answer(inputs: Float32Array, batch: number): Promise<Float32Array> {
     return this.encoder.respond(await this.#encoderInputs(inputs, batch), batch);
   }
 
+  /** Before it asks: its own answer, and whom its gate chooses for each sample. */
+  async prepare(batch: Samples, training: boolean): Promise<Prepared> {
+    const own = Float64Array.from(await this.answer(batch.inputs, batch.size));
+    return { own, choice: this.#gate.choose(own, batch.size, training) };
+  }
+
   /**
-   * Step 3: takes the responses of all peers to its batch, masks them, trains head, gate, readouts and proxy on them.
-   * @param responses F `[size, peers, width]`
+   * Step 3: masks what came back and trains head, gate and readouts on it. Nothing that peers see changes yet.
    * @param opening its row m_i of the competition mask (7), `[peers]`
-   * @returns the losses, and dL/dF `[size, peers, width]` to be sent back to the peers
    */
-  async receive(batch: Batch, responses: Float64Array, opening: Float64Array): Promise<{ losses: StepLosses; gradient: Float64Array }> {
+  receive(batch: Samples, { own, choice }: Prepared, { responses, answered }: Received, opening: Float64Array): Lesson {
     const { peers, width } = this.#settings;
     const masked = applyOpening(responses, opening, width);
-    const own = this.#ownBlock(responses, batch.size);
-    const head = this.head.learn(masked, batch.labels, batch.size);
-    const alone = this.#own.learn(own, batch.labels, batch.size);
-    const mixed = this.#gate.mix(own, masked, batch.size);
-    const readout = this.#readout.learn(mixed.mixture, batch.labels, batch.size);
-    const throughGate = this.#gate.learn(own, masked, mixed, readout.gradient, batch.size);
+    const head = this.head.learnTruth(masked, batch.truth, batch.size);
+    const alone = this.#own.learnTruth(own, batch.truth, batch.size);
+    const mixed = this.#gate.mix(choice, masked, answered);
+    const readout = this.#readout.learnTruth(mixed.mixture, batch.truth, batch.size);
+    const throughGate = this.#gate.learn(choice, masked, mixed.shares, readout.gradient);
     const gradient = applyOpening(
       head.gradient.map((g, at) => g + throughGate[at]),
       opening,
@@ -148,8 +181,7 @@ export class Participant {
     for (let b = 0; b < batch.size; b++) {
       for (let m = 0; m < width; m++) gradient[(b * peers + this.index) * width + m] += alone.gradient[b * width + m];
     }
-    const proxy = await this.#distil(batch, mixed.mixture);
-    return { losses: { head: head.loss, own: alone.loss, gate: readout.loss, proxy }, gradient };
+    return { losses: { head: head.loss, own: alone.loss, gate: readout.loss }, gradient, mixture: mixed.mixture };
   }
 
   /** Step 3, on the other side: trains f_i on the gradients its askers returned, `[batch, width]`. */
@@ -158,17 +190,59 @@ export class Participant {
     await this.encoder.train(await this.#encoderInputs(inputs, batch), gradient, batch);
   }
 
-  /** Step 6: accuracies on held-out samples with the network's responses, and without the network. */
-  async verify(batch: Batch, responses: Float64Array, opening: Float64Array) {
+  /** Distils the mixture, held fixed, into the proxy by squared error (R-19). Returns the mean squared error per response. */
+  async distil({ inputs, size }: Samples, mixture: Float64Array): Promise<number> {
+    const student = await this.proxy.respond(inputs, size);
+    let loss = 0;
+    const gradient = student.map((value, at) => {
+      const difference = value - mixture[at];
+      loss += difference * difference;
+      return difference / size;
+    });
+    await this.proxy.train?.(inputs, gradient, size);
+    return loss / size;
+  }
+
+  /** Step 6: what it reaches on held-out samples with the network's responses, and without the network. */
+  async verify(batch: Samples, { responses, answered }: Received, opening: Float64Array): Promise<Reached> {
+    const { own, choice } = await this.prepare(batch, false);
     const masked = applyOpening(responses, opening, this.#settings.width);
-    const own = this.#ownBlock(responses, batch.size);
+    const { mixture } = this.#gate.mix(choice, masked, answered);
     const student = Float64Array.from(await this.proxy.respond(batch.inputs, batch.size));
     return {
-      headAccuracy: accuracy(this.head.logits(masked, batch.size), batch.labels),
-      ownAccuracy: accuracy(this.#own.logits(own, batch.size), batch.labels),
-      gateAccuracy: accuracy(this.#readout.logits(this.#gate.mix(own, masked, batch.size).mixture, batch.size), batch.labels),
-      proxyAccuracy: accuracy(this.#readout.logits(student, batch.size), batch.labels),
+      head: score(this.head.forward(masked, batch.size), batch),
+      own: score(this.#own.forward(own, batch.size), batch),
+      gate: score(this.#readout.forward(mixture, batch.size), batch),
+      proxy: score(this.#readout.forward(student, batch.size), batch),
     };
+  }
+
+  /** Everything it has learnt, and its place in its data. */
+  async save(): Promise<Saved> {
+    return {
+      position: this.#position,
+      epoch: this.#epoch,
+      head: this.head.save(),
+      own: this.#own.save(),
+      readout: this.#readout.save(),
+      gate: this.#gate.save(),
+      encoder: (await this.encoder.save?.()) ?? {},
+      proxy: (await this.proxy.save?.()) ?? {},
+    };
+  }
+
+  /** Takes up a saved state. @throws InputError when it was saved by a participant of other sizes */
+  async restore(saved: Saved): Promise<void> {
+    const parts = partsOf(saved);
+    this.#epoch = numberIn(parts, 'epoch');
+    this.#position = numberIn(parts, 'position');
+    this.#order = this.#epoch === 0 ? new Uint32Array(0) : this.#shuffled(this.#epoch - 1);
+    this.head.restore(parts['head'] ?? {});
+    this.#own.restore(parts['own'] ?? {});
+    this.#readout.restore(parts['readout'] ?? {});
+    this.#gate.restore(parts['gate'] ?? {});
+    await this.encoder.restore?.(parts['encoder'] ?? {});
+    await this.proxy.restore?.(parts['proxy'] ?? {});
   }
 
   /** Releases the models. */
@@ -177,40 +251,20 @@ export class Participant {
     this.proxy.dispose();
   }
 
-  /** Distils the mixture, held fixed, into the proxy by squared error (R-19). Returns the mean squared error per response. */
-  async #distil(batch: Batch, mixture: Float64Array): Promise<number> {
-    const student = await this.proxy.respond(batch.inputs, batch.size);
-    let loss = 0;
-    const gradient = student.map((value, at) => {
-      const difference = value - mixture[at];
-      loss += difference * difference;
-      return difference / batch.size;
-    });
-    await this.proxy.train?.(batch.inputs, gradient, batch.size);
-    return loss / batch.size;
-  }
-
-  /** Its own block of the responses, unmasked. */
-  #ownBlock(responses: Float64Array, batch: number): Float64Array {
-    const { peers, width } = this.#settings;
-    const own = new Float64Array(batch * width);
-    for (let b = 0; b < batch; b++) {
-      const from = (b * peers + this.index) * width;
-      own.set(responses.subarray(from, from + width), b * width);
-    }
-    return own;
+  #shuffled(epoch: number): Uint32Array {
+    return permutation(this.#settings.seed, [STREAM_FAMILY, this.index, STREAM.order, epoch], this.data.size);
   }
 
   async #encoderInputs(inputs: Float32Array, batch: number): Promise<Float32Array> {
-    const { pixels } = this.shard;
+    const given = inputWidthOf(this.data);
     const total = this.encoder.inputWidth;
-    if (total === pixels) return inputs;
+    if (total === given) return inputs;
     const context = await this.proxy.respond(inputs, batch);
-    const extra = total - pixels;
+    const extra = total - given;
     const joined = new Float32Array(batch * total);
     for (let b = 0; b < batch; b++) {
-      joined.set(inputs.subarray(b * pixels, (b + 1) * pixels), b * total);
-      joined.set(context.subarray(b * extra, (b + 1) * extra), b * total + pixels);
+      joined.set(inputs.subarray(b * given, (b + 1) * given), b * total);
+      joined.set(context.subarray(b * extra, (b + 1) * extra), b * total + given);
     }
     return joined;
   }

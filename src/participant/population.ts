@@ -1,22 +1,26 @@
-/** Builds the participants of the demonstration: shards, encoders and proxies, all drawn from one seed. */
+/** Builds the participants of the demonstration: shards, encoders and proxies, all drawn from one seed. Any one of them can be built alone. */
+import { createHash } from 'node:crypto';
 import type { Backend } from '../backend/index.js';
-import { InternalError } from '../core/errors.js';
 import type { DigitData } from '../data/dataset.js';
-import { dealShards, type Shard } from '../data/shards.js';
+import { dealIndices, take } from '../data/shards.js';
 import type { CastMember } from './cast.js';
 import { normals, permutation } from './draw.js';
 import { denseEncoder } from './layers-model.js';
 import { plainModel, type ResponseModel } from './model.js';
 import { Participant } from './participant.js';
 import type { DemoSettings } from './result.js';
+import { type Samples, samplesOf } from './samples.js';
 import type { Tensorflow } from './tensorflow.js';
 
-/** Who takes part, and the samples on which each measures its peers. */
-export interface Population {
-  readonly participants: readonly Participant[];
-  /** One per participant, from the test part: its own classes, and for the shuffled one its own kind of labels. */
-  readonly validation: readonly Shard[];
+/** One participant, and the samples on which it measures its peers. */
+export interface Member {
+  readonly participant: Participant;
+  /** From the test part: its own classes, and for the shuffled one its own kind of labels. */
+  readonly validation: Samples;
 }
+
+/** Asks another participant, by its position; for one that passes on what another says. */
+export type Relay = (peer: number, inputs: Float32Array, batch: number) => Promise<Float32Array>;
 
 /** What a population is built from. */
 export interface PopulationOptions {
@@ -37,89 +41,90 @@ const NOISE_SCALE = 0.5;
 /** Hidden units of a proxy. */
 const PROXY_HIDDEN = 24;
 
-/** Builds everybody, and the training shards as disjoint parts of the data. */
-export function buildPopulation(options: PopulationOptions): Population {
-  const { cast, data, settings, seed } = options;
-  const shards = dealShards(data.train, cast, permutation(seed, [STREAM.shards], data.train.samples)).map((shard, index) =>
-    withOwnLabels(cast[index], shard, seed, [STREAM.labels, index, 0]),
+/** Builds one participant of the cast. Training shards are disjoint parts of the data, whoever is built. */
+export function buildMember(index: number, options: PopulationOptions, relay: Relay): Member {
+  const { cast, settings, seed, backend, data } = options;
+  const { participants: peers, width, headHidden, headRate, gateRate, weightDecay } = settings;
+  const { gate: kind, gateK: k, gateBalance: balance, gateNoise: noise } = settings;
+  const { name, role } = cast[index];
+  const outputs = data.train.classes;
+  const pixels = data.train.height * data.train.width;
+  const encoder = encoderOf(index, pixels, options, relay);
+  const proxy = proxyOf(index, pixels, options);
+  const participant = new Participant(
+    { index, name, role, data: trainingSamples(index, options), encoder, proxy },
+    { peers, width, outputs, headHidden, headRate, gateRate, weightDecay, gate: { kind, k, balance, noise }, seed, backend },
   );
-  const validation = cast.map((member, index) => {
-    const order = permutation(seed, [STREAM.validation, index], data.test.samples);
-    const [shard] = dealShards(data.test, [{ classes: member.classes, samples: settings.validation }], order);
-    return withOwnLabels(member, shard, seed, [STREAM.labels, index, 1]);
-  });
-  const participants: Participant[] = [];
-  for (const [index, member] of cast.entries()) {
-    const parts = {
-      index,
-      name: member.name,
-      role: member.role,
-      shard: shards[index],
-      encoder: encoderOf(member, index, participants, shards[index].pixels, options),
-      proxy: proxyOf(index, shards[index].pixels, options),
-    };
-    participants.push(
-      new Participant(parts, {
-        peers: cast.length,
-        width: settings.width,
-        classes: data.train.classes,
-        headHidden: settings.headHidden,
-        headRate: settings.headRate,
-        gateRate: settings.gateRate,
-        weightDecay: settings.weightDecay,
-        seed,
-        backend: options.backend,
-      }),
-    );
-  }
-  return { participants, validation };
+  return { participant, validation: validationSamples(index, options) };
+}
+
+function trainingSamples(index: number, { cast, data, seed }: PopulationOptions): Samples {
+  const dealt = dealIndices(data.train, cast, permutation(seed, [STREAM.shards], data.train.samples));
+  return withOwnLabels(cast[index], samplesOf(take(data.train, dealt[index])), seed, [STREAM.labels, index, 0]);
+}
+
+function validationSamples(index: number, { cast, data, settings, seed }: PopulationOptions): Samples {
+  const order = permutation(seed, [STREAM.validation, index], data.test.samples);
+  const [own] = dealIndices(data.test, [{ classes: cast[index].classes, samples: settings.validation }], order);
+  return withOwnLabels(cast[index], samplesOf(take(data.test, own)), seed, [STREAM.labels, index, 1]);
 }
 
 /** The shuffled participant's labels, permuted among its own samples; everybody else's as they are. */
-function withOwnLabels(member: CastMember, shard: Shard, seed: number, stream: readonly number[]): Shard {
-  if (member.role !== 'shuffled') return shard;
-  const order = permutation(seed, stream, shard.samples);
-  return { ...shard, labels: Int32Array.from(order, (sample) => shard.labels[sample]) };
+function withOwnLabels(member: CastMember, samples: Samples, seed: number, stream: readonly number[]): Samples {
+  const { truth, size } = samples;
+  if (member.role !== 'shuffled' || truth.loss !== 'softmaxCrossEntropy') return samples;
+  const order = permutation(seed, stream, size);
+  return { ...samples, truth: { ...truth, labels: Int32Array.from(order, (sample) => truth.labels[sample]) } };
 }
 
-function encoderOf(
-  member: CastMember,
-  index: number,
-  before: readonly Participant[],
-  pixels: number,
-  { settings, seed, tf }: PopulationOptions,
-): ResponseModel {
+function encoderOf(index: number, pixels: number, { cast, settings, seed, tf }: PopulationOptions, relay: Relay): ResponseModel {
   const { width } = settings;
-  if (member.role === 'noise') {
-    let query = 0;
+  const { role, copyOf, hidden, activation } = cast[index];
+  if (role === 'noise') {
     return plainModel({
       inputWidth: pixels,
       width,
-      description: 'plain function: fresh noise for every query',
-      respond: (_, batch) => Float32Array.from(normals(seed, [STREAM.noise, index, query++], batch * width), (z) => NOISE_SCALE * z),
+      description: 'plain function: noise',
+      respond: (inputs, batch) => noise(inputs, batch, width, seed, [STREAM.noise, index]),
     });
   }
-  if (member.copyOf !== undefined) {
-    const original = before[member.copyOf];
-    if (original === undefined) throw new InternalError(`${member.name} copies a participant that comes after it`);
+  if (copyOf !== undefined) {
     return plainModel({
       inputWidth: pixels,
       width,
-      description: `plain function: asks ${original.name} and returns its answer`,
-      respond: (inputs, batch) => original.answer(inputs, batch),
+      description: `plain function: asks ${cast[copyOf].name} and returns its answer`,
+      respond: (inputs, batch) => relay(copyOf, inputs, batch),
     });
   }
   return denseEncoder({
     tf,
     inputWidth: pixels + width,
-    hidden: [member.hidden],
+    hidden: [hidden],
     width,
-    activation: member.activation,
+    activation,
     outputActivation: 'tanh',
     learningRate: settings.encoderRate,
     seed,
     stream: [STREAM.encoder, index],
   });
+}
+
+/** Noise of its own for every sample, drawn from a hash of it: the same whoever asks, and in whatever order, so that a run can be repeated. */
+function noise(inputs: Float32Array, batch: number, width: number, seed: number, stream: readonly number[]): Float32Array {
+  const answers = new Float32Array(batch * width);
+  const pixels = inputs.length / batch;
+  for (let row = 0; row < batch; row++) {
+    const sample = inputs.subarray(row * pixels, (row + 1) * pixels);
+    const hash = createHash('sha256')
+      .update(new Uint8Array(sample.buffer, sample.byteOffset, sample.byteLength))
+      .digest();
+    const draws = normals(seed, [...stream, hash.readUInt32LE(0)], width);
+    answers.set(
+      draws.map((z) => NOISE_SCALE * z),
+      row * width,
+    );
+  }
+  return answers;
 }
 
 function proxyOf(index: number, pixels: number, { settings, seed, tf }: PopulationOptions): ResponseModel {

@@ -9,6 +9,7 @@ import { Adam, type AdamOptions } from './adam.js';
 import { DenseNet } from './dense-net.js';
 import { normals } from './draw.js';
 import { type GateChoice, type GateMixture, mixChosen, type TrainableGate, throughMixture } from './mixture.js';
+import { partsOf, restoreArrays, type Saved } from './saved.js';
 
 /** How a product-key gate chooses and learns. */
 export interface ProductKeyGateSettings {
@@ -75,6 +76,17 @@ export class ProductKeyGate implements TrainableGate {
 
   mix(choice: GateChoice, responses: Float64Array, answered: Int32Array): GateMixture {
     return mixChosen(choice, responses, answered, this.settings.peers, this.settings.backend);
+  }
+
+  save(): Saved {
+    return { keys: [this.#keys.first.slice(), this.#keys.second.slice()], adam: this.#adam.save(), query: this.#query.save() };
+  }
+
+  restore(saved: Saved): void {
+    const parts = partsOf(saved);
+    restoreArrays([this.#keys.first, this.#keys.second], parts['keys'], 'keys');
+    this.#adam.restore(parts['adam'] ?? {});
+    this.#query.restore(parts['query'] ?? {});
   }
 
   learn(choice: GateChoice, responses: Float64Array, shares: Float64Array, gradient: Float64Array): Float64Array {

@@ -119,6 +119,13 @@ export interface DemoSettings {
   readonly proxyRate: number;
   /** Of the gate, and of the linear readouts of G(x) and of the own response. */
   readonly gateRate: number;
+  /** How the gate chooses: scores for every peer, or product keys. */
+  readonly gate: 'sparse' | 'productKey';
+  /** Peers asked per sample while training; 0 for all. Measurements ask everybody. */
+  readonly gateK: number;
+  /** Weight of the balance loss, and the noise on the scores while training; only for sparse gates. */
+  readonly gateBalance: number;
+  readonly gateNoise: number;
   /** Samples of the best-supplied generalist. */
   readonly largestShard: number;
   /** Steps, batch and samples of the last training of the heads, encoders held fixed. */

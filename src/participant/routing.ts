@@ -11,8 +11,8 @@ export interface RoutedQuery {
   readonly inputs: Float32Array;
   readonly batch: number;
   readonly width: number;
-  /** `[batch, k]` positions, -1 for none. */
-  readonly selected: Int32Array;
+  /** `[batch, k]` positions, -1 for none. Left out: every peer is asked about every sample. */
+  readonly selected?: Int32Array;
   /** Answers for peers that fail, where it holds their students. */
   readonly shelf?: StudentShelf;
   readonly deadline_ms?: number;
@@ -38,7 +38,7 @@ export interface RoutedResponses {
 /** Asks each chosen peer about its samples only. A peer that fails is replaced, in position, by its student if the shelf holds it. */
 export async function askChosen(query: RoutedQuery): Promise<RoutedResponses> {
   const { network, peers, batch, width, shelf } = query;
-  const rows = rowsByPeer(query.selected, batch, peers.length);
+  const rows = query.selected === undefined ? everyRow(query) : rowsByPeer(query.selected, batch, peers.length);
   const responses = new Float64Array(batch * peers.length * width);
   const answered = new Int32Array(batch * peers.length);
   const origins: Origin[] = peers.map(() => 'unasked');
@@ -100,8 +100,14 @@ function rowsByPeer(selected: Int32Array, batch: number, peers: number): Int32Ar
   return rows.map((list) => Int32Array.from(list));
 }
 
+function everyRow({ network, peers, batch }: RoutedQuery): Int32Array[] {
+  const all = Int32Array.from({ length: batch }, (_, row) => row);
+  return peers.map((peer) => (peer === network.self ? new Int32Array(0) : all));
+}
+
 function pick(inputs: Float32Array, rows: Int32Array, batch: number): Tensor {
   const inputWidth = inputs.length / batch;
+  if (rows.length === batch) return { shape: [batch, inputWidth], data: inputs }; // each sample at most once, so these are all
   const data = new Float32Array(rows.length * inputWidth);
   rows.forEach((row, at) => {
     data.set(inputs.subarray(row * inputWidth, (row + 1) * inputWidth), at * inputWidth);

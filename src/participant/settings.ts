@@ -2,7 +2,6 @@
 
 import { checkInteger, checkNonNegative, checkOneOf, checkPositive } from '../core/validate.js';
 import type { Estimator } from '../curvature.js';
-import { MINIMUM_CAST } from './cast.js';
 import type { DemoSettings } from './result.js';
 
 /** Estimators that need nothing but a head and its responses. */
@@ -30,6 +29,10 @@ export const DEMO_DEFAULTS: DemoSettings & { readonly estimator: DemoEstimator }
   encoderRate: 2e-3,
   proxyRate: 3e-3,
   gateRate: 1e-2,
+  gate: 'sparse',
+  gateK: 0,
+  gateBalance: 0,
+  gateNoise: 0,
   largestShard: 6000,
   settleSteps: 400,
   settleBatch: 128,
@@ -80,13 +83,15 @@ const POSITIVES: readonly (keyof DemoSettings)[] = [
  */
 export function resolveSettings(given: Partial<DemoSettings>): DemoSettings & { readonly estimator: DemoEstimator } {
   const settings = { ...DEMO_DEFAULTS, ...given };
-  checkInteger('participants', settings.participants, MINIMUM_CAST, 256);
+  checkInteger('participants', settings.participants, 2, 256);
   checkInteger('largestShard', settings.largestShard, 20);
   checkInteger('blocks', settings.blocks, 0, settings.rounds);
   for (const name of COUNTS) checkInteger(name, settings[name], 1);
   for (const name of POSITIVES) checkPositive(name, settings[name]);
   checkInteger('blockValidation', settings.blockValidation, 1, settings.validation);
-  checkNonNegative('weightDecay', settings.weightDecay);
+  for (const name of ['weightDecay', 'gateBalance', 'gateNoise'] as const) checkNonNegative(name, settings[name]);
+  checkOneOf('gate', settings.gate, ['sparse', 'productKey']);
+  checkInteger('gateK', settings.gateK, 0, settings.participants - 1);
   checkOneOf('rows', settings.rows, ['measured', 'competing']);
   checkOneOf('emission', settings.emission, ['l1', 'l2', 'none']);
   const estimator = checkOneOf('estimator', settings.estimator, DEMO_ESTIMATORS);

@@ -5,7 +5,8 @@
 import { InputError } from '../core/errors.js';
 import type { Handlers, Network, PeerKey } from '../network/index.js';
 import type { DenseNet } from './dense-net.js';
-import { contentHash, decodeStudent } from './student-file.js';
+import { partsOf, type Saved, type Stateful } from './saved.js';
+import { contentHash, decodeStudent, encodeStudent } from './student-file.js';
 
 /** Topic and method under which students travel. */
 export const STUDENT_TOPIC = 'intermodel/student';
@@ -28,7 +29,7 @@ export interface StudentShape {
 }
 
 /** Students by their peer's key. */
-export class StudentShelf {
+export class StudentShelf implements Stateful {
   readonly #kept = new Map<PeerKey, Kept>();
 
   constructor(readonly shape: StudentShape) {}
@@ -67,6 +68,16 @@ export class StudentShelf {
   /** The student's response `[batch, width]` in its peer's place; undefined when there is none. */
   respond(peer: PeerKey, inputs: Float32Array, batch: number): Float64Array | undefined {
     return this.#kept.get(peer)?.student.forward(inputs, batch);
+  }
+
+  save(): Saved {
+    return Object.fromEntries([...this.#kept].map(([peer, { student }]) => [peer, encodeStudent(student)]));
+  }
+
+  restore(saved: Saved): void {
+    for (const [peer, bytes] of Object.entries(partsOf(saved))) {
+      if (bytes instanceof Uint8Array) this.keep(peer, bytes, contentHash(bytes));
+    }
   }
 
   /** Fetches whatever peers announce from now on; the shelf always holds the newest. */

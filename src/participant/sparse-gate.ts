@@ -8,6 +8,7 @@ import { gate, gateBalance, gateGradient, noisyScores, noisyScoresGradient } fro
 import type { AdamOptions } from './adam.js';
 import { DenseNet } from './dense-net.js';
 import { type GateChoice, type GateMixture, mixChosen, type TrainableGate, throughMixture } from './mixture.js';
+import { numberIn, partsOf, type Saved } from './saved.js';
 
 /** How a gate chooses and learns. */
 export interface SparseGateOptions {
@@ -23,8 +24,14 @@ export interface SparseGateOptions {
   readonly noise: number;
   readonly optimiser: AdamOptions;
   readonly seed: number;
-  readonly stream: number;
+  /** Names this gate's noise among all that is drawn from the seed. */
+  readonly stream: readonly number[];
   readonly backend?: Backend;
+}
+
+/** One number for a stream of small indices; a step counter fits below it. */
+function streamNumber(stream: readonly number[]): number {
+  return stream.reduce((number, index) => 256 * number + checkInteger('stream', index, 0, 255), 0);
 }
 
 /** Trainable top-k gate. Its weights start at zero: every peer is as good as any other. */
@@ -63,7 +70,15 @@ export class SparseGate implements TrainableGate {
     let noise: Float64Array | null = null;
     if (training && this.#noise !== null) {
       noise = this.#noise.forward(context, batch);
-      const noisy = noisyScores({ scores, noise, seed, stream: stream * 2 ** 26 + this.#step, batch, peers, ...this.#backend });
+      const noisy = noisyScores({
+        scores,
+        noise,
+        seed,
+        stream: streamNumber(stream) * 2 ** 26 + this.#step,
+        batch,
+        peers,
+        ...this.#backend,
+      });
       scores = noisy.scores;
       draws = noisy.draws;
     }
@@ -73,6 +88,17 @@ export class SparseGate implements TrainableGate {
 
   mix(choice: GateChoice, responses: Float64Array, answered: Int32Array): GateMixture {
     return mixChosen(choice, responses, answered, this.options.peers, this.options.backend);
+  }
+
+  save(): Saved {
+    return { step: this.#step, scores: this.#scores.save(), ...(this.#noise === null ? {} : { noise: this.#noise.save() }) };
+  }
+
+  restore(saved: Saved): void {
+    const parts = partsOf(saved);
+    this.#scores.restore(parts['scores'] ?? {});
+    this.#noise?.restore(parts['noise'] ?? {});
+    this.#step = numberIn(parts, 'step');
   }
 
   /** The balance loss is added to the participant's own. */

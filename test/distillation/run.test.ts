@@ -34,7 +34,8 @@ t.test('trains, leaves, is validated offline; a student costs less than zeros; t
   t.ok(result.lastLoss < 0.8 * result.firstLoss, `loss ${result.firstLoss} -> ${result.lastLoss}`);
   const { offline, absence } = result;
   t.equal(offline.queryFailure, 'unreachable', 'nobody can reach the participant that left');
-  t.ok(offline.offline.accuracy > 0.5, `offline accuracy ${offline.offline.accuracy}, connected ${offline.ensemble.accuracy}`);
+  const [alone, connected] = [offline.offline.accuracy, offline.ensemble.accuracy];
+  t.ok(alone > 0.3 && alone > connected - 0.05, `of ten classes: offline accuracy ${alone}, connected ${connected}`);
   t.equal(contentHash(result.student), offline.hash);
   t.equal(decodeStudent(result.student).inputWidth, 784);
   if (absence === null) throw new Error('no absence was measured');

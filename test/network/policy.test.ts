@@ -5,7 +5,7 @@ import { BanList } from '../../src/network/bans.js';
 import { AdaptiveDeadline, checkDeadlineOptions, median } from '../../src/network/deadline.js';
 import { createHub, createIdentity, Network, renormalise, type Tensor } from '../../src/network/index.js';
 import { NonceSource, NonceWindow } from '../../src/network/replay.js';
-import { identityOf, ramp, scaling, sleep } from './support/peers.js';
+import { attacker, identityOf, ramp, scaling, sleep } from './support/peers.js';
 import { VirtualClock } from './support/virtual-clock.js';
 
 t.test('the deadline follows median and deviation, within bounds', async (t) => {
@@ -58,6 +58,72 @@ t.test('when everybody is banned, the ban is ignored: the fault may be the calle
   t.ok((await caller.query(a.self, ramp(1, 1))).ok, 'asked all the same');
   t.notOk(caller.isBanned(a.self), 'and the success lifts its ban');
   t.ok(caller.isBanned(b.self));
+});
+
+t.test('a peer that is forgiven is new: no ban, a first ban next, and the deadline of a stranger', async (t) => {
+  const clock = new VirtualClock();
+  const hub = createHub();
+  const [gone, other] = [identityOf(60), identityOf(61)];
+  let joined = hub.join(gone);
+  joined.serve(attacker(() => new Promise(() => {}))); // hangs
+  new Network({ transport: hub.join(other), clock, service: { handlers: scaling(1), stakeOf: () => 1n } });
+  const options = {
+    bans: { threshold: 2, base_ms: 100, ceiling_ms: 60_000 },
+    deadline: { floor_ms: 10, initial_ms: 50, ceiling_ms: 6_400 },
+  };
+  const caller = new Network({ transport: hub.join(createIdentity()), clock, ...options });
+  const stalled = async (): Promise<void> => {
+    const call = caller.query(gone.key, ramp(1, 1), { ignoreBan: true });
+    await clock.runUntil(clock.now() + caller.deadline_ms(gone.key));
+    t.match(await call, { ok: false, failure: { code: 'timeout' } });
+  };
+  t.ok((await caller.query(other.key, ramp(1, 1))).ok, 'somebody else, who is not banned');
+  for (let call = 0; call < 6; call++) await stalled();
+  t.equal(caller.bans.remaining_ms(gone.key), 400, 'the third ban');
+  t.equal(caller.deadline_ms(gone.key), 50 * 2 ** 6);
+  t.match(await caller.query(gone.key, ramp(1, 1)), { ok: false, failure: { code: 'banned' } }, 'control: not asked');
+
+  await joined.close();
+  joined = hub.join(gone);
+  new Network({ transport: joined, clock, service: { handlers: scaling(2), stakeOf: () => 1n } });
+  t.match(await caller.query(gone.key, ramp(1, 1)), { ok: false, failure: { code: 'banned' } }, 'control: it is back, and still not asked');
+  caller.forgive(gone.key);
+  t.equal(caller.bans.remaining_ms(gone.key), 0);
+  t.equal(caller.deadline_ms(gone.key), 50);
+  t.ok((await caller.query(gone.key, ramp(1, 1))).ok);
+  caller.forgive(gone.key);
+  caller.bans.failed(gone.key, false);
+  t.equal(caller.bans.remaining_ms(gone.key), 0, 'the threshold counts from the start');
+  caller.bans.failed(gone.key, false);
+  t.equal(caller.bans.remaining_ms(gone.key), 100, 'and so does the length');
+  t.throws(() => caller.forgive('0'), { code: 'BTM_DOMAIN', argument: 'peer' });
+});
+
+t.test('a call that was under way when its peer was forgiven is counted, and not held against it', async (t) => {
+  const clock = new VirtualClock(0);
+  const hub = createHub();
+  const gone = hub.join(identityOf(62));
+  gone.serve(attacker(() => new Promise(() => {})));
+  const caller = new Network({ transport: hub.join(createIdentity()), clock, bans: { threshold: 1 }, deadline: { initial_ms: 200 } });
+  for (const forgiven of [false, true]) {
+    caller.forgive(gone.self);
+    const call = caller.query(gone.self, ramp(1, 1));
+    if (forgiven) caller.forgive(gone.self);
+    await clock.runUntil(clock.now() + 200);
+    t.match(await call, { ok: false, failure: { code: 'timeout' } });
+    t.equal(caller.bans.remaining_ms(gone.self) > 0, !forgiven, forgiven ? 'forgiven' : 'control: it would have been banned');
+    t.equal(caller.deadline_ms(gone.self), forgiven ? 200 : 400);
+  }
+  t.equal(caller.traffic().get(gone.self)?.timeout, 2);
+});
+
+t.test('forgiving a peer that was never met does not make it somebody who is not banned', async (t) => {
+  const hub = createHub();
+  const caller = new Network({ transport: hub.join(createIdentity()) });
+  const [met, stranger] = [identityOf(63).key, identityOf(64).key];
+  caller.bans.failed(met, true);
+  caller.forgive(stranger);
+  t.ok(caller.bans.everybody());
 });
 
 t.test('T10: whoever waits with more stake is served first; an unknown caller never outranks a staked one', async () => {

@@ -4,24 +4,23 @@ import { competitionMask } from '../../src/competition.js';
 import { log } from '../../src/core/arithmetic/index.js';
 import { headForward } from '../../src/head.js';
 import { type CompetingRowOptions, competingRow } from '../../src/participant/competing.js';
+import { DenseNet } from '../../src/participant/dense-net.js';
 import { normals, uniforms } from '../../src/participant/draw.js';
-import { TrainableHead } from '../../src/participant/head.js';
 import { applyOpening } from '../../src/participant/participant.js';
 
 const SEED = 21;
 const [n, width, batch, outputs, index] = [4, 2, 12, 3, 2];
 const backend = createBackend({ kind: 'native' });
-const head = new TrainableHead({
-  peers: n,
-  width,
-  hidden: [5],
-  outputs,
-  learningRate: 1e-2,
-  weightDecay: 0,
+const head = DenseNet.random({
+  widths: [n * width, 5, outputs],
+  activation: 'relu',
+  outputActivation: 'identity',
+  optimiser: { learningRate: 1e-2 },
   seed: SEED,
   stream: [1],
   backend,
 });
+const labels = Int32Array.from({ length: batch }, (_, s) => s % outputs);
 const stake = Float64Array.of(80, 120, 100, 60);
 const temperature = 10;
 
@@ -30,9 +29,10 @@ function problem(ratio: number): CompetingRowOptions {
   const weights = raw.map((w, at) => w / raw.subarray(n * Math.floor(at / n), n * Math.floor(at / n) + n).reduce((a, b) => a + b, 0));
   return {
     index,
-    head: head.parameters,
+    head,
     responses: normals(SEED, [3], batch * n * width),
-    labels: Int32Array.from({ length: batch }, (_, s) => s % outputs),
+    truth: { loss: 'softmaxCrossEntropy', labels },
+    batch,
     peers: n,
     width,
     weights,
@@ -54,11 +54,11 @@ function payoff(options: CompetingRowOptions, weights: Float64Array): number {
     mask[j] = 1 / (1 + Math.exp(-(stake[index] * weights[index * n + j] - shift) / temperature));
   }
   const responses = applyOpening(options.responses, mask, width);
-  const logits = headForward({ head: options.head, responses, batch, peers: n, width, backend });
+  const logits = headForward({ head, responses, batch, peers: n, width, backend });
   let loss = 0;
   for (let b = 0; b < batch; b++) {
     const z = logits.subarray(b * outputs, (b + 1) * outputs);
-    loss += (log(z.reduce((sum, v) => sum + Math.exp(v), 0)) - z[options.labels[b]]) / batch;
+    loss += (log(z.reduce((sum, v) => sum + Math.exp(v), 0)) - z[labels[b]]) / batch;
   }
   let rank = 0;
   for (let i = 0; i < n; i++) rank += (stake[i] * weights[i * n + index]) / n;

@@ -37,11 +37,11 @@ t.test('a run trains, measures, submits, ranks and pays; the same seed gives the
   t.same(new Set(result.participants.map((p) => p.role)), new Set(['generalist', 'specialist', 'scarce', 'shuffled', 'noise', 'copy']));
   t.same(new Set(steps.map((step) => step.phase)), new Set(['loading', 'training', 'settling', 'measuring', 'competing', 'closing']));
   t.ok(steps.every((step) => step.done <= step.total));
-  t.equal(result.blocks.length, 5, 'two while training, two closing, one that pays for them');
+  t.equal(result.blocks.length, 6, 'one in which all join, two while training, two closing, one that pays for them');
   t.ok(result.blocks.every((block) => block.refused.length === 0));
   t.same(
     result.blocks.map((block) => block.accepted),
-    [6, 6, 6, 6, 0],
+    [0, 6, 6, 6, 6, 0],
   );
   for (const [index, block] of result.blocks.entries()) {
     const before = index === 0 ? 6 * result.settings.initialStake : sum(result.blocks[index - 1].stake);

@@ -3,21 +3,20 @@ import t, { type Test } from 'tap';
 import { encodeTransaction } from '../../src/ledger/encoding.js';
 import { createKey, memoryStore, type SigningKey, signTransaction, TOKEN } from '../../src/ledger/index.js';
 import { createIdentity, Libp2pTransport, Network } from '../../src/network/index.js';
+import { GradientInbox } from '../../src/participant/living/inbox.js';
+import { Keeper, type KeeperOptions } from '../../src/participant/living/keeper.js';
+import { ask, type BarrierAnswer, CALL, type RejoinAnswer } from '../../src/participant/living/messages.js';
+import { openReplica } from '../../src/participant/living/replica.js';
 import { parsePeerConfig, readPeerConfig } from '../../src/participant/process/config.js';
-import { GradientInbox } from '../../src/participant/process/inbox.js';
-import { ask, type BarrierAnswer, CALL } from '../../src/participant/process/messages.js';
-import { openReplica } from '../../src/participant/process/replica.js';
-import { Sequencer } from '../../src/participant/process/sequencer.js';
 
 t.setTimeout(240_000);
 
 const seedOf = (number: number) => new Uint8Array(32).fill(number);
 const config = {
   formatVersion: 1,
-  index: 2,
   seed: 7,
   identity: '11'.repeat(32),
-  sequencer: { key: '22'.repeat(32), addresses: ['/ip4/127.0.0.1/tcp/4001'] },
+  keeper: { key: '22'.repeat(32), addresses: ['/ip4/127.0.0.1/tcp/4001'] },
   settings: { participants: 8, rounds: 10, blocks: 1 },
 };
 
@@ -27,64 +26,54 @@ t.test('a configuration gets its defaults; what is wrong in it is named', async 
   t.match(parsed.settings, { participants: 8, rounds: 10, width: 16 });
   const wrong: [object, string][] = [
     [{ identity: 'short' }, 'config.identity'],
-    [{ sequencer: { key: '22'.repeat(32), addresses: [] } }, 'config.sequencer.addresses'],
+    [{ keeper: { key: '22', addresses: [] } }, 'config.keeper.key'],
     [{ wire: 'f64' }, 'config.wire'],
-    [{ index: 8 }, 'config.index'],
+    [{ discovery: { mdns: 'yes' } }, 'config.discovery.mdns'],
     [{ listen: ['127.0.0.1:4001'] }, 'config.listen.0'],
     [{ formatVersion: 2 }, 'config.formatVersion'],
   ];
   for (const [change, argument] of wrong) t.throws(() => parsePeerConfig({ ...config, ...change }), { code: 'BTM_DOMAIN', argument });
   t.throws(() => parsePeerConfig({ ...config, unknown: 1 }), { code: 'BTM_DOMAIN' });
-  t.throws(() => parsePeerConfig({ ...config, settings: { participants: 3 } }), { code: 'BTM_DOMAIN', argument: 'participants' });
+  t.throws(() => parsePeerConfig({ ...config, settings: { participants: 1 } }), { code: 'BTM_DOMAIN', argument: 'participants' });
   await t.rejects(readPeerConfig('/nonexistent/peer.json'), { code: 'BTM_IO' });
 });
 
-t.test('gradients wait per sender, oldest first; nobody is waited for longer than asked', async (t) => {
+t.test('gradients wait per sender, oldest first, and are taken once', async (t) => {
   const inbox = new GradientInbox();
   const returned = (value: number) => ({
     input: { shape: [1, 1], data: Float32Array.of(value) },
     gradient: { shape: [1, 1], data: Float32Array.of(value) },
   });
+  const values = (from: string) => (inbox.take().get(from) ?? []).map((one) => one.input.data[0]);
   inbox.put('a', returned(1));
   inbox.put('a', returned(2));
-  setTimeout(() => inbox.put('b', returned(3)), 20);
-  const first = await inbox.collect(['a', 'b'], 5000);
-  t.same(
-    [...first].map(([key, one]) => [key, one.input.data[0]]),
-    [
-      ['a', 1],
-      ['b', 3],
-    ],
-  );
-  const started = performance.now();
-  const second = await inbox.collect(['a', 'b'], 50);
-  t.ok(performance.now() - started >= 45);
-  t.same([...second.keys()], ['a'], 'b sent nothing more');
+  t.same(values('a'), [1, 2]);
+  t.same(values('a'), [], 'nothing stays');
   for (let i = 0; i < 6; i++) inbox.put('c', returned(i));
-  t.equal((await inbox.collect(['c'], 10)).get('c')?.input.data[0], 2, 'a sender that runs ahead loses its oldest');
+  t.same(values('c'), [2, 3, 4, 5], 'a sender that runs ahead loses its oldest');
 });
 
-async function member(t: Test, key: SigningKey, sequencer: Sequencer): Promise<Network> {
+async function member(t: Test, key: SigningKey, keeper: Keeper, addresses: readonly string[]): Promise<Network> {
   const transport = await Libp2pTransport.start({ identity: createIdentity(Buffer.from(key.seed, 'hex')) });
   t.teardown(() => transport.close());
-  await transport.introduce(sequencer.network.self, sequencer.transport.addresses());
+  await transport.introduce(keeper.network.self, addresses);
   return new Network({ transport });
+}
+
+async function keep(t: Test, keys: readonly SigningKey[], options: Partial<KeeperOptions> = {}) {
+  const transport = await Libp2pTransport.start({ identity: createIdentity(seedOf(9)) });
+  const genesis = { participants: keys.map((key) => ({ key: key.publicKey, stake: 5n * TOKEN })) };
+  const keeper = await Keeper.start({ transport, store: memoryStore(), genesis, ...options });
+  t.teardown(() => keeper.close());
+  return { keeper, addresses: transport.addresses(), self: keeper.network.self };
 }
 
 t.test('a replica follows the keeper of the ledger by replaying its blocks; a barrier closes them when all have come', async (t) => {
   const keys = [1, 2].map((number) => createKey(seedOf(number)));
   const rounds: number[] = [];
-  const sequencer = await Sequencer.start({
-    identity: createIdentity(seedOf(9)),
-    store: memoryStore(),
-    genesis: { participants: keys.map((key) => ({ key: key.publicKey, stake: 5n * TOKEN })) },
-    members: keys.map((key) => key.publicKey),
-    onBlock: (round, refused) => rounds.push(round, refused.length),
-  });
-  t.teardown(() => sequencer.close());
-  const [a, b] = [await member(t, keys[0], sequencer), await member(t, keys[1], sequencer)];
-  const stranger = await member(t, createKey(seedOf(3)), sequencer);
-  const self = sequencer.network.self;
+  const { keeper, addresses, self } = await keep(t, keys, { onBlock: (round, refused) => rounds.push(round, refused.length) });
+  const [a, b] = [await member(t, keys[0], keeper, addresses), await member(t, keys[1], keeper, addresses)];
+  const stranger = await member(t, createKey(seedOf(3)), keeper, addresses);
   const [replicaA, replicaB] = [await openReplica(a, self), await openReplica(b, self)];
   t.equal((await openReplica(stranger, self)).chain, replicaA.chain, 'reading is open to everybody');
   await t.rejects(ask(stranger, self, CALL.submit, new Uint8Array(1)), { code: 'BTM_IO', message: /noStake/ });
@@ -105,17 +94,56 @@ t.test('a replica follows the keeper of the ledger by replaying its blocks; a ba
   });
   await new Promise((resolve) => setTimeout(resolve, 200));
   t.notOk(passed, 'one of two has come');
-  t.same(await ask(b, self, CALL.barrier, request), { done: true, height: 1 });
-  t.same(await waiting, { done: true, height: 1 });
+  t.same(await ask(b, self, CALL.barrier, request), { done: true, out: false, height: 1 });
+  t.same(await waiting, { done: true, out: false, height: 1 });
   t.same(rounds, [3, 2]);
   for (const replica of [replicaA, replicaB]) {
     t.equal(await replica.refresh(), 1);
     t.equal(replica.state().participant(keys[0].publicKey)?.endpoint, '/ip4/127.0.0.1/tcp/1');
-    t.equal(replica.state().root(), sequencer.ledger.state().root());
+    t.equal(replica.state().root(), keeper.ledger.state().root());
   }
 
   const second = ask<BarrierAnswer>(a, self, CALL.barrier, { ...request, name: 'block 2' });
-  sequencer.leave(keys[1].publicKey);
-  t.same(await second, { done: true, height: 2 }, 'nobody waits for one that is gone');
+  keeper.leave(keys[1].publicKey);
+  t.same(await second, { done: true, out: false, height: 2 }, 'nobody waits for one that is gone');
   await t.rejects(replicaA.closeBlock(), { code: 'BTM_IO' }, 'a replica does not write');
+});
+
+t.test('one that misses a barrier is out, is told so, and is let in again with the next block', async (t) => {
+  const keys = [1, 2].map((number) => createKey(seedOf(number)));
+  const events: string[] = [];
+  const { keeper, addresses, self } = await keep(t, keys, {
+    patience_ms: 300,
+    onMember: (key, event) => events.push(`${keys.findIndex(({ publicKey }) => publicKey === key)} ${event}`),
+  });
+  const [a, b] = [await member(t, keys[0], keeper, addresses), await member(t, keys[1], keeper, addresses)];
+  const barrier = (network: Network, name: string, round: number, close = false) =>
+    ask<BarrierAnswer>(network, self, CALL.barrier, { name, round, close });
+  t.match(await barrier(a, 'round 1', 1), { done: true, out: false }, 'a does not wait for ever');
+  t.same(events, ['1 out']);
+  t.match(await barrier(b, 'round 1', 1), { done: true, out: true }, 'b came too late');
+  const back = ask<RejoinAnswer>(b, self, CALL.rejoin, { round: 0 });
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  t.match(await barrier(a, 'round 2', 2), { done: true }, 'rounds go on without b');
+  t.match(await barrier(a, 'block 1', 2, true), { done: true, height: 1 });
+  t.same(await back, { round: 2, over: false }, 'both go on after the same round');
+  t.same(events, ['1 out', '1 in']);
+  const together = barrier(a, 'round 3', 3);
+  t.match(await barrier(b, 'round 3', 3), { done: true, out: false });
+  t.match(await together, { done: true, out: false });
+  keeper.leave(keys[1].publicKey);
+  const late = ask<RejoinAnswer>(b, self, CALL.rejoin, { round: 3 });
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  keeper.leave(keys[0].publicKey);
+  t.same(await late, { round: null, over: true }, 'nobody is left to train with');
+});
+
+t.test('a ledger that is taken up again: all rejoin, and go on from where the furthest was', async (t) => {
+  const keys = [1, 2].map((number) => createKey(seedOf(number)));
+  const { keeper, addresses, self } = await keep(t, keys);
+  const [a, b] = [await member(t, keys[0], keeper, addresses), await member(t, keys[1], keeper, addresses)];
+  const first = ask<RejoinAnswer>(a, self, CALL.rejoin, { round: 20 });
+  t.same(await ask<RejoinAnswer>(b, self, CALL.rejoin, { round: 30 }), { round: 30, over: false });
+  t.same(await first, { round: 30, over: false });
+  t.equal(keeper.ledger.height, 1, 'their new addresses are in a block');
 });

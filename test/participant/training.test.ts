@@ -5,45 +5,58 @@ import { removalScores } from '../../src/curvature.js';
 import { take } from '../../src/data/shards.js';
 import { Adam } from '../../src/participant/adam.js';
 import { buildCast, MINIMUM_CAST } from '../../src/participant/cast.js';
+import { DenseNet } from '../../src/participant/dense-net.js';
 import { normals, permutation, uniforms } from '../../src/participant/draw.js';
-import { DenseGate } from '../../src/participant/gate.js';
-import { accuracy, TrainableHead } from '../../src/participant/head.js';
+import { createGate } from '../../src/participant/gate.js';
+import type { TrainableGate } from '../../src/participant/mixture.js';
 import { plainModel } from '../../src/participant/model.js';
 import { applyOpening, Participant } from '../../src/participant/participant.js';
 import { agreementOf, positionsOf, ranking } from '../../src/participant/rankings.js';
+import { type Samples, score } from '../../src/participant/samples.js';
 import { settleHead } from '../../src/participant/settle.js';
 
 const SEED = 11;
 const backend = createBackend({ kind: 'reference' });
 
-t.test('the gate mixes by a softmax over the open peers, and its gradient is that of finite differences', async (t) => {
-  const [peers, width, context, batch] = [4, 3, 2, 3];
-  const gate = () => new DenseGate(peers, width, context, new Set([1]), { learningRate: 1e-2 });
-  const contexts = normals(SEED, [1], batch * context);
+t.test('a gate that asks everybody mixes by a softmax over the open peers, and its gradient is that of finite differences', async (t) => {
+  const [peers, width, contextWidth, batch] = [4, 3, 2, 3];
+  const optimiser = { learningRate: 1e-2 };
+  const gate = () =>
+    createGate(
+      { kind: 'sparse', k: 0, balance: 0, noise: 0 },
+      { peers, contextWidth, closed: [1], optimiser, seed: SEED, stream: [1], backend },
+    );
+  const contexts = normals(SEED, [1], batch * contextWidth);
   const responses = normals(SEED, [2], batch * peers * width);
   const direction = normals(SEED, [3], batch * width);
-  const trained = gate();
-  for (let step = 0; step < 30; step++) trained.learn(contexts, responses, trained.mix(contexts, responses, batch), direction, batch);
-  const value = (f: Float64Array) => trained.mix(contexts, f, batch).mixture.reduce((sum, g, k) => sum + g * direction[k], 0);
+  const answered = new Int32Array(batch * peers).fill(1);
+  const mix = (one: TrainableGate, f: Float64Array) => one.mix(one.choose(contexts, batch, false), f, answered);
+  const learn = (one: TrainableGate) => one.learn(one.choose(contexts, batch, true), responses, mix(one, responses).shares, direction);
+  const value = (one: TrainableGate, f: Float64Array) => mix(one, f).mixture.reduce((sum, g, k) => sum + g * direction[k], 0);
+  t.ok(
+    mix(gate(), responses).shares.every((share, at) => Math.abs(share - (at % peers === 1 ? 0 : 1 / 3)) < 1e-15),
+    'it starts even',
+  );
 
-  const mixed = trained.mix(contexts, responses, batch);
+  const trained = gate();
+  for (let step = 0; step < 30; step++) learn(trained);
+  const { shares } = mix(trained, responses);
   for (let b = 0; b < batch; b++) {
-    const shares = mixed.shares.subarray(b * peers, (b + 1) * peers);
-    t.equal(shares[1], 0, 'a closed peer has no share');
-    t.ok(Math.abs(shares.reduce((a, s) => a + s, 0) - 1) < 1e-12);
+    const row = shares.subarray(b * peers, (b + 1) * peers);
+    t.equal(row[1], 0, 'a closed peer has no share');
+    t.ok(Math.abs(row.reduce((a, s) => a + s, 0) - 1) < 1e-12);
   }
-  t.same(gate().mix(contexts, responses, batch).shares.slice(0, 4), new Float64Array([1 / 3, 0, 1 / 3, 1 / 3]));
-  const before = value(responses);
-  const gradient = trained.learn(contexts, responses, mixed, direction, batch);
-  t.ok(value(responses) < before, 'a step goes down');
   const again = gate();
-  for (let step = 0; step < 30; step++) again.learn(contexts, responses, again.mix(contexts, responses, batch), direction, batch);
-  const at = (f: Float64Array) => again.mix(contexts, f, batch).mixture.reduce((sum, g, k) => sum + g * direction[k], 0);
+  again.restore(trained.save());
+  t.same(mix(again, responses), mix(trained, responses), 'a saved gate goes on where it was');
+  const before = value(trained, responses);
+  const gradient = learn(trained);
+  t.ok(value(trained, responses) < before, 'a step goes down');
   for (const k of [0, 5, 17, 35]) {
     const [up, down] = [responses.slice(), responses.slice()];
     up[k] += 1e-5;
     down[k] -= 1e-5;
-    t.ok(Math.abs((at(up) - at(down)) / 2e-5 - gradient[k]) < 1e-8, `dL/dF[${k}]`);
+    t.ok(Math.abs((value(again, up) - value(again, down)) / 2e-5 - gradient[k]) < 1e-8, `dL/dF[${k}]`);
   }
 });
 
@@ -68,36 +81,34 @@ t.test('a settled head has next to no linear term: the scores of exact ablation 
     const [s, j, m] = [Math.floor(at / (peers * width)), Math.floor(at / width) % peers, at % width];
     return z + j * 0.6 * Math.cos(labels[s] + 2 * m);
   });
-  const head = new TrainableHead({
-    peers,
-    width,
-    hidden: [4],
-    outputs,
-    learningRate: 1e-2,
-    weightDecay: 0.5,
+  const head = DenseNet.random({
+    widths: [peers * width, 4, outputs],
+    activation: 'relu',
+    outputActivation: 'identity',
+    optimiser: { learningRate: 1e-2, weightDecay: 0.5 },
     seed: SEED,
     stream: [5],
     backend,
   });
-  const call = { head: head.parameters, responses, labels, batch, peers, width, backend, reduction: 'mean' } as const;
+  const samples: Samples = { size: batch, inputs: new Float32Array(batch), truth: { loss: 'softmaxCrossEntropy', labels } };
+  const call = { head, responses, labels, batch, peers, width, backend, reduction: 'mean' } as const;
   const share = () => removalScores(call).linearShare!.reduce((a, b) => a + b, 0) / peers;
   const untrained = share();
-  const loss = settleHead(head, { responses, labels, steps: 150, batch: 60, seed: SEED, stream: [6] });
+  const loss = settleHead(head, { responses, samples, steps: 150, batch: 60, seed: SEED, stream: [6] });
   t.ok(loss < 0.75 * Math.log(outputs), `loss ${loss.toFixed(3)}`);
   t.ok(share() < untrained, `linear share fell from ${untrained.toFixed(3)} to ${share().toFixed(3)}`);
   const measured = removalScores(call).scores;
   const truth = removalScores({ ...call, estimator: 'ablation' }).scores;
   t.same(positionsOf(measured)[4], positionsOf(truth)[4]);
-  t.ok(accuracy(head.logits(responses, batch), labels) > 0.6);
+  t.ok((score(head.forward(responses, batch), samples).accuracy as number) > 0.6);
 });
 
 t.test('a participant answers from its own input and proxy alone, and returns gradients that lower its loss', async (t) => {
   const [pixels, width, peers, size] = [4, 2, 3, 12];
-  const shard = {
-    samples: 20,
-    pixels,
+  const data: Samples = {
+    size: 20,
     inputs: Float32Array.from(uniforms(SEED, [7], 20 * pixels)),
-    labels: Int32Array.from({ length: 20 }, (_, s) => s % 2),
+    truth: { loss: 'softmaxCrossEntropy', labels: Int32Array.from({ length: 20 }, (_, s) => s % 2) },
   };
   const asked: number[] = [];
   const proxy = plainModel({ inputWidth: pixels, width, respond: (x, n) => x.slice(0, n * width), train: () => void asked.push(1) });
@@ -108,24 +119,34 @@ t.test('a participant answers from its own input and proxy alone, and returns gr
       Float32Array.from({ length: n * width }, (_, k) => x[Math.floor(k / width) * (pixels + width) + pixels + (k % width)]),
   });
   const participant = new Participant(
-    { index: 1, name: 'p', role: 'generalist', shard, encoder, proxy },
-    { peers, width, classes: 2, headHidden: 4, headRate: 1e-2, gateRate: 1e-2, weightDecay: 0, seed: SEED, backend },
+    { index: 1, name: 'p', role: 'generalist', data, encoder, proxy },
+    {
+      ...{ peers, width, outputs: 2, headHidden: 4, headRate: 1e-2, gateRate: 1e-2, weightDecay: 0, seed: SEED, backend },
+      gate: { kind: 'sparse', k: 0, balance: 0, noise: 0 },
+    },
   );
   const batch = participant.nextBatch(size);
   t.same(await participant.answer(batch.inputs, size), await proxy.respond(batch.inputs, size), 'the proxy is what the encoder saw');
-  const seen = new Set<string>();
-  for (let k = 0; k < 2; k++) for (const [row, label] of participant.nextBatch(4).labels.entries()) seen.add(`${k}${row}${label}`);
-  t.equal(seen.size, 8);
+  const rest = participant.nextBatch(8);
+  const seen = [...batch.inputs, ...rest.inputs].sort((a, b) => a - b);
+  t.same(
+    seen,
+    [...data.inputs].sort((a, b) => a - b),
+    'one epoch shows every sample once',
+  );
 
   const opening = Float64Array.of(0.5, 1, 0.25);
-  const responses = normals(SEED, [8], size * peers * width);
-  const { losses, gradient } = await participant.receive(batch, responses, opening);
-  t.equal(gradient.length, responses.length);
-  t.ok([losses.head, losses.own, losses.gate, losses.proxy].every((loss) => loss > 0));
+  const received = { responses: normals(SEED, [8], size * peers * width), answered: new Int32Array(size * peers).fill(1) };
+  const prepared = await participant.prepare(batch, true);
+  const { losses, gradient, mixture } = participant.receive(batch, prepared, received, opening);
+  t.equal(gradient.length, received.responses.length);
+  t.ok([losses.head, losses.own, losses.gate].every((loss) => loss > 0));
+  t.equal(asked.length, 0, 'nothing that peers see has changed yet');
+  t.ok((await participant.distil(batch, mixture)) > 0);
   t.equal(asked.length, 1, 'the proxy was distilled once');
-  const stepped = responses.map((f, k) => f - 2 * gradient[k]);
-  const after = await participant.receive(batch, stepped, opening);
-  t.ok(after.losses.head + after.losses.gate + after.losses.own < losses.head + losses.gate + losses.own);
+  const stepped = { ...received, responses: received.responses.map((f, k) => f - 2 * gradient[k]) };
+  const after = participant.receive(batch, await participant.prepare(batch, true), stepped, opening).losses;
+  t.ok(after.head + after.gate + after.own < losses.head + losses.gate + losses.own);
   t.same(applyOpening(Float64Array.of(1, 2, 3, 4, 5, 6), opening, 2), Float64Array.of(0.5, 1, 3, 4, 1.25, 1.5));
 });
 

@@ -1,5 +1,6 @@
 /** The libp2p transport: one direct stream per request, gossip for small announcements. */
 import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface';
+import type { Multiaddr } from '@multiformats/multiaddr';
 import { checkNonNegative } from '../../core/validate.js';
 import { decodeAnswer, decodeRequest, encodeAnswer, encodeRequest, type Header } from '../frame.js';
 import type { Identity } from '../identity.js';
@@ -45,6 +46,14 @@ export interface Libp2pOptions {
   readonly receiveBytes?: number;
 }
 
+const MOVED = 'the peer has moved';
+
+/** An attempt to connect, which several calls may wait for. */
+interface Dial {
+  readonly connecting: Promise<Connection>;
+  readonly abort: AbortController;
+}
+
 /** A running libp2p node that carries requests. */
 export class Libp2pTransport implements Transport {
   readonly kind = 'libp2p';
@@ -57,7 +66,9 @@ export class Libp2pTransport implements Transport {
   readonly #wire: WireType;
   readonly #budget: ReceiveBudget;
   readonly #topics = new Map<string, AnnouncementListener[]>();
-  readonly #dials = new Map<PeerKey, Promise<Connection>>();
+  readonly #dials = new Map<PeerKey, Dial>();
+  /** Addresses of the last introduction, by key. libp2p forgets them when the peer says others of itself. */
+  readonly #introduced = new Map<PeerKey, readonly string[]>();
   #receiver: Receiver | null = null;
 
   private constructor(options: Libp2pOptions, packages: Loaded, node: Libp2p, gossip: GossipSub) {
@@ -106,10 +117,31 @@ export class Libp2pTransport implements Transport {
     return this.#node.getPeers().map(keyOf);
   }
 
-  /** Remembers where a peer can be reached; connects when it is first asked. */
+  /**
+   * Remembers where a peer can be reached; connects when it is first asked. These addresses replace what was known of it.
+   * Connections to an address of the last introduction that this one leaves out are cut, and all of its connections when
+   * none of these addresses was known before: a process that is gone without a goodbye would otherwise keep calls waiting
+   * until TCP gives up, minutes later. Calls under way on such a connection fail as `unreachable`.
+   *
+   * @param peer public key of the peer.
+   * @param addresses multiaddrs, with or without its peer id.
+   */
   async introduce(peer: PeerKey, addresses: readonly string[]): Promise<void> {
     const { multiaddr } = this.#packages['@multiformats/multiaddr'];
-    await this.#node.peerStore.merge(this.#idOf(peer), { multiaddrs: addresses.map((address) => multiaddr(address)) });
+    const id = this.#idOf(peer);
+    const multiaddrs = addresses.map((address) => multiaddr(address));
+    const told = multiaddrs.map((address) => this.#placeOf(address));
+    const before = this.#introduced.get(peer) ?? [];
+    const known = [...before, ...(await this.#learned(id))];
+    const moved = told.length > 0 && known.length > 0 && !known.some((address) => told.includes(address));
+    const left = before.filter((address) => !told.includes(address));
+    const stale = this.#node.getConnections(id).filter(({ remoteAddr }) => moved || left.includes(this.#placeOf(remoteAddr)));
+    const dial = moved ? this.#dials.get(peer) : undefined;
+    this.#introduced.set(peer, told);
+    // Beside the addresses, patch keeps the signed record of a former process, and libp2p prefers it if that one's clock was ahead.
+    await this.#node.peerStore[moved ? 'save' : 'patch'](id, { multiaddrs });
+    for (const connection of stale) connection.abort(new Error(MOVED));
+    if (dial !== undefined) await this.#abandon(peer, dial);
   }
 
   async exchange(request: Request, signal: AbortSignal, traffic: Traffic): Promise<Answer> {
@@ -174,17 +206,56 @@ export class Libp2pTransport implements Transport {
 
   /** A connection takes as long as it takes: calls with short deadlines share one attempt, and giving up a call does not undo it. */
   #connect(peer: PeerKey, signal: AbortSignal): Promise<Connection> {
-    let dial = this.#dials.get(peer);
-    if (dial === undefined) {
-      dial = this.#node.dial(this.#idOf(peer), { signal: AbortSignal.timeout(DIAL_MS) }).finally(() => this.#dials.delete(peer));
-      this.#dials.set(peer, dial);
-    }
-    const connecting = dial;
+    const newest = this.#newestConnection(peer);
+    if (newest !== undefined) return Promise.resolve(newest);
+    const { connecting } = this.#dials.get(peer) ?? this.#dial(peer);
     return new Promise((resolve, reject) => {
       const giveUp = () => reject(new Error('the call was given up'));
       signal.addEventListener('abort', giveUp, { once: true });
       connecting.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp));
     });
+  }
+
+  /** The newest, because a peer that was restarted and called here may have left an older one behind that only looks open. */
+  #newestConnection(peer: PeerKey): Connection | undefined {
+    let newest: Connection | undefined;
+    for (const connection of this.#node.getConnections(this.#idOf(peer))) {
+      if (connection.status !== 'open') continue;
+      if (newest === undefined || connection.timeline.open > newest.timeline.open) newest = connection;
+    }
+    return newest;
+  }
+
+  #dial(peer: PeerKey): Dial {
+    const abort = new AbortController();
+    const signal = AbortSignal.any([abort.signal, AbortSignal.timeout(DIAL_MS)]);
+    const connecting = this.#node.dial(this.#idOf(peer), { signal });
+    const dial = { connecting, abort };
+    this.#dials.set(peer, dial);
+    const forget = () => {
+      if (this.#dials.get(peer) === dial) this.#dials.delete(peer);
+    };
+    connecting.then(forget, forget);
+    return dial;
+  }
+
+  async #abandon(peer: PeerKey, dial: Dial): Promise<void> {
+    if (this.#dials.get(peer) === dial) this.#dials.delete(peer);
+    dial.abort.abort(new Error(MOVED));
+    // libp2p lets a new dial join one that is still in its queue, and drops an aborted one only in the turns that follow.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** Addresses that libp2p learned of a peer: from introductions, discovery, or the peer itself. */
+  async #learned(id: PeerId): Promise<string[]> {
+    if (!(await this.#node.peerStore.has(id))) return [];
+    const { addresses } = await this.#node.peerStore.get(id);
+    return addresses.map(({ multiaddr }) => this.#placeOf(multiaddr));
+  }
+
+  /** A multiaddr without the peer id at its end, which some sources add and others leave out. */
+  #placeOf(address: Multiaddr): string {
+    return address.decapsulateCode(this.#packages['@multiformats/multiaddr'].CODE_P2P).toString();
   }
 
   async #serve(stream: Stream, connection: Connection): Promise<void> {

@@ -1,5 +1,6 @@
 /** The configuration file of `intermodel peer`: one participant of a network of processes. */
 import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { EnvironmentError, InputError } from '../../core/errors.js';
 import { resolveSettings } from '../settings.js';
@@ -9,22 +10,30 @@ const multiaddrs = z.array(z.string().startsWith('/')).max(16);
 
 const schema = z.strictObject({
   formatVersion: z.literal(1),
-  /** Which part of the cast this process plays: its position in the genesis of the ledger. */
-  index: z.int().min(0).max(255),
   /** Seed of the run: shards, initial weights and the order of samples follow from it. */
   seed: z.int().min(0),
   /** The 32-byte private seed of its key, hexadecimal. Keep the file to yourself. */
   identity: key,
   /** Multiaddrs to listen on. */
   listen: multiaddrs.default(['/ip4/127.0.0.1/tcp/0']),
-  /** Who keeps the ledger, and where it can be reached. */
-  sequencer: z.strictObject({ key, addresses: multiaddrs.min(1) }),
+  /** How peers are found beside the addresses on the ledger; nothing by default. */
+  discovery: z.strictObject({ bootstrap: multiaddrs.optional(), mdns: z.boolean().optional(), dht: z.boolean().optional() }).default({}),
+  /** Who keeps the ledger, and where it can be reached; no address where it is to be discovered. */
+  keeper: z.strictObject({ key, addresses: multiaddrs }),
   /** How numbers travel. */
   wire: z.enum(['f32', 'f16', 'int8']).default('f32'),
   tensorflow: z.enum(['auto', 'tfjs-node', 'tfjs-wasm']).default('auto'),
   backend: z
     .strictObject({ kind: z.enum(['native', 'reference']), isa: z.enum(['scalar', 'avx2', 'avx512', 'neon']).optional() })
     .default({ kind: 'native' }),
+  /** Data of the cast: 'mnist', 'text', or a folder of IDX files. Its position on the ledger says which part it plays. */
+  data: z.string().min(1).default('mnist'),
+  /** A module that exports a participant of your own, in place of the cast; see own.ts. */
+  participant: z.string().min(1).optional(),
+  /** Whether it distils itself for its peers, and keeps their students for when they are gone. */
+  students: z.boolean().default(true),
+  /** A file that keeps what it has learnt, so that it can be started again. */
+  state: z.string().min(1).optional(),
   /** Settings of the demonstration, as `intermodel demo` prints them; all participants of a run need the same. */
   settings: z.record(z.string(), z.union([z.number(), z.string()])).default({}),
 });
@@ -38,26 +47,35 @@ export type PeerConfig = Omit<z.infer<typeof schema>, 'settings'> & { readonly s
  * @throws InputError BTM_DOMAIN naming the field
  */
 export function parsePeerConfig(value: unknown): PeerConfig {
-  const parsed = schema.safeParse(value);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw new InputError('BTM_DOMAIN', `is not a valid configuration: ${issue.message}`, {
-      argument: ['config', ...issue.path].join('.'),
-      remedy: 'See docs/concepts/network.md for a whole example.',
-    });
-  }
-  const settings = resolveSettings(parsed.data.settings);
-  if (parsed.data.index >= settings.participants) {
-    throw new InputError('BTM_DOMAIN', `must be below the number of participants, ${settings.participants}`, {
-      argument: 'config.index',
-      value: parsed.data.index,
-    });
-  }
-  return { ...parsed.data, settings };
+  const parsed = checkConfig(schema, value);
+  return { ...parsed, settings: resolveSettings(parsed.settings) };
 }
 
-/** Reads and checks a configuration file. */
+/** Reads and checks a configuration file; paths in it are relative to it. */
 export async function readPeerConfig(path: string): Promise<PeerConfig> {
+  const config = parsePeerConfig(await readJson(path));
+  const { participant, state } = config;
+  const here = dirname(path);
+  return {
+    ...config,
+    ...(participant === undefined ? {} : { participant: resolve(here, participant) }),
+    ...(state === undefined ? {} : { state: resolve(here, state) }),
+  };
+}
+
+/** The value as the schema describes it. @throws InputError BTM_DOMAIN naming the field */
+export function checkConfig<T extends z.ZodType>(kind: T, value: unknown): z.infer<T> {
+  const parsed = kind.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new InputError('BTM_DOMAIN', `is not a valid configuration: ${issue.message}`, {
+    argument: ['config', ...issue.path].join('.'),
+    remedy: 'See docs/concepts/network.md for a whole example.',
+  });
+}
+
+/** The JSON in a file. @throws EnvironmentError BTM_IO, InputError BTM_TYPE */
+export async function readJson(path: string): Promise<unknown> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
@@ -65,9 +83,8 @@ export async function readPeerConfig(path: string): Promise<PeerConfig> {
     throw new EnvironmentError('BTM_IO', `cannot read ${path}`, [{ what: path, reason: (error as Error).message }], ['check the path']);
   }
   try {
-    return parsePeerConfig(JSON.parse(text));
+    return JSON.parse(text);
   } catch (error) {
-    if (error instanceof SyntaxError) throw new InputError('BTM_TYPE', `is not JSON: ${error.message}`, { argument: path });
-    throw error;
+    throw new InputError('BTM_TYPE', `is not JSON: ${(error as Error).message}`, { argument: path });
   }
 }

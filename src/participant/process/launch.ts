@@ -1,30 +1,45 @@
-/** The demonstration as processes: one per participant, libp2p between them, and one that keeps the ledger. */
-import { type ChildProcess, spawn } from 'node:child_process';
+/** The demonstration as processes: one per participant, libp2p between them, and this one keeps the ledger. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { AbortedError, EnvironmentError } from '../../core/errors.js';
-import { RandomStream } from '../../core/random.js';
+import { InputError } from '../../core/errors.js';
 import { checkInteger } from '../../core/validate.js';
-import { memoryStore, ROW_PARTS, rowToParts, type Store, sparseRow, TOKEN } from '../../ledger/index.js';
-import { createIdentity, type Identity, type PeerKey, type PeerTraffic, type ServiceCounters, type WireType } from '../../network/index.js';
+import { memoryStore, type Store } from '../../ledger/index.js';
+import { type Identity, Libp2pTransport, type PeerKey, type WireType } from '../../network/index.js';
 import { buildCast, type CastMember } from '../cast.js';
+import { describeBlock, describeLedger, type Lived } from '../living/books.js';
+import { genesisOf, identityOf, keeperIdentity } from '../living/genesis.js';
+import { Keeper } from '../living/keeper.js';
+import type { LifeSettings } from '../living/life.js';
+import type { PeerProgress, PeerResult } from '../living/messages.js';
+import { dataNamed } from '../named-data.js';
 import type { DemoBlock, DemoSettings } from '../result.js';
 import { resolveSettings } from '../settings.js';
 import type { TensorflowChoice } from '../tensorflow.js';
-import type { PeerProgress, PeerResult } from './messages.js';
-import { type Refusal, Sequencer } from './sequencer.js';
+import { Fleet, type ProcessStatus } from './fleet.js';
+
+/** Participants that are killed, to show that the rest go on. */
+export interface Kill {
+  readonly indices: readonly number[];
+  /** Killed as the first block at or after this training round closes. */
+  readonly round: number;
+  /** Started again as the first block at or after this round closes. Left out: they stay away. */
+  readonly restart?: number;
+}
 
 /** What to run. */
 export interface ProcessesOptions extends Partial<DemoSettings> {
   readonly seed?: number;
   /** Command line that runs `intermodel`; `peer --config FILE` is appended. */
   readonly command: readonly string[];
+  /** 'mnist', 'text', or a folder of IDX files. Default 'mnist'. */
+  readonly data?: string;
   readonly wire?: WireType;
   readonly tensorflow?: TensorflowChoice;
   readonly store?: Store;
-  /** Kills these participants, by index, as soon as this training round is over; for showing that the rest go on. */
-  readonly kill?: { readonly indices: readonly number[]; readonly round: number };
+  /** Whether participants keep students of each other. Default true. */
+  readonly students?: boolean;
+  readonly kill?: Kill;
 }
 
 /** Cancellation and progress. */
@@ -39,252 +54,167 @@ export interface ProcessReport {
   readonly index: number;
   readonly name: string;
   readonly key: PeerKey;
-  readonly status: 'finished' | 'killed' | 'failed';
+  readonly status: ProcessStatus;
+  readonly restarts: number;
   /** What it wrote to stderr, if it failed. */
   readonly error?: string;
-  /** Null unless it finished. */
-  readonly result: PeerResult | null;
 }
 
 /** Everything a run of processes gave. */
-export interface ProcessesResult {
+export interface ProcessesResult extends Lived<PeerResult> {
   readonly seed: number;
-  readonly settings: ReturnType<typeof resolveSettings>;
+  readonly settings: LifeSettings;
   readonly wire: WireType;
   readonly cast: readonly CastMember[];
   readonly reports: readonly ProcessReport[];
-  readonly blocks: readonly DemoBlock[];
-  /** Final rows on the ledger, [rater][ranked]. */
-  readonly weights: Float64Array;
-  readonly stake: Float64Array;
-  /** Ranking (5) of the last block, tokens. */
-  readonly ledgerRanking: Float64Array;
-  readonly chainVerified: boolean;
   readonly elapsed_s: number;
 }
-
-/** Totals of one caller over all it asked, the ledger's keeper included. */
-export interface TrafficTotals {
-  readonly calls: number;
-  readonly success: number;
-  readonly timeout: number;
-  readonly error: number;
-  readonly bytesSent: number;
-  readonly bytesReceived: number;
-  /** Largest median and 95th percentile over its peers, milliseconds. */
-  readonly latencyMedian_ms: number;
-  readonly latencyP95_ms: number;
-  readonly served: number;
-  readonly refused: number;
-}
-
-const KEY_STREAM = 8;
-const SEQUENCER_STREAM = 88;
 
 /**
  * Starts the processes, keeps the ledger, and waits for the end.
  *
- * @throws EnvironmentError when no process finished; AbortedError when `signal` fired
+ * @throws InputError for settings that cannot be run; EnvironmentError when no process finished; AbortedError when `signal` fired
  */
 export async function runProcesses(options: ProcessesOptions, hooks: ProcessesHooks = {}): Promise<ProcessesResult> {
-  const { seed: givenSeed, command, wire = 'f32', tensorflow = 'auto', store = memoryStore(), kill, ...given } = options;
+  const {
+    seed: givenSeed,
+    command,
+    data = 'mnist',
+    wire = 'f32',
+    tensorflow = 'auto',
+    store = memoryStore(),
+    students = true,
+    kill,
+    ...given
+  } = options;
   const seed = checkInteger('seed', givenSeed ?? 7, 0);
   const settings = resolveSettings(given);
-  const cast = buildCast({ participants: settings.participants, classes: 10, largestShard: settings.largestShard, seed });
-  const identities = cast.map((_, index) => identityOf(seed, KEY_STREAM, index));
-  const fleet = new Fleet(cast, identities, kill, hooks);
-  const started = performance.now();
-  const sequencer = await Sequencer.start({
-    identity: identityOf(seed, SEQUENCER_STREAM, 0),
-    store,
-    genesis: genesisOf(identities, settings),
-    members: identities.map((identity) => identity.key),
-    onBlock: (round, refused) => fleet.block(sequencer, round, refused),
-    onProgress: (peer, progress) => fleet.progress(peer, progress),
-    onResult: (peer, result) => fleet.result(peer, result),
-  });
+  checkKill(kill, settings.participants);
+  const { train } = await dataNamed(data);
+  const cast = buildCast({ participants: settings.participants, classes: train.classes, largestShard: settings.largestShard, seed });
+  const identities = cast.map((_, index) => identityOf(seed, index));
   const folder = await mkdtemp(join(tmpdir(), 'intermodel-'));
+  const run = new Run(cast, identities, folder, command, kill, hooks);
+  const started = performance.now();
+  const keeper = await run.open(seed, settings, store);
   try {
-    for (const [index, identity] of identities.entries()) {
-      const path = join(folder, `peer-${index}.json`);
-      const config = {
-        formatVersion: 1,
-        index,
-        seed,
-        identity: Buffer.from(identity.seed).toString('hex'),
-        sequencer: { key: sequencer.network.self, addresses: sequencer.transport.addresses() },
-        wire,
-        tensorflow,
-        settings,
-      };
-      await writeFile(path, JSON.stringify(config), { mode: 0o600 }); // it holds a private key
-      fleet.start(index, [...command, 'peer', '--config', path], sequencer);
-    }
-    await fleet.finished();
-    const { ok } = await sequencer.ledger.verify();
-    return { seed, settings, wire, cast, ...fleet.outcome(sequencer), chainVerified: ok, elapsed_s: (performance.now() - started) / 1000 };
+    const to = { key: keeper.network.self, addresses: run.addresses };
+    await run.start({ formatVersion: 1, seed, keeper: to, wire, tensorflow, data, students, settings });
+    const ledger = await describeLedger(keeper.ledger);
+    const { results, reports, blocks } = run.outcome();
+    return { seed, settings, wire, cast, results, reports, blocks, ...ledger, elapsed_s: (performance.now() - started) / 1000 };
   } finally {
-    fleet.stop();
-    await sequencer.close();
+    run.fleet.stop();
+    await keeper.close();
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-/** The sums over everybody a process called. */
-export function totalsOf(traffic: readonly PeerTraffic[], service: ServiceCounters): TrafficTotals {
-  const sum = (of: (one: PeerTraffic) => number) => traffic.reduce((total, one) => total + of(one), 0);
-  return {
-    calls: sum((one) => one.calls),
-    success: sum((one) => one.success),
-    timeout: sum((one) => one.timeout),
-    error: sum((one) => one.error),
-    bytesSent: sum((one) => one.bytesSent),
-    bytesReceived: sum((one) => one.bytesReceived),
-    latencyMedian_ms: Math.max(0, ...traffic.map((one) => one.latencyMedian_ms)),
-    latencyP95_ms: Math.max(0, ...traffic.map((one) => one.latencyP95_ms)),
-    served: service.served,
-    refused: Object.values(service.refused).reduce((total, count) => total + count, 0),
-  };
+function checkKill(kill: Kill | undefined, participants: number): void {
+  if (kill === undefined) return;
+  for (const index of kill.indices) checkInteger('kill.indices', index, 0, participants - 1);
+  checkInteger('kill.round', kill.round, 0);
+  if (kill.restart !== undefined) checkInteger('kill.restart', kill.restart, kill.round + 1);
+  if (new Set(kill.indices).size === participants) {
+    throw new InputError('BTM_DOMAIN', 'must leave somebody alive', { argument: 'kill.indices', value: kill.indices });
+  }
 }
 
-/** The child processes of a run. */
-class Fleet {
-  readonly #children: ChildProcess[] = [];
-  readonly #status: ProcessReport['status'][] = [];
-  readonly #errors: string[] = [];
-  readonly #results: (PeerResult | null)[] = [];
-  readonly #ends: Promise<void>[] = [];
+/** The processes and the keeper of one run. */
+class Run {
+  readonly fleet: Fleet;
+  addresses: readonly string[] = [];
+  readonly #results: (PeerResult | null)[];
   readonly #blocks: DemoBlock[] = [];
+  readonly #indexOf: ReadonlyMap<PeerKey, number>;
+  #keeper: Keeper | null = null;
   #round = 0;
   #killed = false;
-  #aborted = false;
+  #restarted = false;
 
   constructor(
     private readonly cast: readonly CastMember[],
     private readonly identities: readonly Identity[],
-    private readonly kill: ProcessesOptions['kill'],
+    private readonly folder: string,
+    command: readonly string[],
+    private readonly kill: Kill | undefined,
     private readonly hooks: ProcessesHooks,
   ) {
-    hooks.signal?.addEventListener('abort', () => {
-      this.#aborted = true;
-      this.stop();
+    this.#results = cast.map(() => null);
+    this.#indexOf = new Map(identities.map(({ key }, index) => [key, index]));
+    const commands = cast.map((_, index) => [...command, 'peer', '--config', this.#config(index)]);
+    const names = cast.map(({ name }) => name);
+    const { signal } = hooks;
+    const onEnd = (index: number, status: ProcessStatus) => this.#ended(index, status);
+    this.fleet = new Fleet(commands, names, { onEnd, ...(signal === undefined ? {} : { signal }) });
+  }
+
+  /** Starts the keeper. */
+  async open(seed: number, settings: DemoSettings, store: Store): Promise<Keeper> {
+    const transport = await Libp2pTransport.start({ identity: keeperIdentity(seed) });
+    this.addresses = transport.addresses();
+    const keys = this.identities.map(({ key }) => key);
+    const names = new Map(keys.map((key, index) => [key, this.cast[index].name]));
+    this.#keeper = await Keeper.start({
+      transport,
+      store,
+      genesis: genesisOf(keys, settings),
+      onBlock: (round, refused) => {
+        this.#blocks.push(describeBlock((this.#keeper as Keeper).ledger, names, round, refused));
+        this.#strike(round);
+      },
+      onProgress: (peer, progress) => this.#progress(peer, progress),
+      onResult: (peer, result) => {
+        const index = this.#indexOf.get(peer);
+        if (index !== undefined) this.#results[index] = result as PeerResult;
+      },
     });
+    return this.#keeper;
   }
 
-  start(index: number, [program, ...args]: readonly string[], sequencer: Sequencer): void {
-    const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-    this.#children[index] = child;
-    this.#errors[index] = '';
-    this.#results[index] = null;
-    child.stderr?.on('data', (data) => {
-      this.#errors[index] = (this.#errors[index] + String(data)).slice(-4000);
-    });
-    this.#ends[index] = new Promise((resolve) => {
-      child.once('error', (error) => {
-        this.#errors[index] += error.message;
-      });
-      child.once('close', (code) => {
-        this.#status[index] ??= code === 0 && this.#results[index] !== null ? 'finished' : 'failed';
-        if (this.#status[index] !== 'finished') this.hooks.onProgress?.(`${this.cast[index].name} ${this.#status[index]}`);
-        sequencer.leave(this.identities[index].key);
-        resolve();
-      });
-    });
-  }
-
-  async finished(): Promise<void> {
-    await Promise.all(this.#ends);
-    if (this.#aborted) throw new AbortedError('the run of processes');
-    if (this.#status.includes('finished')) return;
-    const attempts = this.#errors.map((reason, index) => ({ what: this.cast[index].name, reason: reason.trim().slice(-400) }));
-    throw new EnvironmentError('BTM_IO', 'no participant finished', attempts);
-  }
-
-  stop(): void {
-    for (const child of this.#children) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
-  }
-
-  progress(peer: PeerKey, { phase, done, total }: PeerProgress): void {
-    const index = this.identities.findIndex((identity) => identity.key === peer);
-    if (phase === 'training' && done > this.#round) {
-      this.#round = done;
-      if (done % 10 === 0) this.hooks.onProgress?.(`training: round ${done} of ${total}`);
-    } else if (phase !== 'training') {
-      this.hooks.onProgress?.(`${this.cast[index]?.name ?? peer}: ${phase} ${done} of ${total}`);
+  /** Starts everybody and waits for the end. */
+  async start(config: object): Promise<void> {
+    for (const [index, identity] of this.identities.entries()) {
+      const own = { ...config, identity: Buffer.from(identity.seed).toString('hex'), state: `peer-${index}.state` };
+      await writeFile(this.#config(index), JSON.stringify(own), { mode: 0o600 }); // it holds a private key
     }
-    if (this.kill !== undefined && !this.#killed && this.#round >= this.kill.round) this.#execute(this.kill.indices);
+    this.fleet.startAll();
+    await this.fleet.finished();
   }
 
-  result(peer: PeerKey, result: PeerResult): void {
-    const index = this.identities.findIndex((identity) => identity.key === peer);
-    this.#results[index] = result;
+  outcome() {
+    const reports = this.cast.map(({ name }, index) => ({ index, name, key: this.identities[index].key, ...this.fleet.fate(index) }));
+    const results = reports.map(({ status }, index) => (status === 'finished' ? this.#results[index] : null));
+    return { reports, results, blocks: this.#blocks };
   }
 
-  block(sequencer: Sequencer, round: number, refused: readonly Refusal[]): void {
-    const { ledger } = sequencer;
-    const ranking = ledger.ranking();
-    const total = ranking?.ranking.reduce((sum, r) => sum + r, 0) ?? 0;
-    const state = ledger.state();
-    const keys = this.identities.map((identity) => identity.key);
-    const changed = state.participants().filter((participant) => participant.lastSet === ledger.height).length;
-    this.#blocks.push({
-      height: ledger.height,
-      round,
-      ranking: Array.from(ranking?.ranking ?? [], (r) => r / total),
-      stake: keys.map((key) => Number(state.stake(key)) / Number(TOKEN)),
-      minted: Number(ranking?.minted ?? 0n) / Number(TOKEN),
-      accepted: changed,
-      refused: refused.map(({ key, code }) => ({ participant: this.cast[keys.indexOf(key)]?.name ?? key, code })),
-    });
+  #config(index: number): string {
+    return join(this.folder, `peer-${index}.json`);
   }
 
-  outcome(sequencer: Sequencer) {
-    const { ledger } = sequencer;
-    const state = ledger.state();
-    const reports = this.cast.map(({ name }, index): ProcessReport => {
-      const status = this.#status[index];
-      const error = status === 'failed' ? { error: this.#errors[index] } : {};
-      return {
-        index,
-        name,
-        key: this.identities[index].key,
-        status,
-        ...error,
-        result: status === 'finished' ? this.#results[index] : null,
-      };
-    });
-    return {
-      reports,
-      blocks: this.#blocks,
-      weights: Float64Array.from(state.weights().parts, (part) => part / ROW_PARTS),
-      stake: Float64Array.from(this.identities, ({ key }) => Number(state.stake(key)) / Number(TOKEN)),
-      ledgerRanking: ledger.ranking()?.ranking ?? new Float64Array(this.cast.length),
-    };
-  }
-
-  #execute(indices: readonly number[]): void {
-    this.#killed = true;
-    for (const index of indices) {
-      this.#status[index] = 'killed';
-      this.#children[index].kill('SIGKILL');
+  /** Between a block and the next round: everybody has just been measured. */
+  #strike(round: number): void {
+    if (this.kill === undefined) return;
+    const { indices, round: from, restart } = this.kill;
+    if (!this.#killed && round >= from) {
+      this.#killed = true;
+      this.fleet.kill(indices);
+    }
+    if (restart !== undefined && !this.#restarted && round >= restart) {
+      this.#restarted = true;
+      this.fleet.restart(indices);
     }
   }
-}
 
-function genesisOf(identities: readonly Identity[], settings: DemoSettings) {
-  const row = sparseRow(rowToParts(new Float64Array(identities.length).fill(1)));
-  return {
-    parameters: { epsilon: Math.round(settings.stepBound * ROW_PARTS), tau: tokens(settings.tau), emission: settings.emission },
-    participants: identities.map(({ key }) => ({ key, stake: tokens(settings.initialStake), row })),
-  };
-}
+  #ended(index: number, status: ProcessStatus): void {
+    if (status !== 'finished') this.hooks.onProgress?.(`${this.cast[index].name} ${status}`);
+    this.#keeper?.leave(this.identities[index].key);
+  }
 
-/** Keys of a demonstration follow from its seed, so that a run can be repeated. Anybody who knows the seed has them: never use them for more. */
-function identityOf(seed: number, stream: number, index: number): Identity {
-  const source = new RandomStream(seed, stream, index);
-  return createIdentity(Uint8Array.from({ length: 32 }, () => source.integer(256)));
-}
-
-function tokens(amount: number): bigint {
-  return BigInt(Math.round(amount * Number(TOKEN)));
+  #progress(peer: PeerKey, { phase, done, total }: PeerProgress): void {
+    if (phase === 'training') {
+      if (done > this.#round && done % 10 === 0) this.hooks.onProgress?.(`training: round ${done} of ${total}`);
+      this.#round = Math.max(this.#round, done);
+    } else this.hooks.onProgress?.(`${this.cast[this.#indexOf.get(peer) ?? 0].name}: ${phase} ${done} of ${total}`);
+  }
 }

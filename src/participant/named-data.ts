@@ -1,4 +1,4 @@
-/** What `--data` names: the digits, the text that this package ships, or a folder of IDX files. */
+/** Data by name: the digits, the text that this package ships, or a folder of IDX files. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../backend/index.js';

@@ -1,0 +1,239 @@
+/** One participant's connection: it serves its encoder to holders of stake, asks its peers, and puts students where peers are missing. */
+import { Network, type PeerKey, type Tensor, type Transport } from '../../network/index.js';
+import type { Participant, Received } from '../participant.js';
+import { askChosen, type Origin, type RoutedQuery, type RoutedResponses, returnGradients } from '../routing.js';
+import { StudentOffer, StudentShelf } from '../shelf.js';
+import { encodeStudent } from '../student-file.js';
+import { GradientInbox } from './inbox.js';
+import type { Understudy } from './understudy.js';
+
+/** Samples per query. */
+const CHUNK = 512;
+
+/** Largest query that the adaptive deadline is meant for. */
+const USUAL_SAMPLES = 64;
+
+/** How long an answer may take between machines. A peer in the middle of a training step is slow, not gone; one that is gone is noticed at once. */
+const DEADLINE = { floor_ms: 10_000, initial_ms: 30_000, ceiling_ms: 120_000 } as const;
+
+/** A query many times larger than the usual batch says nothing about the usual time, nor the other way round. */
+const LARGE_DEADLINE_MS = 60_000;
+
+/** A busy machine makes everybody late now and then: banning starts later than the default. */
+const BANS = { threshold: 5 } as const;
+
+/** Within one process nobody is ever late, only busy: waiting or banning by the clock would make results depend on the machine. */
+const ONE_PROCESS = { deadline_ms: 24 * 3600 * 1000, bans: { threshold: Number.MAX_SAFE_INTEGER } } as const;
+
+/** The method that tells the hash of the student a peer offers. */
+const STUDENT_HASH = 'student/hash';
+
+/** What everybody answered to one batch. */
+export interface Answers extends Received {
+  /** By peer: who answered. A peer that answered only a part of a batch counts as missing: half a block would look like an opinion. */
+  readonly origins: readonly Origin[];
+  /** For {@link Link.sendBack}. */
+  readonly parts: readonly { readonly query: RoutedQuery; readonly answers: RoutedResponses; readonly from: number }[];
+}
+
+/** How a link starts. */
+export interface LinkOptions {
+  readonly transport: Transport;
+  readonly stakeOf: (key: PeerKey) => bigint;
+  readonly inputWidth: number;
+  readonly width: number;
+  /** Learns to answer in this participant's place, for when it is gone. Left out: it offers no student. */
+  readonly understudy?: Understudy;
+}
+
+/** What to ask. */
+export interface Question {
+  /** `[size, inputWidth]` */
+  readonly inputs: Float32Array;
+  readonly size: number;
+  /** The own answer `[size, width]`, where it is known already. */
+  readonly own?: Float64Array;
+  /** `[size, k]`: whom to ask about each sample. Left out: everybody. */
+  readonly selected?: Int32Array;
+  /** False leaves zeros where a peer is missing. */
+  readonly students?: boolean;
+}
+
+export class Link {
+  readonly network: Network;
+  readonly inbox = new GradientInbox();
+  readonly shelf: StudentShelf;
+  readonly #offer = new StudentOffer();
+  readonly #options: LinkOptions;
+  readonly #call: { readonly deadline_ms?: number };
+  #participant: Participant | null = null;
+  #keys: readonly PeerKey[] = [];
+  #serving = false;
+
+  constructor(options: LinkOptions) {
+    const { transport, stakeOf, inputWidth, width } = options;
+    this.#options = options;
+    const oneProcess = transport.kind === 'memory';
+    this.#call = oneProcess ? { deadline_ms: ONE_PROCESS.deadline_ms } : {};
+    this.shelf = new StudentShelf({ inputWidth, width });
+    this.network = new Network({
+      transport,
+      ...(oneProcess ? { bans: ONE_PROCESS.bans } : { deadline: DEADLINE, bans: BANS }),
+      service: {
+        stakeOf,
+        sampleShape: [inputWidth],
+        width,
+        admission: { concurrency: 1, queue: 256 },
+        handlers: {
+          query: (input) => this.#answer(input),
+          backward: (input, gradient, { from }) => {
+            this.inbox.put(from, { input, gradient });
+            return null;
+          },
+          calls: { ...this.#offer.calls, [STUDENT_HASH]: () => new TextEncoder().encode(this.#offer.hash) },
+        },
+      },
+    });
+    this.shelf.follow(this.network);
+  }
+
+  /** Who takes part, in the order of the ledger, and the model to serve. Queries are refused until {@link open}. */
+  attach(participant: Participant, keys: readonly PeerKey[]): void {
+    this.#participant = participant;
+    this.#keys = keys;
+  }
+
+  /** Serves from here on: not earlier, or peers would wait for gradients of one that is not training yet. */
+  open(): void {
+    this.#serving = true;
+  }
+
+  /** Everybody's responses, the own one computed here; chunk by chunk. */
+  async ask({ inputs, size, own, selected, students = true }: Question): Promise<Answers> {
+    const peers = this.#keys.length;
+    const { inputWidth, width } = this.#options;
+    const responses = new Float64Array(size * peers * width);
+    const answered = new Int32Array(size * peers);
+    const origins: Origin[] = this.#keys.map(() => 'unasked');
+    const parts: { query: RoutedQuery; answers: RoutedResponses; from: number }[] = [];
+    for (let from = 0; from < size; from += CHUNK) {
+      const batch = Math.min(CHUNK, size - from);
+      const part = size <= CHUNK ? inputs : inputs.slice(from * inputWidth, (from + batch) * inputWidth);
+      const query = this.#query(part, batch, selected, students);
+      const [mine, answers] = await Promise.all([own ?? this.#model().answer(part, batch), askChosen(query)]);
+      responses.set(answers.responses, from * peers * width);
+      answered.set(answers.answered, from * peers);
+      this.#placeOwn(responses, answered, mine, from, batch);
+      for (const [peer, origin] of answers.origins.entries()) origins[peer] = worse(origins[peer], origin);
+      parts.push({ query, answers, from });
+    }
+    for (const [peer, origin] of origins.entries()) if (origin === 'nobody') clear(responses, answered, peer, peers, width);
+    origins[this.#self] = 'peer';
+    return { responses, answered, origins, parts };
+  }
+
+  /** Sends everybody who answered its part of dL/dF `[size, peers, width]`, with the inputs it belongs to. Students get none. */
+  async sendBack({ parts }: Answers, gradient: Float64Array): Promise<void> {
+    const row = this.#keys.length * this.#options.width;
+    for (const { query, answers, from } of parts) {
+      await returnGradients(query, answers, gradient.subarray(from * row, (from + query.batch) * row));
+    }
+  }
+
+  /** One peer's answer, or its student's; for a participant that passes on what another says. */
+  async relay(peer: number, inputs: Float32Array, batch: number): Promise<Float32Array> {
+    const { inputWidth, width } = this.#options;
+    const key = this.#keys[peer];
+    const outcome = await this.network.query(key, { shape: [batch, inputWidth], data: inputs }, { width, ...this.#call });
+    if (outcome.ok) return outcome.value.data;
+    // What it cannot pass on it does not have: zeros, as for any peer that is missing.
+    return Float32Array.from(this.shelf.respond(key, inputs, batch) ?? new Float64Array(batch * width));
+  }
+
+  /** What the students of these peers would answer, in position `[size, peers, width]`, zeros elsewhere; and of which peers it holds one. */
+  standIns(peers: readonly number[], inputs: Float32Array, size: number): { responses: Float64Array; held: number[] } {
+    const { width } = this.#options;
+    const n = this.#keys.length;
+    const responses = new Float64Array(size * n * width);
+    const held = peers.filter((peer) => {
+      const answer = this.shelf.respond(this.#keys[peer], inputs, size);
+      if (answer === undefined) return false;
+      for (let s = 0; s < size; s++) responses.set(answer.subarray(s * width, (s + 1) * width), (s * n + peer) * width);
+      return true;
+    });
+    return { responses, held };
+  }
+
+  /** Offers the student as it stands, and tells everybody its hash. */
+  async publishStudent(): Promise<void> {
+    const { understudy } = this.#options;
+    if (understudy !== undefined) await this.#offer.publish(this.network, encodeStudent(understudy.student));
+  }
+
+  /** Fetches the newest student of every peer that offers one and can be reached; what announcements missed. */
+  async fetchStudents(): Promise<void> {
+    const others = this.#keys.filter((key) => key !== this.network.self);
+    await Promise.all(
+      others.map(async (key) => {
+        const told = await this.network.call(key, STUDENT_HASH, new Uint8Array(0), this.#call);
+        const hash = told.ok ? new TextDecoder().decode(told.value) : '';
+        if (hash !== '' && this.shelf.hashOf(key) !== hash) await this.shelf.fetch(this.network, key, hash);
+      }),
+    );
+  }
+
+  get #self(): number {
+    return this.#keys.indexOf(this.network.self);
+  }
+
+  #model(): Participant {
+    if (this.#participant === null) throw new Error('not ready yet');
+    return this.#participant;
+  }
+
+  #query(inputs: Float32Array, batch: number, selected: Int32Array | undefined, students: boolean): RoutedQuery {
+    const large = batch > USUAL_SAMPLES ? { deadline_ms: LARGE_DEADLINE_MS } : {};
+    return {
+      network: this.network,
+      peers: this.#keys,
+      inputs,
+      batch,
+      width: this.#options.width,
+      ...(selected === undefined ? {} : { selected }),
+      ...(students ? { shelf: this.shelf } : {}),
+      ...large,
+      ...this.#call,
+    };
+  }
+
+  #placeOwn(responses: Float64Array, answered: Int32Array, own: ArrayLike<number>, from: number, batch: number): void {
+    const { width } = this.#options;
+    const peers = this.#keys.length;
+    for (let s = 0; s < batch; s++) {
+      const at = (from + s) * peers + this.#self;
+      answered[at] = 1;
+      for (let m = 0; m < width; m++) responses[at * width + m] = own[s * width + m];
+    }
+  }
+
+  async #answer(input: Tensor): Promise<Tensor> {
+    if (!this.#serving) throw new Error('not ready yet');
+    const [batch] = input.shape;
+    const data = await this.#model().answer(input.data, batch);
+    this.#options.understudy?.watch(input.data, data, batch);
+    return { shape: [batch, this.#options.width], data };
+  }
+}
+
+const RANK: readonly Origin[] = ['unasked', 'peer', 'student', 'nobody'];
+
+function worse(a: Origin, b: Origin): Origin {
+  return RANK.indexOf(a) > RANK.indexOf(b) ? a : b;
+}
+
+function clear(responses: Float64Array, answered: Int32Array, peer: number, peers: number, width: number): void {
+  for (let at = peer; at < answered.length; at += peers) {
+    responses.fill(0, at * width, (at + 1) * width);
+    answered[at] = 0;
+  }
+}

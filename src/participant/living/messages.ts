@@ -1,0 +1,108 @@
+/** What the participants of a run tell the one that keeps the ledger, and what it answers. All of it is CBOR. */
+import { decode, encode } from 'cborg';
+import { EnvironmentError } from '../../core/errors.js';
+import type { Network, PeerKey, PeerTraffic, ServiceCounters } from '../../network/index.js';
+import type { Absence } from './absence.js';
+
+/** Named calls of the keeper. Reading the ledger is open to everybody; the rest needs stake. */
+export const CALL = {
+  genesis: 'ledger/genesis',
+  head: 'ledger/head',
+  block: 'ledger/block',
+  submit: 'ledger/submit',
+  barrier: 'run/barrier',
+  rejoin: 'run/rejoin',
+  progress: 'run/progress',
+  result: 'run/result',
+} as const;
+
+/** Waiting for everybody. With `close`, the keeper closes a block when all have come. */
+export interface BarrierRequest {
+  readonly name: string;
+  readonly round: number;
+  readonly close: boolean;
+}
+
+/** `done` false: ask again. `out`: too late, the others went on; rejoin. */
+export interface BarrierAnswer {
+  readonly done: boolean;
+  readonly out: boolean;
+  readonly height: number;
+}
+
+/** Coming late, or back. */
+export interface RejoinRequest {
+  /** Rounds behind it. */
+  readonly round: number;
+}
+
+/** `round` null: ask again, unless the run is `over`. Otherwise everybody goes on after this round. */
+export interface RejoinAnswer {
+  readonly round: number | null;
+  readonly over: boolean;
+}
+
+/** Progress of one participant. */
+export interface PeerProgress {
+  readonly phase: string;
+  readonly done: number;
+  readonly total: number;
+}
+
+/** Loss and, where there are classes, accuracy; see samples.ts. */
+interface PlainScore {
+  readonly loss: number;
+  readonly accuracy: number | null;
+}
+
+/** Everything one participant measured, as plain data. */
+export interface LifeResult {
+  readonly index: number;
+  readonly encoder: string;
+  readonly trainSamples: number;
+  readonly validationSamples: number;
+  readonly measurement: {
+    readonly ideal: readonly number[];
+    readonly ablation: readonly number[];
+    readonly shapley: readonly number[];
+    readonly gram: readonly number[];
+    readonly linearShare: number;
+  };
+  /** On held-out samples: with everybody's responses, its own alone, through its gate, and with its proxy in the gate's place. */
+  readonly reached: { readonly head: PlainScore; readonly own: PlainScore; readonly gate: PlainScore; readonly proxy: PlainScore };
+  /** Its row of the competition mask when it measured; 0 for those in whose place nobody answered. */
+  readonly mask: readonly number[];
+  /** Per round: head, own, gate, proxy. */
+  readonly losses: readonly (readonly number[])[];
+  /** Peers that went away while it trained, and what that cost. */
+  readonly absences: readonly Absence[];
+}
+
+/** A participant's result with the books of its process. */
+export interface PeerResult extends LifeResult {
+  readonly traffic: readonly (readonly [PeerKey, PeerTraffic])[];
+  readonly service: ServiceCounters;
+  readonly encoderBackend: { readonly name: string; readonly version: string };
+  readonly data: {
+    readonly name: string;
+    readonly samples: number;
+    readonly classes: number;
+    readonly height: number;
+    readonly width: number;
+  };
+  readonly processor_s: number;
+  readonly memory_mb: number;
+}
+
+/** Calls the keeper; a failure is an EnvironmentError, since without a ledger nothing goes on. */
+export async function ask<T>(network: Network, keeper: PeerKey, method: string, value: unknown, deadline_ms = 60_000): Promise<T> {
+  const outcome = await network.call(keeper, method, encode(value), { deadline_ms, ignoreBan: true });
+  if (outcome.ok) return decode(outcome.value) as T;
+  const { code, reason } = outcome.failure;
+  throw new EnvironmentError(
+    'BTM_IO',
+    `the keeper of the ledger did not answer ${method}`,
+    [{ what: method, reason: `${code}: ${reason}` }],
+    ['is the process that keeps the ledger still running?'],
+  );
+}

@@ -1,0 +1,30 @@
+/** The file that keeps what a participant has learnt. */
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { EnvironmentError } from '../../core/errors.js';
+import { decodeSaved, encodeSaved, type Saved } from '../saved.js';
+
+/** Replaces the file at once: a reader, or a restart, finds the old state or the new one. */
+export async function writeState(path: string, saved: Saved): Promise<void> {
+  try {
+    await writeFile(`${path}.new`, encodeSaved(saved), { mode: 0o600 });
+    await rename(`${path}.new`, path);
+  } catch (error) {
+    throw failure('write', path, error);
+  }
+}
+
+/** What the file holds; null when there is none. */
+export async function readState(path: string): Promise<Saved | null> {
+  try {
+    return decodeSaved(await readFile(path));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+    throw failure('read', path, error);
+  }
+}
+
+function failure(verb: string, path: string, error: unknown): EnvironmentError {
+  const cures = ['check the path, its permissions and the space left'];
+  return new EnvironmentError('BTM_IO', `cannot ${verb} ${path}`, [{ what: path, reason: (error as Error).message }], cures);
+}

@@ -1,0 +1,77 @@
+/** Participants in processes of their own: the same numbers as in one process, and what happens when some are killed and come back. */
+import { fileURLToPath } from 'node:url';
+import t, { type Test } from 'tap';
+import { runDemo } from '../../src/participant/demo.js';
+import { dataNamed } from '../../src/participant/named-data.js';
+import { type ProcessesOptions, type ProcessesResult, runProcesses } from '../../src/participant/process/launch.js';
+import { survivalOf } from '../../src/participant/process/survival.js';
+import type { DemoResult } from '../../src/participant/result.js';
+
+t.setTimeout(280_000);
+
+const command = [process.execPath, fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))];
+
+/** Seconds of training: enough for every step to run. */
+const SMALL = {
+  seed: 5,
+  participants: 6,
+  rounds: 6,
+  batch: 8,
+  width: 4,
+  headHidden: 6,
+  largestShard: 60,
+  settleSteps: 20,
+  settleBatch: 16,
+  settleSamples: 60,
+  blocks: 3,
+  closingBlocks: 2,
+  validation: 40,
+  blockValidation: 20,
+  tensorflow: 'tfjs-wasm',
+} as const;
+
+function equalToOneProcess(t: Test, run: ProcessesResult, demo: DemoResult): void {
+  t.same(
+    run.reports.map(({ status, error }) => `${status}${error ?? ''}`),
+    Array(6).fill('finished'),
+  );
+  t.ok(run.chainVerified);
+  t.same(
+    run.results.map((result) => result?.measurement.ideal),
+    demo.scores.ideal,
+    'every score, to the bit',
+  );
+  t.same(run.blocks, demo.blocks, 'every block: ranking, stake and what was minted, to the bit');
+  t.same([...run.weights], demo.weights.flat());
+  for (const result of run.results) {
+    for (const [, traffic] of result?.traffic ?? []) t.equal(traffic.success + traffic.timeout + traffic.error, traffic.calls);
+    t.same(result?.absences, [], 'nobody went away');
+  }
+}
+
+t.test('processes over libp2p measure, rank and pay what one process does, to the bit', async (t) => {
+  const run = await runProcesses({ ...SMALL, command });
+  equalToOneProcess(t, run, await runDemo(SMALL));
+});
+
+t.test('so do rows that compete, sparse gates and text', async (t) => {
+  const settings = { ...SMALL, rows: 'competing', gate: 'productKey', gateK: 2, data: 'text', students: false } as const;
+  const run = await runProcesses({ ...settings, command });
+  equalToOneProcess(t, run, await runDemo({ ...settings, data: await dataNamed('text') }));
+});
+
+t.test('some are killed: the rest go on with their students; started again, they take their places back', async (t) => {
+  const options: ProcessesOptions = { ...SMALL, rounds: 40, blocks: 10, command, kill: { indices: [1, 5], round: 4, restart: 8 } };
+  const run = await runProcesses(options);
+  t.same(
+    run.reports.map(({ status, restarts }) => `${status} ${restarts}`),
+    ['finished 0', 'finished 1', 'finished 0', 'finished 0', 'finished 0', 'finished 1'],
+  );
+  const [survival, ...more] = survivalOf(run);
+  t.same(more, []);
+  t.match(survival, { round: 5, away: [1, 5], survivors: [0, 2, 3, 4] });
+  t.ok(survival!.returned !== null && survival!.returned > 8, `back in round ${survival!.returned}`);
+  for (const index of survival!.survivors) t.same(run.results[index]?.absences[0]?.held, [1, 5], 'it held the students of both');
+  t.ok(run.results.every((result) => result !== null && result.measurement.ideal.every(Number.isFinite)));
+  t.ok(run.chainVerified);
+});
