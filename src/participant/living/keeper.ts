@@ -203,11 +203,14 @@ export class Keeper {
     barrier.passed = true;
     this.#running = true;
     const { close, round } = barrier.request;
-    if (!close) return this.#open(barrier);
-    this.#close(round).then(() => {
-      this.#admit(round);
-      this.#open(barrier);
-    });
+    if (close) this.#close(round).then(() => this.#pass(barrier));
+    else this.#open(barrier);
+  }
+
+  /** The block is closed: late ones come in, then all go on. */
+  #pass(barrier: Barrier): void {
+    this.#admit(barrier.request.round);
+    this.#open(barrier);
   }
 
   #open(barrier: Barrier): void {
