@@ -126,6 +126,11 @@ export interface DemoSettings {
   /** Weight of the balance loss, and the noise on the scores while training; only for sparse gates. */
   readonly gateBalance: number;
   readonly gateNoise: number;
+  /** How the proxy learns G(x): divergence, temperature, share of the divergence against the labels, weight of the squared error of the response. */
+  readonly distillation: 'forwardKl' | 'reverseKl' | 'jsd' | 'mse';
+  readonly distillationTemperature: number;
+  readonly distillationAlpha: number;
+  readonly responseWeight: number;
   /** Samples of the best-supplied generalist. */
   readonly largestShard: number;
   /** Steps, batch and samples of the last training of the heads, encoders held fixed. */

@@ -12,6 +12,7 @@ import { plainModel } from '../../src/participant/model.js';
 import { pickSamples, type Samples, score, type Truth } from '../../src/participant/samples.js';
 import { decodeSaved, encodeSaved, type Saved } from '../../src/participant/saved.js';
 import { StudentShelf } from '../../src/participant/shelf.js';
+import { DEFAULT_OBJECTIVE } from '../../src/participant/student.js';
 import { contentHash, encodeStudent } from '../../src/participant/student-file.js';
 import { loadTensorflow } from '../../src/participant/tensorflow.js';
 
@@ -59,7 +60,7 @@ function member(index: number, loss: Truth['loss'], gate = ALL): MemberFactory {
       },
       {
         ...{ peers: 4, width: WIDTH, outputs: loss === 'binaryCrossEntropy' ? 1 : 2, headHidden: 8, headRate: 1e-2, gateRate: 1e-2 },
-        ...{ weightDecay: 0.01, gate, seed: SEED, backend },
+        ...{ weightDecay: 0.01, gate, distillation: DEFAULT_OBJECTIVE, seed: SEED, backend },
       },
     ),
     validation: samples(100 + index, 60, loss),
@@ -143,6 +144,7 @@ t.test('a participant that is saved and taken up again goes on to the bit: heads
       {
         ...{ peers: 3, width: WIDTH, outputs: 2, headHidden: 4, headRate: 1e-2, gateRate: 1e-2, weightDecay: 0.1, seed: SEED, backend },
         gate: { kind: 'sparse', k: 1, balance: 0.01, noise: 0.5 },
+        distillation: DEFAULT_OBJECTIVE,
       },
     );
   const opening = Float64Array.of(1, 0.5, 0.25);

@@ -8,6 +8,7 @@ import { Participant } from '../participant.js';
 import type { Member, Relay } from '../population.js';
 import type { DemoSettings } from '../result.js';
 import { inputWidthOf, type Samples } from '../samples.js';
+import { participantSettings } from '../settings.js';
 
 /** What the module's function is told. */
 export interface OwnContext {
@@ -54,19 +55,13 @@ export async function loadOwn(path: string, context: OwnContext): Promise<Member
   const create = await loadModule(path);
   const own = await create(context);
   const inputWidth = checkOwn(own, context);
-  const { index, peers, width, seed, settings, backend } = context;
-  const { headHidden, headRate, gateRate, weightDecay, gate: kind, gateK: k, gateBalance: balance, gateNoise: noise } = settings;
-  const proxy = own.proxy ?? defaultProxy(inputWidth, context);
-  const parts = {
-    index,
-    name: own.name ?? `participant ${index}`,
-    role: 'generalist',
-    data: own.data,
-    encoder: own.encoder,
-    proxy,
-  } as const;
-  const shared = { peers, width, outputs: own.outputs, headHidden, headRate, gateRate, weightDecay, seed, backend };
-  return { participant: new Participant(parts, { ...shared, gate: { kind, k, balance, noise } }), validation: own.validation };
+  const { index, seed, settings, backend } = context;
+  const { encoder, data, outputs, validation, name = `participant ${index}`, proxy = defaultProxy(inputWidth, context) } = own;
+  const participant = new Participant(
+    { index, name, role: 'generalist', data, encoder, proxy },
+    participantSettings(settings, { outputs, seed, backend }),
+  );
+  return { participant, validation };
 }
 
 async function loadModule(path: string): Promise<CreateParticipant> {
