@@ -89,10 +89,11 @@ async function inProcesses(flags: DemoFlags, signal: AbortSignal): Promise<void>
   const killing = kill === undefined ? {} : { kill: { ...kill, ...(restart === undefined ? {} : { restart }) } };
   const options = { ...(await settingsOf(flags)), seed, tensorflow, wire, data, students, ...killing };
   const { demoProcesses } = await import('./demo-processes.js'); // draws, too
-  const { demo, network, section } = await demoProcesses(options, backendOf(flags), signal);
-  if (demo !== null) await publish(flags, demo, [section]);
-  else if (kill === undefined) process.exitCode = 1;
-  (flags.json === true ? process.stderr : process.stdout).write(`\n${network}\n`);
+  const { demo, rest, text, sections } = await demoProcesses(options, backendOf(flags), signal);
+  if (demo !== null) await publish(flags, demo, sections);
+  else if (flags.json === true) process.stdout.write(`${JSON.stringify(rest)}\n`);
+  if (demo === null && kill === undefined) process.exitCode = 1;
+  (flags.json === true ? process.stderr : process.stdout).write(`\n${text}\n`);
 }
 
 /** The report as a file, the tables or the JSON on stdout. */
