@@ -41,13 +41,13 @@ export interface DemoParticipant {
   readonly topPeer: string;
 }
 
-/** Losses of every participant along the training rounds: `values[point][participant]`. */
+/** Losses of every participant along the training rounds: `values[point][participant]`; null where it was away. */
 export interface DemoCurve {
   readonly name: 'head' | 'own' | 'gate' | 'proxy';
   /** For the axis, with the unit, for instance `cross-entropy of the head (nats)`. */
   readonly title: string;
   readonly rounds: readonly number[];
-  readonly values: readonly (readonly number[])[];
+  readonly values: readonly (readonly (number | null)[])[];
 }
 
 /** One block of the ledger. */

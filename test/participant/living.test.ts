@@ -81,8 +81,8 @@ t.test('every participant has a loss of its own: classes, values, probabilities;
     if (result === null) throw new Error('a life without a result');
     t.equal(result.measurement.ideal[3], 0, 'zeros are worth exactly nothing');
     t.ok(
-      result.losses.at(-1)![0]! < 0.8 * result.losses[0]![0]!,
-      `${losses[index]}: ${result.losses[0]![0]} -> ${result.losses.at(-1)![0]}`,
+      result.losses.at(-1)![1]! < 0.8 * result.losses[0]![1]!,
+      `${losses[index]}: ${result.losses[0]![1]} -> ${result.losses.at(-1)![1]}`,
     );
     t.equal(result.reached.head.accuracy === null, losses[index] !== 'softmaxCrossEntropy');
   }
@@ -119,7 +119,7 @@ t.test('gates that ask one peer of three: less travels, and the same life otherw
   for (const kind of ['sparse', 'productKey'] as const) {
     const { results, chainVerified } = await run({ kind, k: 1, balance: 0.01, noise: kind === 'sparse' ? 0.3 : 0 });
     t.ok(chainVerified && results.every((result) => result?.measurement.ideal.every(Number.isFinite)), kind);
-    for (const result of results) t.ok(result!.losses.at(-1)![2]! < result!.losses[0]![2]!, `${kind}: loss of G(x) falls`);
+    for (const result of results) t.ok(result!.losses.at(-1)![3]! < result!.losses[0]![3]!, `${kind}: loss of G(x) falls`);
   }
 });
 

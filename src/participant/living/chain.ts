@@ -25,6 +25,8 @@ export interface ChainOptions {
   /** Of the competition mask, in tokens. */
   readonly temperature: number;
   readonly backend: Backend;
+  /** How long to wait for a keeper that does not answer, for instance while it is started again. Default: not at all. */
+  readonly patience_ms?: number;
 }
 
 export class Chain {
@@ -37,7 +39,7 @@ export class Chain {
   /** @throws EnvironmentError BTM_IO when the keeper is silent or serves a block that does not verify */
   static async open(options: ChainOptions): Promise<Chain> {
     const network = new Network({ transport: options.transport }); // asks the keeper alone, so its books are apart from those of the peers
-    return new Chain(options, network, await openReplica(network, options.keeper));
+    return new Chain(options, network, await openReplica(network, options.keeper, options.patience_ms));
   }
 
   get height(): number {
@@ -139,6 +141,6 @@ export class Chain {
   }
 
   #ask<T>(method: string, value: unknown): Promise<T> {
-    return ask(this.network, this.options.keeper, method, value);
+    return ask(this.network, this.options.keeper, method, value, this.options.patience_ms);
   }
 }

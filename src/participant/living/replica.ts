@@ -9,22 +9,23 @@ import { ask, CALL } from './messages.js';
  *
  * @throws EnvironmentError BTM_IO when the keeper is silent or serves a block that does not verify
  */
-export function openReplica(network: Network, keeper: PeerKey): Promise<Ledger> {
-  return openLedger({ store: remoteStore(network, keeper) });
+export function openReplica(network: Network, keeper: PeerKey, patience_ms = 0): Promise<Ledger> {
+  return openLedger({ store: remoteStore(network, keeper, patience_ms) });
 }
 
 /** The keeper's blocks as a store that is only read. */
-function remoteStore(network: Network, keeper: PeerKey): Store {
+function remoteStore(network: Network, keeper: PeerKey, patience_ms: number): Store {
+  const call = <T>(method: string, value: unknown) => ask<T>(network, keeper, method, value, patience_ms);
   const readOnly = () => {
     throw new EnvironmentError('BTM_IO', 'a replica does not write blocks; submit transactions to its keeper');
   };
   return {
     name: `the ledger of ${keeper.slice(0, 8)}`,
-    genesis: () => ask<Uint8Array>(network, keeper, CALL.genesis, null),
+    genesis: () => call<Uint8Array>(CALL.genesis, null),
     begin: async () => 'exists',
-    head: () => ask(network, keeper, CALL.head, null),
+    head: () => call(CALL.head, null),
     append: async () => readOnly(),
-    read: async (height) => (await ask<StoredBlock | null>(network, keeper, CALL.block, height)) ?? undefined,
+    read: async (height) => (await call<StoredBlock | null>(CALL.block, height)) ?? undefined,
     snapshot: async () => undefined,
     putSnapshot: async () => {}, // the keeper has its own
     close: async () => {},
