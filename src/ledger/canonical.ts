@@ -132,16 +132,15 @@ function viewOf(buffer: Buffer): DataView {
   return new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
 }
 
-let idle: CanonicalWriter | undefined;
+/** Writers that nobody is using: as many as encodings were ever made inside one another. */
+const idle: CanonicalWriter[] = [];
 
 function written<T>(fill: (writer: CanonicalWriter) => void, result: (writer: CanonicalWriter) => T): T {
-  // Taken while in use, so that one canonical encoding may be made inside another.
-  const writer = idle ?? new CanonicalWriter();
-  idle = undefined;
+  const writer = idle.pop() ?? new CanonicalWriter();
   writer.clear();
   fill(writer);
   const made = result(writer);
-  if (writer.isSmall) idle = writer;
+  if (writer.isSmall) idle.push(writer);
   return made;
 }
 
@@ -153,6 +152,11 @@ export function canonical(fill: (writer: CanonicalWriter) => void): Uint8Array {
 /** SHA-256 of the bytes that `fill` writes, which are not kept. */
 export function canonicalHash(fill: (writer: CanonicalWriter) => void): Uint8Array {
   return written(fill, (writer) => writer.digest());
+}
+
+/** {@link canonicalHash} as hexadecimal digits. */
+export function canonicalHexHash(fill: (writer: CanonicalWriter) => void): string {
+  return written(fill, (writer) => writer.hexDigest());
 }
 
 function write(parts: readonly Uint8Array[]): (writer: CanonicalWriter) => void {
@@ -168,5 +172,5 @@ export function sha256(...parts: readonly Uint8Array[]): Uint8Array {
 
 /** {@link sha256} as hexadecimal digits. */
 export function sha256Hex(...parts: readonly Uint8Array[]): string {
-  return parts.length === 1 ? hash('sha256', parts[0], 'hex') : written(write(parts), (writer) => writer.hexDigest());
+  return parts.length === 1 ? hash('sha256', parts[0], 'hex') : canonicalHexHash(write(parts));
 }

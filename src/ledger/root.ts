@@ -3,7 +3,7 @@
  * alone. Four Merkle trees (accounts, participants, standing, rows) over pages of 64 slots, and a header that binds them to the totals.
  */
 import { encode } from 'cborg';
-import { canonical, fieldName, sha256, sha256Hex } from './canonical.js';
+import { type CanonicalWriter, canonical, canonicalHash, canonicalHexHash, fieldName, sha256, sha256Hex } from './canonical.js';
 import { fromHex, parametersBytes } from './encoding.js';
 import { merkleRoot } from './merkle.js';
 import { type AccountPage, type Commitment, type ParticipantPage, type RowPage, rowAt } from './pages.js';
@@ -42,9 +42,15 @@ function keyBytes(keys: readonly string[]): Uint8Array {
   return bytes;
 }
 
-/** The bytes that stand for a page in its tree. */
+type WritePage<P> = (writer: CanonicalWriter, page: P) => void;
+
+const writeAccounts: WritePage<AccountPage> = (writer, page) => {
+  writer.raw(keyBytes(page.keys)).raw(littleEndian(page.balances)).raw(littleEndian(page.nonces)).raw(littleEndian(page.slots));
+};
+
+/** The bytes that stand for a page of accounts in its tree. */
 export function accountLeaf(page: AccountPage): Uint8Array {
-  return Buffer.concat([keyBytes(page.keys), littleEndian(page.balances), littleEndian(page.nonces), littleEndian(page.slots)]);
+  return canonical((writer) => writeAccounts(writer, page));
 }
 
 const LIST_BYTES = new WeakMap<readonly unknown[], Uint8Array>();
@@ -62,14 +68,12 @@ function listBytes<T>(list: readonly T[], plain: (item: T) => unknown): Uint8Arr
 const plainCommitment = (commitment: Commitment | null): unknown =>
   commitment === null ? null : [fromHex(commitment.hash), commitment.height];
 
-function participantLeaf(page: ParticipantPage): Uint8Array {
-  return canonical((writer) => {
-    writer.list(6);
-    for (const column of [page.accounts, page.nextFree, page.registeredAt, page.lastSet]) writer.bytes(littleEndian(column));
-    writer.raw(listBytes(page.endpoints, (endpoint) => endpoint));
-    writer.raw(listBytes(page.commitments, plainCommitment));
-  });
-}
+const writeParticipants: WritePage<ParticipantPage> = (writer, page) => {
+  writer.list(6);
+  for (const column of [page.accounts, page.nextFree, page.registeredAt, page.lastSet]) writer.bytes(littleEndian(column));
+  writer.raw(listBytes(page.endpoints, (endpoint) => endpoint));
+  writer.raw(listBytes(page.commitments, plainCommitment));
+};
 
 /** Hash of one row: what a proof of a row begins with. */
 export function rowHash(row: Row): Uint8Array {
@@ -93,9 +97,9 @@ export function leafHash(tree: TreeName, leaf: Uint8Array): Uint8Array {
   return sha256(TAGS[tree], leaf);
 }
 
-function hashed<P extends { hash?: Uint8Array }>(tree: TreeName, pages: readonly P[], leaf: (page: P) => Uint8Array): Uint8Array[] {
+function hashed<P extends { hash?: Uint8Array }>(tree: TreeName, pages: readonly P[], write: WritePage<P>): Uint8Array[] {
   return pages.map((page) => {
-    page.hash ??= leafHash(tree, leaf(page));
+    page.hash ??= canonicalHash((writer) => write(writer.raw(TAGS[tree]), page));
     return page.hash;
   });
 }
@@ -104,13 +108,13 @@ function hashed<P extends { hash?: Uint8Array }>(tree: TreeName, pages: readonly
 export function pageHashes(state: State, tree: TreeName): Uint8Array[] {
   switch (tree) {
     case 'accounts':
-      return hashed(tree, state.accountPages, accountLeaf);
+      return hashed(tree, state.accountPages, writeAccounts);
     case 'participants':
-      return hashed(tree, state.participantPages, participantLeaf);
+      return hashed(tree, state.participantPages, writeParticipants);
     case 'standing':
-      return hashed(tree, state.standingPages, (page) => littleEndian(page.words));
+      return hashed(tree, state.standingPages, (writer, page) => writer.raw(littleEndian(page.words)));
     default:
-      return hashed(tree, state.rowPages, rowLeaf);
+      return hashed(tree, state.rowPages, (writer, page) => writer.raw(rowLeaf(page)));
   }
 }
 
@@ -147,29 +151,31 @@ const FIELD = {
 /** Trees in the canonical order of their names. */
 const TREES = (['rows', 'accounts', 'standing', 'participants'] as const).map((tree) => ({ tree, name: fieldName(tree) }));
 
+function writeHeader(writer: CanonicalWriter, state: State): void {
+  writer.map(12);
+  writer.raw(FIELD.tau).integer(state.tau);
+  writer.raw(FIELD.chain).hex(state.chain);
+  writer.raw(FIELD.roots).map(TREES.length);
+  for (const { tree, name } of TREES) writer.raw(name).bytes(treeRoot(state, tree));
+  writer.raw(FIELD.slots).integer(state.slots);
+  writer.raw(FIELD.height).integer(state.height);
+  writer.raw(FIELD.minted).integer(state.minted);
+  writer.raw(FIELD.supply).integer(state.supply);
+  writer.raw(FIELD.members).integer(state.members);
+  writer.raw(FIELD.accounts).integer(state.accounts);
+  writer.raw(FIELD.freeSlot).integer(state.freeSlot);
+  writer.raw(FIELD.parameters).bytes(parametersBytes(state.parameters));
+  writer.raw(FIELD.participants).integer(state.participants);
+}
+
 /** What the root hashes: totals, rules and the four tree roots, in their canonical order. */
 export function stateHeader(state: State): Uint8Array {
-  return canonical((writer) => {
-    writer.map(12);
-    writer.raw(FIELD.tau).integer(state.tau);
-    writer.raw(FIELD.chain).hex(state.chain);
-    writer.raw(FIELD.roots).map(TREES.length);
-    for (const { tree, name } of TREES) writer.raw(name).bytes(treeRoot(state, tree));
-    writer.raw(FIELD.slots).integer(state.slots);
-    writer.raw(FIELD.height).integer(state.height);
-    writer.raw(FIELD.minted).integer(state.minted);
-    writer.raw(FIELD.supply).integer(state.supply);
-    writer.raw(FIELD.members).integer(state.members);
-    writer.raw(FIELD.accounts).integer(state.accounts);
-    writer.raw(FIELD.freeSlot).integer(state.freeSlot);
-    writer.raw(FIELD.parameters).bytes(parametersBytes(state.parameters));
-    writer.raw(FIELD.participants).integer(state.participants);
-  });
+  return canonical((writer) => writeHeader(writer, state));
 }
 
 export const headerRoot = (header: Uint8Array): string => sha256Hex(STATE_TAG, header);
 
-/** The root of a state between blocks. */
+/** The root of a state between blocks: {@link headerRoot} of its header. */
 export function stateRoot(state: State): string {
-  return headerRoot(stateHeader(state));
+  return canonicalHexHash((writer) => writeHeader(writer.raw(STATE_TAG), state));
 }
