@@ -106,11 +106,16 @@ function typed(path: string, error: unknown): Error {
   return refusal(path, `${cause[0]} (${message})`, [cause[1]]);
 }
 
-/** One statement is one transaction: compare and swap without the round trips of BEGIN, two look-ups and COMMIT. */
-const APPEND = `INSERT INTO blocks (height, hash, bytes) SELECT ?1, ?2, ?3 WHERE ?4 = CASE ?1
-    WHEN 1 THEN (SELECT CAST(value AS TEXT) FROM meta WHERE name = 'chain')
-    ELSE (SELECT hash FROM blocks WHERE height = ?1 - 1) END
-  AND NOT EXISTS (SELECT 1 FROM blocks WHERE height >= ?1)`;
+/**
+ * One statement is one transaction: compare and swap without the round trips of BEGIN, two look-ups and COMMIT. Its parameters have no numbers,
+ * for some versions of node:sqlite take numbered ones as named and leave them out.
+ */
+const APPEND = `INSERT INTO blocks (height, hash, bytes) SELECT new.height, new.hash, new.bytes
+  FROM (SELECT ? AS height, ? AS hash, ? AS bytes, ? AS previous) AS new
+  WHERE new.previous = CASE new.height
+      WHEN 1 THEN (SELECT CAST(value AS TEXT) FROM meta WHERE name = 'chain')
+      ELSE (SELECT hash FROM blocks WHERE height = new.height - 1) END
+    AND NOT EXISTS (SELECT 1 FROM blocks WHERE height >= new.height)`;
 
 /** Appends of a connection before it reserves its log: a command that writes one block does not pay for a thousand. */
 const RESERVE_AFTER = 8;
