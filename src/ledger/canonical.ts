@@ -61,7 +61,8 @@ export class CanonicalWriter {
   /** An integer from 0 to 2^64 - 1. */
   integer(value: number | bigint): this {
     if (typeof value === 'number') return Number.isSafeInteger(value) && value >= 0 ? this.head(UNSIGNED, value) : this.other(value);
-    if (value <= 0xffff_ffffn || value > 0xffff_ffff_ffff_ffffn) return this.other(value);
+    if (value < 0n || value > 0xffff_ffff_ffff_ffffn) return this.other(value);
+    if (value <= 0xffff_ffffn) return this.head(UNSIGNED, Number(value));
     this.reserve(9);
     this.buffer[this.at++] = UNSIGNED | 27;
     this.view.setBigUint64(this.advance(8), value);
