@@ -4,6 +4,7 @@ import { InternalError } from '../../core/errors.js';
 import { decodeTransaction, type Genesis, type Ledger, openLedger, type Store } from '../../ledger/index.js';
 import { type HandlerContext, Network, type PeerKey, type Transport } from '../../network/index.js';
 import { type BarrierAnswer, type BarrierRequest, CALL, type PeerProgress, type RejoinAnswer, type RejoinRequest } from './messages.js';
+import { Roll } from './roll.js';
 
 /** How a keeper starts. */
 export interface KeeperOptions {
@@ -28,43 +29,30 @@ export interface Refusal {
   readonly code: string;
 }
 
-interface Barrier {
-  readonly arrived: Set<PeerKey>;
-  readonly opened: Promise<void>;
-  readonly open: () => void;
-  readonly request: BarrierRequest;
-  passed: boolean;
-  done: boolean;
-}
-
 /** One long poll lasts at most this long; the caller then asks again. */
 const POLL_MS = 10_000;
-
-/** Passed barriers that are remembered for those that come late. */
-const REMEMBERED = 256;
 
 export class Keeper {
   readonly ledger: Ledger;
   readonly network: Network;
   readonly #options: KeeperOptions;
-  readonly #live: Set<PeerKey>;
-  readonly #barriers = new Map<string, Barrier>();
-  readonly #applicants = new Map<PeerKey, number>();
-  readonly #admitted = new Map<PeerKey, number>();
-  #waiting: (() => void)[] = [];
+  readonly #roll: Roll;
   #refused: Refusal[] = [];
-  #running = false;
-  #closed = false;
 
   private constructor(options: KeeperOptions, ledger: Ledger) {
     this.#options = options;
     this.ledger = ledger;
-    this.#live = new Set(
-      ledger
+    const { patience_ms = 120_000, joinPatience_ms = patience_ms, onMember } = options;
+    this.#roll = new Roll({
+      members: ledger
         .state()
         .participants()
         .map(({ key }) => key),
-    );
+      patience_ms,
+      joinPatience_ms,
+      closeBlock: (round) => this.#close(round),
+      ...(onMember === undefined ? {} : { onMember }),
+    });
     this.network = new Network({
       transport: options.transport,
       service: {
@@ -84,15 +72,11 @@ export class Keeper {
 
   /** A participant is gone: nobody waits for it any more, until it rejoins. */
   leave(key: PeerKey): void {
-    if (!this.#live.delete(key)) return;
-    this.#options.onMember?.(key, 'out');
-    for (const barrier of this.#barriers.values()) this.#check(barrier);
-    this.#checkFresh();
-    if (this.#over) this.#wake();
+    this.#roll.leave(key);
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#roll.end();
     await this.network.close();
     await this.ledger.close();
   }
@@ -125,97 +109,26 @@ export class Keeper {
   }
 
   async #wait(request: BarrierRequest, { from, signal }: HandlerContext): Promise<BarrierAnswer> {
-    const barrier = this.#barriers.get(request.name) ?? this.#erect(request);
-    const out = !this.#live.has(from);
-    if (!out) {
-      barrier.arrived.add(from);
-      this.#check(barrier);
+    let done = false;
+    if (this.#roll.has(from)) {
+      const barrier = this.#roll.arrive(from, request);
       await atMost(POLL_MS, barrier.opened, signal);
+      done = barrier.done;
     }
-    return { done: out || barrier.done, out, height: this.ledger.height };
+    const out = !done && !this.#roll.has(from);
+    return { done: done || out, out, height: this.ledger.height };
   }
 
   /** Waits for the next block while others train; it is let in as that block closes, so that all go on together. */
   async #rejoin({ round }: RejoinRequest, { from, signal }: HandlerContext): Promise<RejoinAnswer> {
     if (this.ledger.state().participant(from) === undefined) throw new Error('not a participant');
-    if (!this.#admitted.has(from)) {
-      this.#applicants.set(from, round);
-      this.#checkFresh();
+    this.#roll.apply(from, round);
+    let admitted = this.#roll.takeAdmission(from);
+    if (admitted === undefined && !this.#roll.over) {
+      await atMost(POLL_MS, this.#roll.change(), signal);
+      admitted = this.#roll.takeAdmission(from);
     }
-    if (!this.#admitted.has(from) && !this.#over)
-      await atMost(POLL_MS, new Promise<void>((resolve) => this.#waiting.push(resolve)), signal);
-    const admitted = this.#admitted.get(from);
-    this.#admitted.delete(from);
-    return { round: admitted ?? null, over: admitted === undefined && this.#over };
-  }
-
-  /** All that trained have left. */
-  get #over(): boolean {
-    return this.#running && this.#live.size === 0;
-  }
-
-  /** A ledger that was taken up again, with nobody training yet: all go on together from where the furthest was. */
-  #checkFresh(): void {
-    const everybody = [...this.#live].every((key) => this.#applicants.has(key));
-    if (this.#running || this.#live.size === 0 || !everybody) return;
-    this.#running = true;
-    const round = Math.max(...this.#applicants.values());
-    this.#close(round).then(() => this.#admit(round));
-  }
-
-  #admit(round: number): void {
-    for (const key of this.#applicants.keys()) {
-      this.#admitted.set(key, round);
-      if (!this.#live.has(key)) this.#options.onMember?.(key, 'in');
-      this.#live.add(key);
-    }
-    this.#applicants.clear();
-    this.#wake();
-  }
-
-  #wake(): void {
-    for (const wake of this.#waiting) wake();
-    this.#waiting = [];
-  }
-
-  #erect(request: BarrierRequest): Barrier {
-    const { patience_ms = 120_000, joinPatience_ms = patience_ms } = this.#options;
-    let open!: () => void;
-    const opened = new Promise<void>((resolve) => {
-      open = resolve;
-    });
-    const barrier: Barrier = { arrived: new Set(), opened, open, request, passed: false, done: false };
-    this.#barriers.set(request.name, barrier);
-    if (this.#barriers.size > REMEMBERED) this.#barriers.delete(this.#barriers.keys().next().value as string);
-    setTimeout(() => this.#giveUp(barrier), this.#running ? patience_ms : joinPatience_ms).unref();
-    return barrier;
-  }
-
-  /** Whoever has not come by now is out. */
-  #giveUp(barrier: Barrier): void {
-    if (barrier.passed || this.#closed) return;
-    for (const key of [...this.#live]) if (!barrier.arrived.has(key)) this.leave(key);
-  }
-
-  #check(barrier: Barrier): void {
-    if (barrier.passed || this.#live.size === 0) return;
-    for (const key of this.#live) if (!barrier.arrived.has(key)) return;
-    barrier.passed = true;
-    this.#running = true;
-    const { close, round } = barrier.request;
-    if (close) this.#close(round).then(() => this.#pass(barrier));
-    else this.#open(barrier);
-  }
-
-  /** The block is closed: late ones come in, then all go on. */
-  #pass(barrier: Barrier): void {
-    this.#admit(barrier.request.round);
-    this.#open(barrier);
-  }
-
-  #open(barrier: Barrier): void {
-    barrier.done = true;
-    barrier.open();
+    return { round: admitted ?? null, over: admitted === undefined && this.#roll.over };
   }
 
   async #close(round: number): Promise<void> {
