@@ -192,8 +192,17 @@ static void layerProduct(const HeadLayer& layer, const double* x, size_t xRow, s
   gemm(g, scratch);
 }
 
-/// The forward pass: pre-activations and values of every layer, slopes where asked for.
-static void forwardTile(const Head& head, const double* responses, size_t samples, bool keepParts, bool slopes,
+/// Whether the first output's pre-activation is finite in every sample. Its chain takes in every response, and with
+/// finite weights nothing takes an infinity or a NaN out of it again: so all the responses are finite too. The other
+/// way round a large sum may overflow.
+static bool firstIsFinite(const Head& head, const HeadBuffers& buffers, size_t samples) {
+  double sum = 0.0;
+  for (size_t s = 0; s < samples; s++) sum += buffers.preactivation[s * head.layer[0].row] * 0.0;
+  return sum == 0.0;
+}
+
+/// The forward pass: pre-activations and values of every layer, slopes where asked for. Returns firstIsFinite.
+static bool forwardTile(const Head& head, const double* responses, size_t samples, bool keepParts, bool slopes,
                         HeadBuffers& buffers) {
   for (size_t l = 0; l < head.layers; l++) {
     const HeadLayer& layer = head.layer[l];
@@ -207,6 +216,7 @@ static void forwardTile(const Head& head, const double* responses, size_t sample
     activateAll(layer.activation, buffers.preactivation + at, buffers.value + at, count);
     if (slopes) slopesOf(layer.activation, buffers.preactivation + at, buffers.slope + at, count);
   }
+  return firstIsFinite(head, buffers, samples);
 }
 
 /// One layer's activation applied to moved pre-activations: slope * moved, or exactly f(a + moved) - f(a).
