@@ -154,22 +154,36 @@ static void copyRows(const double* from, size_t row, size_t rows, size_t columns
   for (size_t r = 0; r < rows; r++) __builtin_memcpy(to + r * columns, from + r * row, columns * sizeof(double));
 }
 
+/// Adds the contribution of peer 0, 1, ... in order to `sums` [samples, row]; they stay in `parts` [samples, peers,
+/// row] when `keep`.
+static void addContributions(const Head& head, const double* responses, size_t samples, bool keep, bool gather,
+                             double* parts, double* sums, const HeadBuffers& buffers) {
+  const HeadLayer& first = head.layer[0];
+  const size_t h = first.row;
+  for (size_t i = 0; i < head.peers; i++) {
+    double* out = keep ? parts + i * h : parts;
+    const size_t outRow = keep ? head.peers * h : h;
+    const double* x = responses + i * head.width;
+    if (gather) copyRows(x, first.inputs, samples, head.width, buffers.gathered);
+    contributionOf(first, i, head.width, gather ? buffers.gathered : x, gather ? head.width : first.inputs, samples,
+                   out, outRow, buffers.product);
+    for (size_t s = 0; s < samples; s++) addTo(sums + s * h, out + s * outRow, h);
+  }
+}
+
 /// bias + contribution of peer 0, 1, ... in order; the contributions stay in buffers.parts when `keep`.
 static void firstLayer(const Head& head, const double* responses, size_t samples, bool keep, HeadBuffers& buffers) {
   const HeadLayer& first = head.layer[0];
   const size_t h = first.row;
   // read once for every panel: rows a power of two apart would share a few lines of the first-level cache
   const bool gather = h > kTileColumns && head.peers > 1;
+  // a few samples at a time read their responses from end to end, as so many streams that the processor can run ahead
+  // of
+  const size_t together = gather ? samples : 2 * kTileRows;
   for (size_t s = 0; s < samples; s++) __builtin_memcpy(buffers.preactivation + s * h, first.bias, h * sizeof(double));
-  for (size_t i = 0; i < head.peers; i++) {
-    double* out = keep ? buffers.parts + i * h : buffers.parts;
-    const size_t outRow = keep ? head.peers * h : h;
-    const double* x = responses + i * head.width;
-    if (gather) copyRows(x, first.inputs, samples, head.width, buffers.gathered);
-    contributionOf(first, i, head.width, gather ? buffers.gathered : x, gather ? head.width : first.inputs, samples,
-                   out, outRow, buffers.product);
-    for (size_t s = 0; s < samples; s++) addTo(buffers.preactivation + s * h, out + s * outRow, h);
-  }
+  for (size_t begin = 0; begin < samples; begin += together)
+    addContributions(head, responses + begin * first.inputs, smaller(together, samples - begin), keep, gather,
+                     buffers.parts + begin * h * (keep ? head.peers : 1), buffers.preactivation + begin * h, buffers);
 }
 
 /// x [rows, layer.inputs] with row stride xRow times the layer's weights, from `init` (one row, or null): out [rows,
