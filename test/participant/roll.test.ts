@@ -3,6 +3,10 @@ import t from 'tap';
 import { Roll, type RollOptions } from '../../src/participant/living/roll.js';
 
 const PATIENCE_MS = 60;
+/** A roll's timers do not keep a process alive; these tests wait for them. */
+const alive = setInterval(() => undefined, 1000);
+t.teardown(() => clearInterval(alive));
+
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 function roll(members: readonly string[], options: Partial<RollOptions> = {}) {
