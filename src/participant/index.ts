@@ -13,7 +13,6 @@ export {
   runDistillation,
 } from './distillation-run.js';
 export { type BroadcastCost, bytesPerPeer, peersWithinBudget } from './gate-budget.js';
-export { GatedParticipant, type GatedSettings, type GatedStep, type GatedView } from './gated-participant.js';
 export { type DenseEncoderOptions, denseEncoder, type LayersModelOptions, layersModel } from './layers-model.js';
 export type { Lived } from './living/books.js';
 export type { Life, LifeProgress, LifeSettings, LifeState, Phase } from './living/life.js';

@@ -1,5 +1,6 @@
 /** A small network on real digits: learning, leaving, absence, and the same result twice. */
 import t from 'tap';
+import { createBackend } from '../../src/backend/index.js';
 import { loadMnist } from '../../src/data/dataset.js';
 import { type DistillationRunOptions, runDistillation } from '../../src/participant/distillation-run.js';
 import { DEFAULT_OBJECTIVE } from '../../src/participant/student.js';
@@ -19,6 +20,7 @@ const options: DistillationRunOptions = {
   learningRate: 0.01,
   objective: DEFAULT_OBJECTIVE,
   seed: 3,
+  backend: createBackend({ kind: 'native' }),
   batch: 16,
   largestShard: 600,
   validation: 100,

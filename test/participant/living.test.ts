@@ -186,12 +186,12 @@ t.test('an understudy learns what its participant answers, keeps a bounded memor
   let [first, last] = [0, 0];
   for (let step = 0; step < 300; step++) {
     const { inputs } = samples(200 + (step % 20), 16, 'squaredError');
-    understudy.watch(inputs, await teacher.respond(inputs, 16), 16);
+    understudy.watch('asker', inputs, await teacher.respond(inputs, 16), 16);
     last = understudy.learn() as number;
     if (step === 0) first = last;
   }
   t.ok(last < 0.05 * first, `${first} -> ${last}`);
-  for (let step = 0; step < 100; step++) understudy.watch(new Float32Array(64 * INPUTS), new Float32Array(64 * WIDTH), 64);
+  for (let step = 0; step < 100; step++) understudy.watch('asker', new Float32Array(64 * INPUTS), new Float32Array(64 * WIDTH), 64);
   t.ok((understudy.learn() as number) >= 0);
   t.equal(understudy.learn(), null, 'what was served is forgotten');
 
