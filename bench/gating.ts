@@ -28,7 +28,7 @@ async function run(k: number, noise: number, balance: number): Promise<Outcome> 
     {
       ...{ data, transport: 'memory', peers: PEERS, width: 16, hidden: 32, studentHidden: 64 },
       ...{ gate: 'sparse', k, balance, noise, learningRate: 0.01, objective: DEFAULT_OBJECTIVE },
-      ...{ seed, backend, rounds, batch: BATCH, largestShard: 2000, validation: 500 },
+      ...{ seed, backend, rounds, batch: BATCH, largestShard: 2000, validation: 500, understudies: false },
     },
     { onProgress: (participant, { done }) => participant === 0 && progress(k, done) },
   );

@@ -5,7 +5,7 @@ import { checkInteger } from '../core/validate.js';
 import type { DenseNet } from './dense-net.js';
 import { type DistillationNetwork, type DistillationNetworkOptions, openDistillationNetwork } from './distillation-network.js';
 import { type AbsenceReport, reportAbsence, reportStudent, type StudentReport, trafficOf } from './distillation-report.js';
-import type { Participant } from './participant.js';
+import type { Participant, StepLosses } from './participant.js';
 import { type ClassScore, labelsOf, type Samples, scoreClasses } from './samples.js';
 import { distilStep } from './student.js';
 import { contentHash, decodeStudent, encodeStudent } from './student-file.js';
@@ -100,7 +100,7 @@ async function reportAll(
 
 /** Mean loss of G(x) in one round. */
 function meanLoss({ together }: DistillationNetwork, round: number): number {
-  return together.everybody.reduce((sum, { life }) => sum + (life.losses.at(round)?.gate ?? Number.NaN), 0) / together.everybody.length;
+  return together.everybody.reduce((sum, { life }) => sum + (life.losses.at(round) as StepLosses).gate, 0) / together.everybody.length;
 }
 
 /** Distils the leaver's ensemble, disconnects it completely, and validates what is left. */
