@@ -4,7 +4,8 @@
  */
 import { createBackend } from '../src/backend/index.js';
 import { loadMnist } from '../src/data/dataset.js';
-import { buildGatedNetwork, reportStudent, type StudentReport, trafficOf, trainGated } from '../src/participant/gated-run.js';
+import { type DistillationNetwork, openDistillationNetwork } from '../src/participant/distillation-network.js';
+import { reportStudent, type StudentReport, trafficOf } from '../src/participant/distillation-report.js';
 import { DEFAULT_OBJECTIVE } from '../src/participant/student.js';
 
 const PEERS = 16;
@@ -23,39 +24,34 @@ interface Outcome {
 }
 
 async function run(k: number, noise: number, balance: number): Promise<Outcome> {
-  const network = await buildGatedNetwork({
-    data,
-    transport: 'memory',
-    peers: PEERS,
-    width: 16,
-    hidden: 32,
-    studentHidden: 64,
-    gate: 'sparse',
-    k,
-    balance,
-    noise,
-    learningRate: 0.01,
-    objective: DEFAULT_OBJECTIVE,
-    seed,
-    backend,
-    batch: BATCH,
-    largestShard: 2000,
-    validation: 500,
-  });
-  const began = performance.now();
-  await trainGated(network, rounds, BATCH, {
-    onRound: (round) => {
-      const seconds = ((performance.now() - began) / 1000).toFixed(0);
-      if (round % 10 === 0) process.stderr.write(`k = ${k}: round ${round} of ${rounds}, ${seconds} s\n`);
+  const network = await openDistillationNetwork(
+    {
+      ...{ data, transport: 'memory', peers: PEERS, width: 16, hidden: 32, studentHidden: 64 },
+      ...{ gate: 'sparse', k, balance, noise, learningRate: 0.01, objective: DEFAULT_OBJECTIVE },
+      ...{ seed, backend, rounds, batch: BATCH, largestShard: 2000, validation: 500, understudies: false },
     },
-  });
-  const traffic = network.participants.map(trafficOf);
+    { onProgress: (participant, { done }) => participant === 0 && progress(k, done) },
+  );
+  try {
+    await network.together.live('settling');
+    return await outcomeOf(network);
+  } finally {
+    await network.together.close();
+  }
+}
+
+function progress(k: number, round: number): void {
+  if (round % 10 === 0) process.stderr.write(`k = ${k}: round ${round} of ${rounds}\n`);
+}
+
+async function outcomeOf(network: DistillationNetwork): Promise<Outcome> {
+  const { sent, received } = trafficOf(network);
   const reports: StudentReport[] = [];
-  for (const { index } of network.participants) reports.push(await reportStudent(network, index));
+  for (const index of network.members.keys()) reports.push(await reportStudent(network, index));
   const mean = (value: (report: StudentReport) => number): number => reports.reduce((sum, report) => sum + value(report), 0) / PEERS;
   return {
-    sent: traffic.reduce((sum, one) => sum + one.sent, 0),
-    received: traffic.reduce((sum, one) => sum + one.received, 0),
+    sent,
+    received,
     loss: mean(({ ensemble }) => ensemble.loss),
     accuracy: mean(({ ensemble }) => ensemble.accuracy),
     gateAgainstRow: mean(({ gateAgainstRow }) => gateAgainstRow ?? 0),

@@ -6,7 +6,7 @@ import { EnvironmentError } from '../core/errors.js';
 import type { DistillationKind } from '../distillation.js';
 import { type DistillationRunOptions, type DistillationRunResult, runDistillation } from '../participant/distillation-run.js';
 import { peersWithinBudget } from '../participant/gate-budget.js';
-import type { MeetingKind } from '../participant/meeting.js';
+import type { MeetingKind } from '../participant/living/meeting.js';
 import { dataNamed } from '../participant/named-data.js';
 import type { ClassScore } from '../participant/samples.js';
 import { addBackendOptions, type BackendFlags, backendOf, wholeNumber } from './backend-option.js';

@@ -1,25 +1,17 @@
-/** `intermodel distill` as a function: trains a gated network, distils one participant, takes it off the network, then takes some peers away. Plain data out. */
-import { InputError } from '../core/errors.js';
+/** `intermodel distill` as a function: everybody trains, some peers are taken away, one is distilled and leaves. Plain data out. */
+import { setImmediate as nextTick } from 'node:timers/promises';
+import { AbortedError, InputError } from '../core/errors.js';
 import { checkInteger } from '../core/validate.js';
-import {
-  type AbsenceReport,
-  breathe,
-  buildGatedNetwork,
-  type GatedNetwork,
-  type GatedRunOptions,
-  reportAbsence,
-  reportStudent,
-  type StudentReport,
-  trafficOf,
-  trainGated,
-} from './gated-run.js';
-import { type ClassScore, labelsOf, scoreClasses } from './samples.js';
+import type { DenseNet } from './dense-net.js';
+import { type DistillationNetwork, type DistillationNetworkOptions, openDistillationNetwork } from './distillation-network.js';
+import { type AbsenceReport, reportAbsence, reportStudent, type StudentReport, trafficOf } from './distillation-report.js';
+import type { Participant, StepLosses } from './participant.js';
+import { type ClassScore, labelsOf, type Samples, scoreClasses } from './samples.js';
+import { distilStep } from './student.js';
 import { contentHash, decodeStudent, encodeStudent } from './student-file.js';
 
 /** What a run takes beside its network. */
-export interface DistillationRunOptions extends GatedRunOptions {
-  /** Rounds that everybody trains. */
-  readonly rounds: number;
+export interface DistillationRunOptions extends DistillationNetworkOptions {
   /** Steps of distillation of the one that leaves. */
   readonly distilSteps: number;
   /** Samples per step of distillation. */
@@ -72,75 +64,103 @@ export interface DistillationRunResult {
 /** Runs it. The same options give the same result, byte for byte. */
 export async function runDistillation(options: DistillationRunOptions, control: DistillationControl = {}): Promise<DistillationRunResult> {
   checkRun(options);
-  const network = await buildGatedNetwork(options);
+  const { signal, onProgress } = control;
+  const network = await openDistillationNetwork(options, {
+    ...(signal === undefined ? {} : { signal }),
+    onProgress: roundsOf(options.peers, (done, total) => onProgress?.('training', done, total)),
+  });
   try {
-    return await runConnected(network, options, control);
+    await network.together.live('settling');
+    return await reportAll(network, options, control);
   } finally {
-    for (const participant of network.participants) await participant.disconnect();
+    await network.together.close();
   }
 }
 
-async function runConnected(
-  network: GatedNetwork,
+/** A round is done when everybody has done it. */
+function roundsOf(peers: number, onRound: (done: number, total: number) => void) {
+  let steps = 0;
+  return (_: number, { phase, done, total }: { readonly phase: string; readonly done: number; readonly total: number }): void => {
+    if (phase === 'training' && ++steps % peers === 0) onRound(done, total);
+  };
+}
+
+async function reportAll(
+  network: DistillationNetwork,
   options: DistillationRunOptions,
   control: DistillationControl,
 ): Promise<DistillationRunResult> {
-  const losses: number[] = [];
-  await trainGated(network, options.rounds, options.batch, {
-    onRound: (round, loss) => {
-      losses.push(loss);
-      control.onProgress?.('training', round, options.rounds);
-    },
-    ...(control.signal === undefined ? {} : { signal: control.signal }),
-  });
-  const traffic = network.participants
-    .map(trafficOf)
-    .reduce((sum, one) => ({ sent: sum.sent + one.sent, received: sum.received + one.received }));
+  const traffic = trafficOf(network);
   const proxies: StudentReport[] = [];
-  for (const { index } of network.participants) proxies.push(await reportStudent(network, index));
+  for (const index of network.members.keys()) proxies.push(await reportStudent(network, index));
   const absence = options.away.length === 0 ? null : await reportAbsence(network, options.away);
   const { report, student } = await leave(network, options, control);
-  return { firstLoss: losses[0], lastLoss: losses[losses.length - 1], traffic, proxies, absence, offline: report, student };
+  return { firstLoss: meanLoss(network, 0), lastLoss: meanLoss(network, -1), traffic, proxies, absence, offline: report, student };
+}
+
+/** Mean loss of G(x) in one round. */
+function meanLoss({ together }: DistillationNetwork, round: number): number {
+  return together.everybody.reduce((sum, { life }) => sum + (life.losses.at(round) as StepLosses).gate, 0) / together.everybody.length;
 }
 
 /** Distils the leaver's ensemble, disconnects it completely, and validates what is left. */
 async function leave(
-  network: GatedNetwork,
+  network: DistillationNetwork,
   options: DistillationRunOptions,
   control: DistillationControl,
 ): Promise<{ report: OfflineReport; student: Uint8Array }> {
-  const leaver = network.participants[options.leaver];
-  for (let step = 0; step < options.distilSteps; step++) {
-    await breathe(control.signal, 'distilling');
-    await leaver.distil(leaver.nextBatch(options.distilBatch), 0.5 * (1 - step / options.distilSteps));
-    control.onProgress?.('distilling', step + 1, options.distilSteps);
-  }
-  const { ensemble, divergence } = await reportStudent(network, options.leaver);
-  await leaver.disconnect();
-  const peer = network.participants[options.leaver === 0 ? 1 : 0];
-  const held = network.validation[options.leaver];
-  const pixels = held.inputs.length / held.size;
-  const query = await peer.network?.query(leaver.identity.key, { shape: [1, pixels], data: held.inputs.slice(0, pixels) });
-  const bytes = encodeStudent(leaver.student);
-  const student = decodeStudent(bytes);
-  const offline = scoreClasses(leaver.readout.forward(student.forward(held.inputs, held.size), held.size), labelsOf(held));
-  const report: OfflineReport = {
-    index: options.leaver,
-    hash: contentHash(bytes),
-    bytes: bytes.length,
-    queryFailure: query === undefined || query.ok ? 'none' : query.failure.code,
-    offline,
-    ensemble,
-    divergence,
-    pointsLost: 100 * (ensemble.accuracy - offline.accuracy),
-  };
+  const { leaver: index } = options;
+  const { participant, validation } = network.members[index];
+  const student = await distilLeaver(network, options, control);
+  const { ensemble, divergence } = await reportStudent(network, index, student);
+  await network.together.leave(index);
+  const queryFailure = await askTheGone(network, index);
+  const bytes = encodeStudent(student);
+  const offline = validateOffline(bytes, participant, validation);
+  const pointsLost = 100 * (ensemble.accuracy - offline.accuracy);
+  const report = { index, hash: contentHash(bytes), bytes: bytes.length, queryFailure, offline, ensemble, divergence, pointsLost };
   return { report, student: bytes };
 }
 
+/** A student of G(x) that starts as the proxy. Nothing that peers see changes: the encoder goes on with the proxy as it is. */
+async function distilLeaver(
+  network: DistillationNetwork,
+  options: DistillationRunOptions,
+  { signal, onProgress }: DistillationControl,
+): Promise<DenseNet> {
+  const { distilSteps, distilBatch, leaver, learningRate, objective } = options;
+  const { participant, proxy } = network.members[leaver];
+  const student = proxy.copy({ learningRate });
+  for (let step = 0; step < distilSteps; step++) {
+    await nextTick();
+    if (signal?.aborted === true) throw new AbortedError('distilling');
+    const { inputs, size, truth } = participant.nextBatch(distilBatch);
+    const { mixture } = await network.together.everybody[leaver].life.view({ inputs, size, truth });
+    const lesson = { inputs, target: mixture, batch: size, readout: participant.readout, labels: labelsOf({ inputs, size, truth }) };
+    distilStep(student, lesson, objective, 0.5 * (1 - step / distilSteps));
+    onProgress?.('distilling', step + 1, distilSteps);
+  }
+  return student;
+}
+
+/** One sample to one that left: the code of the failure that the asker gets. */
+async function askTheGone({ together, members }: DistillationNetwork, index: number): Promise<string> {
+  const { link } = together.everybody[index === 0 ? 1 : 0];
+  const gone = together.everybody[index].link.network.self;
+  const { inputs, size } = members[index].validation;
+  const pixels = inputs.length / size;
+  const query = await link.network.query(gone, { shape: [1, pixels], data: inputs.slice(0, pixels) });
+  return query.ok ? 'none' : query.failure.code;
+}
+
+/** The published bytes and its own readout: all that it has left. */
+function validateOffline(bytes: Uint8Array, { readout }: Participant, held: Samples): ClassScore {
+  const response = decodeStudent(bytes).forward(held.inputs, held.size);
+  return scoreClasses(readout.forward(response, held.size), labelsOf(held));
+}
+
 function checkRun(options: DistillationRunOptions): void {
-  checkInteger('rounds', options.rounds, 1);
-  checkInteger('distilSteps', options.distilSteps, 1);
-  checkInteger('distilBatch', options.distilBatch, 1);
+  for (const name of ['rounds', 'distilSteps', 'distilBatch'] as const) checkInteger(name, options[name], 1);
   checkInteger('leaver', options.leaver, 0, options.peers - 1);
   for (const index of options.away) checkInteger('away', index, 0, options.peers - 1);
   if (new Set(options.away).size !== options.away.length || options.away.length > options.peers - 2) {

@@ -5,6 +5,8 @@ export { encodeText, loadText, TEXT_SYMBOLS, type TextOptions, textSamples } fro
 export { type CompetingRow, type CompetingRowOptions, competingRow } from './competing.js';
 export { type DemoHooks, type DemoOptions, type DemoProgress, runDemo } from './demo.js';
 export { type DenseLayer, DenseNet, type DenseNetOptions } from './dense-net.js';
+export type { DistillationNetworkOptions } from './distillation-network.js';
+export type { AbsenceReport, StudentReport } from './distillation-report.js';
 export {
   type DistillationControl,
   type DistillationRunOptions,
@@ -13,12 +15,19 @@ export {
   runDistillation,
 } from './distillation-run.js';
 export { type BroadcastCost, bytesPerPeer, peersWithinBudget } from './gate-budget.js';
-export { GatedParticipant, type GatedSettings, type GatedStep, type GatedView } from './gated-participant.js';
 export { type DenseEncoderOptions, denseEncoder, type LayersModelOptions, layersModel } from './layers-model.js';
 export type { Lived } from './living/books.js';
-export type { Life, LifeProgress, LifeSettings, LifeState, Phase } from './living/life.js';
+export type { Life, LifeProgress, LifeSettings, LifeState, LifeView, Phase } from './living/life.js';
 export type { LifeResult } from './living/messages.js';
-export { liveTogether, type MemberFactory, type TogetherHooks, type TogetherOptions } from './living/together.js';
+export {
+  type Alive,
+  liveTogether,
+  type MemberFactory,
+  openTogether,
+  type Together,
+  type TogetherHooks,
+  type TogetherOptions,
+} from './living/together.js';
 export type { GateChoice, GateMixture, TrainableGate } from './mixture.js';
 export { type PlainModelOptions, plainModel, type ResponseModel } from './model.js';
 export {
@@ -30,6 +39,7 @@ export {
   type Reached,
   type Received,
   type StepLosses,
+  type View,
 } from './participant.js';
 export type { Member, Relay } from './population.js';
 export type { CreateParticipant, OwnContext, OwnParticipant } from './process/own.js';

@@ -8,7 +8,7 @@ import type { Backend } from '../backend/index.js';
 import { DenseNet } from './dense-net.js';
 import { permutation } from './draw.js';
 import { createGate, type GateSettings } from './gate.js';
-import type { GateChoice, TrainableGate } from './mixture.js';
+import type { GateChoice, GateMixture, TrainableGate } from './mixture.js';
 import type { ResponseModel } from './model.js';
 import type { ParticipantRole } from './result.js';
 import { inputWidthOf, pickSamples, type Samples, type Scored, score } from './samples.js';
@@ -78,6 +78,14 @@ export interface Lesson {
   readonly mixture: Float64Array;
 }
 
+/** How a batch looks through the gate, untrained. */
+export interface View extends GateMixture {
+  /** m_ij f_j(x) `[size, peers, width]`. */
+  readonly masked: Float64Array;
+  /** What the readout makes of G(x), `[size, outputs]`. */
+  readonly outputs: Float64Array;
+}
+
 /** What it reaches on held-out samples: with all responses, its own alone, through the gate, and with the proxy in the gate's place. */
 export interface Reached {
   readonly head: Scored;
@@ -98,8 +106,9 @@ export class Participant {
   readonly encoder: ResponseModel;
   readonly proxy: ResponseModel;
   readonly head: DenseNet;
+  /** Reads G(x). */
+  readonly readout: DenseNet;
   readonly #own: DenseNet;
-  readonly #readout: DenseNet;
   readonly #gate: TrainableGate;
   readonly #settings: ParticipantSettings;
   #order: Uint32Array = new Uint32Array(0);
@@ -128,7 +137,7 @@ export class Participant {
       });
     this.head = reader([peers * width, headHidden, outputs], headRate, STREAM.head);
     this.#own = reader([width, outputs], gateRate, STREAM.own);
-    this.#readout = reader([width, outputs], gateRate, STREAM.readout);
+    this.readout = reader([width, outputs], gateRate, STREAM.readout);
     this.#gate = createGate(settings.gate, {
       peers,
       contextWidth: width,
@@ -174,7 +183,7 @@ export class Participant {
     const head = this.head.learnTruth(masked, batch.truth, batch.size);
     const alone = this.#own.learnTruth(own, batch.truth, batch.size);
     const mixed = this.#gate.mix(choice, masked, answered);
-    const readout = this.#readout.learnTruth(mixed.mixture, batch.truth, batch.size);
+    const readout = this.readout.learnTruth(mixed.mixture, batch.truth, batch.size);
     const throughGate = this.#gate.learn(choice, masked, mixed.shares, readout.gradient);
     const gradient = applyOpening(
       head.gradient.map((g, at) => g + throughGate[at]),
@@ -200,23 +209,29 @@ export class Participant {
    */
   async distil({ inputs, size, truth }: Samples, mixture: Float64Array): Promise<number> {
     const student = Float64Array.from(await this.proxy.respond(inputs, size));
-    const classes = truth.loss === 'softmaxCrossEntropy' ? { readout: this.#readout, labels: truth.labels } : {};
+    const classes = truth.loss === 'softmaxCrossEntropy' ? { readout: this.readout, labels: truth.labels } : {};
     const { gradient, response } = studentLesson(student, { target: mixture, batch: size, ...classes }, this.#settings.distillation);
     await this.proxy.train?.(inputs, Float32Array.from(gradient), size);
     return response;
   }
 
-  /** Step 6: what it reaches on held-out samples with the network's responses, and without the network. */
-  async verify(batch: Samples, { responses, answered }: Received, opening: Float64Array): Promise<Reached> {
-    const { own, choice } = await this.prepare(batch, false);
+  /** What its gate and readout make of what came back; nothing is trained. */
+  view(batch: Samples, { choice }: Prepared, { responses, answered }: Received, opening: Float64Array): View {
     const masked = applyOpening(responses, opening, this.#settings.width);
-    const { mixture } = this.#gate.mix(choice, masked, answered);
+    const mixed = this.#gate.mix(choice, masked, answered);
+    return { ...mixed, masked, outputs: this.readout.forward(mixed.mixture, batch.size) };
+  }
+
+  /** Step 6: what it reaches on held-out samples with the network's responses, and without the network. */
+  async verify(batch: Samples, received: Received, opening: Float64Array): Promise<Reached> {
+    const prepared = await this.prepare(batch, false);
+    const { masked, outputs } = this.view(batch, prepared, received, opening);
     const student = Float64Array.from(await this.proxy.respond(batch.inputs, batch.size));
     return {
       head: score(this.head.forward(masked, batch.size), batch),
-      own: score(this.#own.forward(own, batch.size), batch),
-      gate: score(this.#readout.forward(mixture, batch.size), batch),
-      proxy: score(this.#readout.forward(student, batch.size), batch),
+      own: score(this.#own.forward(prepared.own, batch.size), batch),
+      gate: score(outputs, batch),
+      proxy: score(this.readout.forward(student, batch.size), batch),
     };
   }
 
@@ -227,7 +242,7 @@ export class Participant {
       epoch: this.#epoch,
       head: this.head.save(),
       own: this.#own.save(),
-      readout: this.#readout.save(),
+      readout: this.readout.save(),
       gate: this.#gate.save(),
       encoder: (await this.encoder.save?.()) ?? {},
       proxy: (await this.proxy.save?.()) ?? {},
@@ -242,7 +257,7 @@ export class Participant {
     this.#order = this.#epoch === 0 ? new Uint32Array(0) : this.#shuffled(this.#epoch - 1);
     this.head.restore(parts['head'] ?? {});
     this.#own.restore(parts['own'] ?? {});
-    this.#readout.restore(parts['readout'] ?? {});
+    this.readout.restore(parts['readout'] ?? {});
     this.#gate.restore(parts['gate'] ?? {});
     await this.encoder.restore?.(parts['encoder'] ?? {});
     await this.proxy.restore?.(parts['proxy'] ?? {});

@@ -1,5 +1,6 @@
 /** A small network on real digits: learning, leaving, absence, and the same result twice. */
 import t from 'tap';
+import { createBackend } from '../../src/backend/index.js';
 import { loadMnist } from '../../src/data/dataset.js';
 import { type DistillationRunOptions, runDistillation } from '../../src/participant/distillation-run.js';
 import { DEFAULT_OBJECTIVE } from '../../src/participant/student.js';
@@ -19,11 +20,12 @@ const options: DistillationRunOptions = {
   learningRate: 0.01,
   objective: DEFAULT_OBJECTIVE,
   seed: 3,
-  batch: 16,
-  largestShard: 600,
-  validation: 100,
-  rounds: 40,
-  distilSteps: 40,
+  backend: createBackend({ kind: 'native' }),
+  batch: 32,
+  largestShard: 1500,
+  validation: 200,
+  rounds: 60,
+  distilSteps: 100,
   distilBatch: 32,
   leaver: 0,
   away: [1],
@@ -63,7 +65,7 @@ t.test('a run can be stopped, and refuses what cannot be run', async (t) => {
 });
 
 t.test('over libp2p on loopback the same run gives the same result, and more bytes', async (t) => {
-  const small = { ...options, rounds: 3, distilSteps: 2 };
+  const small = { ...options, rounds: 3, distilSteps: 2, away: [1, 2] };
   const [memory, libp2p] = [await runDistillation(small), await runDistillation({ ...small, transport: 'libp2p' })];
   t.equal(libp2p.offline.queryFailure, 'unreachable');
   t.strictSame({ ...libp2p, traffic: memory.traffic }, memory);

@@ -6,7 +6,7 @@ import { normals, uniforms } from '../../src/participant/draw.js';
 import type { GateSettings } from '../../src/participant/gate.js';
 import { Participant } from '../../src/participant/index.js';
 import { denseEncoder } from '../../src/participant/layers-model.js';
-import { liveTogether, type MemberFactory } from '../../src/participant/living/together.js';
+import { liveTogether, type MemberFactory, openTogether } from '../../src/participant/living/together.js';
 import { Understudy } from '../../src/participant/living/understudy.js';
 import { plainModel } from '../../src/participant/model.js';
 import { pickSamples, type Samples, score, type Truth } from '../../src/participant/samples.js';
@@ -186,13 +186,14 @@ t.test('an understudy learns what its participant answers, keeps a bounded memor
   let [first, last] = [0, 0];
   for (let step = 0; step < 300; step++) {
     const { inputs } = samples(200 + (step % 20), 16, 'squaredError');
-    understudy.watch(inputs, await teacher.respond(inputs, 16), 16);
+    understudy.watch('asker', inputs, await teacher.respond(inputs, 16), 16);
     last = understudy.learn() as number;
     if (step === 0) first = last;
   }
   t.ok(last < 0.05 * first, `${first} -> ${last}`);
-  for (let step = 0; step < 100; step++) understudy.watch(new Float32Array(64 * INPUTS), new Float32Array(64 * WIDTH), 64);
-  t.ok((understudy.learn() as number) >= 0);
+  understudy.watch('asker', new Float32Array(64 * INPUTS), new Float32Array(64 * WIDTH), 64);
+  understudy.watch('asker', new Float32Array(INPUTS), new Float32Array(WIDTH).fill(1e6), 1);
+  t.ok((understudy.learn() as number) < 10, 'what is beyond 64 samples of one asker is not kept');
   t.equal(understudy.learn(), null, 'what was served is forgotten');
 
   const shelf = new StudentShelf({ inputWidth: INPUTS, width: WIDTH });
@@ -203,4 +204,64 @@ t.test('an understudy learns what its participant answers, keeps a bounded memor
   const { inputs } = samples(300, 4, 'squaredError');
   t.same(again.respond('peer', inputs, 4), shelf.respond('peer', inputs, 4), 'a shelf is saved with its students');
   t.equal(again.hashOf('peer'), contentHash(bytes));
+});
+
+t.test('an understudy learns the same to the bit in whatever order its askers come', async (t) => {
+  const taught = (askers: readonly string[]): Uint8Array => {
+    const understudy = new Understudy({
+      inputWidth: INPUTS,
+      hidden: 12,
+      width: WIDTH,
+      learningRate: 1e-2,
+      seed: SEED,
+      stream: [7],
+      backend,
+    });
+    for (const asker of askers) {
+      const { inputs } = samples(asker.charCodeAt(0), 16, 'squaredError');
+      understudy.watch(asker, inputs, Float32Array.from(normals(SEED, [asker.charCodeAt(0)], 16 * WIDTH)), 16);
+    }
+    understudy.learn();
+    return encodeStudent(understudy.student);
+  };
+  t.same(taught(['c', 'a', 'b']), taught(['a', 'b', 'c']));
+  t.not(contentHash(taught(['a', 'b'])), contentHash(taught(['a', 'b', 'c'])), 'and it does depend on what they ask');
+});
+
+t.test('a batch too large for one query is seen as its parts are; a participant leaves and comes back', async (t) => {
+  const gate: GateSettings = { kind: 'sparse', k: 1, balance: 0.01, noise: 0.3 };
+  const members = [0, 1, 2, 3].map((index) => member(index, 'squaredError', gate));
+  const settings = { ...SETTINGS, gate: gate.kind, gateK: gate.k, rounds: 12, blocks: 2 };
+  const together = await openTogether({ members, settings, seed: SEED, backend, understudies: { hidden: 6, learningRate: 1e-2 } });
+  try {
+    await together.live('settling');
+    const { life } = together.everybody[0]!;
+    t.match(life.state, { phase: 'settling', round: 12, blocks: 2 });
+    t.equal(life.losses.length, 12);
+    const whole = samples(400, 700, 'squaredError');
+    const rows = (from: number, to: number) =>
+      pickSamples(
+        whole,
+        Array.from({ length: to - from }, (_, at) => from + at),
+      );
+    const seen = await life.view(whole);
+    const [first, second] = [await life.view(rows(0, 400)), await life.view(rows(400, 700))];
+    t.same([...seen.shares], [...first.shares, ...second.shares]);
+    t.same([...seen.outputs], [...first.outputs, ...second.outputs]);
+    t.same([...seen.masked], [...first.masked, ...second.masked]);
+
+    const asked = seen.shares.findIndex((share) => share > 0) % 4; // the peer it asks about the first sample
+    const block = (view: typeof seen) => [...view.masked.subarray(asked * WIDTH, (asked + 1) * WIDTH)];
+    await together.leave(asked);
+    t.same(block(await life.view(whole, false)), [0, 0], 'zeros');
+    const stoodIn = await life.view(whole);
+    t.equal(stoodIn.answers.origins[asked], 'student');
+    t.notSame(block(stoodIn), [0, 0]);
+    await together.rejoin(asked);
+    const back = await life.view(whole);
+    t.equal(back.answers.origins[asked], 'peer');
+    t.same(back.outputs, seen.outputs, 'it takes over at once, to the bit');
+  } finally {
+    await together.close();
+  }
 });

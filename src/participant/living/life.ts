@@ -8,7 +8,7 @@
 import type { Backend } from '../../backend/index.js';
 import { competingRow } from '../competing.js';
 import { type Measurement, measure, measureRow } from '../measure.js';
-import { applyOpening, type Lesson, type Participant, type Reached, type StepLosses } from '../participant.js';
+import { applyOpening, type Lesson, type Participant, type Reached, type StepLosses, type View } from '../participant.js';
 import type { DemoSettings } from '../result.js';
 import { firstSamples, type Samples } from '../samples.js';
 import { numberIn, partsOf, type Saved } from '../saved.js';
@@ -66,6 +66,11 @@ export interface LifeProgress {
   readonly loss?: number;
 }
 
+/** A batch through the gate as it stands, and who answered for whom. */
+export interface LifeView extends View {
+  readonly answers: Answers;
+}
+
 /** The random stream of the last training of the heads. */
 const SETTLE_STREAM = 9;
 
@@ -121,6 +126,22 @@ export class Life {
       losses: [...this.#losses].map(([round, { head, own, gate, proxy }]) => [round, head, own, gate, proxy]),
       absences: this.#absences,
     };
+  }
+
+  /** Mean losses of every round so far. */
+  get losses(): readonly StepLosses[] {
+    return this.#losses;
+  }
+
+  /**
+   * Asks whom its gate chooses about a batch, at any time after it has joined; nothing is trained.
+   * @param students false leaves zeros where a peer is missing
+   */
+  async view(batch: Samples, students = true): Promise<LifeView> {
+    const { participant, link } = this.#parts;
+    const prepared = await participant.prepare(batch, false);
+    const answers = await link.ask({ ...batch, own: prepared.own, selected: prepared.choice.selected, students });
+    return { ...participant.view(batch, prepared, answers, this.#opening()), answers };
   }
 
   /** Everything that a restart must not lose. Between two steps only. */

@@ -44,6 +44,8 @@ export interface LinkOptions {
   readonly width: number;
   /** Learns to answer in this participant's place, for when it is gone. Left out: it offers no student. */
   readonly understudy?: Understudy;
+  /** Whether all peers share this process. Default: whether the transport does. */
+  readonly oneProcess?: boolean;
 }
 
 /** What to ask. */
@@ -60,41 +62,39 @@ export interface Question {
 }
 
 export class Link {
-  readonly network: Network;
   readonly inbox = new GradientInbox();
   readonly shelf: StudentShelf;
   readonly #offer = new StudentOffer();
   readonly #options: LinkOptions;
+  readonly #oneProcess: boolean;
   readonly #call: { readonly deadline_ms?: number };
+  #network: Network;
   #participant: Participant | null = null;
   #keys: readonly PeerKey[] = [];
   #serving = false;
 
   constructor(options: LinkOptions) {
-    const { transport, stakeOf, inputWidth, width } = options;
+    const { transport, inputWidth, width, oneProcess = transport.kind === 'memory' } = options;
     this.#options = options;
-    const oneProcess = transport.kind === 'memory';
+    this.#oneProcess = oneProcess;
     this.#call = oneProcess ? { deadline_ms: ONE_PROCESS.deadline_ms } : {};
     this.shelf = new StudentShelf({ inputWidth, width });
-    this.network = new Network({
-      transport,
-      ...(oneProcess ? { bans: ONE_PROCESS.bans } : { deadline: DEADLINE, bans: BANS }),
-      service: {
-        stakeOf,
-        sampleShape: [inputWidth],
-        width,
-        admission: { concurrency: 1, queue: 256 },
-        handlers: {
-          query: (input) => this.#answer(input),
-          backward: (input, gradient, { from }) => {
-            this.inbox.put(from, { input, gradient });
-            return null;
-          },
-          calls: { ...this.#offer.calls, [STUDENT_HASH]: () => new TextEncoder().encode(this.#offer.hash) },
-        },
-      },
-    });
-    this.shelf.follow(this.network);
+    this.#network = this.#join(transport);
+  }
+
+  /** The connection as it is, with its books. */
+  get network(): Network {
+    return this.#network;
+  }
+
+  /** Leaves the network completely: nothing is asked and nothing is served from here on. */
+  leave(): Promise<void> {
+    return this.#network.close();
+  }
+
+  /** Comes back under the same key, on a new transport, and serves at once. Its books start anew. */
+  rejoin(transport: Transport): void {
+    this.#network = this.#join(transport);
   }
 
   /** Who takes part, in the order of the ledger, and the model to serve. Queries are refused until {@link open}. */
@@ -119,8 +119,9 @@ export class Link {
     for (let from = 0; from < size; from += CHUNK) {
       const batch = Math.min(CHUNK, size - from);
       const part = size <= CHUNK ? inputs : inputs.slice(from * inputWidth, (from + batch) * inputWidth);
-      const query = this.#query(part, batch, selected, students);
-      const [mine, answers] = await Promise.all([own ?? this.#model().answer(part, batch), askChosen(query)]);
+      const query = this.#query(part, batch, rowsOf(selected, from, batch, size), students);
+      const known = rowsOf(own, from, batch, size);
+      const [mine, answers] = await Promise.all([known ?? this.#model().answer(part, batch), askChosen(query)]);
       responses.set(answers.responses, from * peers * width);
       answered.set(answers.answered, from * peers);
       this.#placeOwn(responses, answered, mine, from, batch);
@@ -186,6 +187,30 @@ export class Link {
     return this.#keys.indexOf(this.network.self);
   }
 
+  #join(transport: Transport): Network {
+    const { stakeOf, inputWidth, width } = this.#options;
+    const network = new Network({
+      transport,
+      ...(this.#oneProcess ? { bans: ONE_PROCESS.bans } : { deadline: DEADLINE, bans: BANS }),
+      service: {
+        stakeOf,
+        sampleShape: [inputWidth],
+        width,
+        admission: { concurrency: 1, queue: 256 },
+        handlers: {
+          query: (input, { from }) => this.#answer(input, from),
+          backward: (input, gradient, { from }) => {
+            this.inbox.put(from, { input, gradient });
+            return null;
+          },
+          calls: { ...this.#offer.calls, [STUDENT_HASH]: () => new TextEncoder().encode(this.#offer.hash) },
+        },
+      },
+    });
+    this.shelf.follow(network);
+    return network;
+  }
+
   #model(): Participant {
     if (this.#participant === null) throw new Error('not ready yet');
     return this.#participant;
@@ -216,13 +241,19 @@ export class Link {
     }
   }
 
-  async #answer(input: Tensor): Promise<Tensor> {
+  async #answer(input: Tensor, from: PeerKey): Promise<Tensor> {
     if (!this.#serving) throw new Error('not ready yet');
     const [batch] = input.shape;
     const data = await this.#model().answer(input.data, batch);
-    this.#options.understudy?.watch(input.data, data, batch);
+    this.#options.understudy?.watch(from, input.data, data, batch);
     return { shape: [batch, this.#options.width], data };
   }
+}
+
+/** The rows of one chunk of `[size, ...]` values, where there are any. */
+function rowsOf<T extends Float64Array | Int32Array>(values: T | undefined, from: number, batch: number, size: number): T | undefined {
+  const width = values === undefined ? 0 : values.length / size;
+  return values?.subarray(from * width, (from + batch) * width) as T | undefined;
 }
 
 const RANK: readonly Origin[] = ['unasked', 'peer', 'student', 'nobody'];

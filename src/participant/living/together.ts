@@ -1,9 +1,9 @@
-/** Participants that live in one process: the same lives as between machines, over the in-process transport. */
+/** Participants that live in one process: the same lives as between machines, over the in-process transport or libp2p on loopback. */
 import { setImmediate as nextTick } from 'node:timers/promises';
 import type { Backend } from '../../backend/index.js';
 import { AbortedError } from '../../core/errors.js';
 import { createKey, memoryStore, type Store } from '../../ledger/index.js';
-import { createHub, type Hub, type Identity } from '../../network/index.js';
+import type { Identity, PeerKey } from '../../network/index.js';
 import type { Member, Relay } from '../population.js';
 import type { DemoBlock, DemoSettings } from '../result.js';
 import { inputWidthOf } from '../samples.js';
@@ -12,8 +12,10 @@ import { describeBlock, describeLedger, type Lived } from './books.js';
 import { Chain } from './chain.js';
 import { genesisOf, identityOf, keeperIdentity } from './genesis.js';
 import { Keeper } from './keeper.js';
-import { Life, type LifeProgress, type LifeSettings } from './life.js';
+import { Life, type LifeProgress, type LifeSettings, type Phase } from './life.js';
 import { Link } from './link.js';
+import { type Meeting, type MeetingKind, openMeeting } from './meeting.js';
+import { Understudy, type UnderstudyOptions } from './understudy.js';
 
 /** Builds a participant; `relay` asks another one. */
 export type MemberFactory = (relay: Relay) => Member;
@@ -27,6 +29,10 @@ export interface TogetherOptions {
   readonly backend: Backend;
   /** Where the ledger is kept. Default: in memory. */
   readonly store?: Store;
+  /** How they reach one another. Default 'memory'; the numbers do not depend on it. */
+  readonly transport?: MeetingKind;
+  /** Hidden units and step size of everybody's understudy. Left out: nobody has one, and zeros stand for whoever is away. */
+  readonly understudies?: Pick<UnderstudyOptions, 'hidden' | 'learningRate'>;
 }
 
 /** Cancellation and progress. */
@@ -46,83 +52,161 @@ export interface TogetherHooks {
  * @paper section 1.6, steps 1 to 6
  */
 export async function liveTogether(options: TogetherOptions, hooks: TogetherHooks = {}): Promise<Lived> {
-  const { members, seed, backend, store = memoryStore() } = options;
-  const settings = resolveSettings({ ...options.settings, participants: members.length });
-  const hub = createHub();
-  const identities = members.map((_, index) => identityOf(seed, index));
-  const blocks: DemoBlock[] = [];
-  const keeper: Keeper = await Keeper.start({
-    transport: hub.join(keeperIdentity(seed)),
-    store,
-    genesis: genesisOf(
-      identities.map(({ key }) => key),
-      settings,
-    ),
-    patience_ms: ONE_DAY_MS,
-    onBlock: (round, refused) => blocks.push(describeBlock(keeper.ledger, names, round, refused)),
-  });
-  const built: Born[] = [];
-  const names = new Map(identities.map(({ key }, index) => [key, `participant ${index}`]));
+  const together = await openTogether(options, hooks);
   try {
-    for (const [index, factory] of members.entries()) {
-      const shared = { settings, seed, backend, hub, keeper };
-      const born = await bear(factory, identities[index], shared, (progress) => hooks.onProgress?.(index, progress));
-      built.push(born);
-      names.set(identities[index].key, born.member.participant.name);
-    }
-    await Promise.all(built.map(({ life }) => live(life, hooks.signal)));
-    return { results: built.map(({ life }) => life.result()), blocks, ...(await describeLedger(keeper.ledger)) };
+    await together.live();
+    return await together.lived();
   } finally {
-    await keeper.close();
-    for (const { link, member } of built) {
-      await link.network.close();
-      member.participant.dispose();
-    }
+    await together.close();
+  }
+}
+
+/** Brings participants together without letting them do anything yet. Whoever opens this closes it. */
+export async function openTogether(options: TogetherOptions, hooks: TogetherHooks = {}): Promise<Together> {
+  const settings = resolveSettings({ ...options.settings, participants: options.members.length });
+  const identities = options.members.map((_, index) => identityOf(options.seed, index));
+  const meeting = openMeeting(options.transport ?? 'memory');
+  const books = await openBooks(identities, settings, options, meeting);
+  const together = new Together({ options, settings, hooks, identities, meeting, ...books });
+  try {
+    for (const factory of options.members) await together.add(factory);
+    return together;
+  } catch (error) {
+    await together.close();
+    throw error;
   }
 }
 
 /** Nobody is late in one process. */
 const ONE_DAY_MS = 24 * 3600 * 1000;
 
-interface Born {
+/** The random stream of the understudies. */
+const UNDERSTUDY_STREAM = 10;
+
+/** One participant and what it lives with. */
+export interface Alive {
   readonly life: Life;
   readonly link: Link;
   readonly member: Member;
+  readonly understudy: Understudy | undefined;
 }
 
-/** What all have in common. */
-interface Shared {
-  readonly settings: LifeSettings;
-  readonly seed: number;
-  readonly backend: Backend;
-  readonly hub: Hub;
+/** The ledger, and what is written down of it. */
+interface Books {
   readonly keeper: Keeper;
+  readonly blocks: readonly DemoBlock[];
+  /** By key; a participant that has not come yet goes by its number. */
+  readonly names: Map<PeerKey, string>;
 }
 
-async function bear(
-  factory: MemberFactory,
-  identity: Identity,
-  { settings, seed, backend, hub, keeper }: Shared,
-  onProgress: (progress: LifeProgress) => void,
-): Promise<Born> {
-  const transport = hub.join(identity);
-  const key = createKey(identity.seed);
-  const chain = await Chain.open({ transport, keeper: keeper.network.self, key, temperature: settings.maskTemperature, backend });
-  const member = factory((peer, inputs, batch) => link.relay(peer, inputs, batch));
-  const { participant, validation } = member;
-  const inputWidth = inputWidthOf(participant.data);
-  const link: Link = new Link({ transport, stakeOf: (peer) => chain.stakeOf(peer), inputWidth, width: settings.width });
-  const endpoint = `/memory/${identity.key.slice(0, 8)}`;
-  const life = new Life({ participant, validation, settings, seed, link, chain, backend, endpoint, onProgress });
-  return { life, link, member };
+async function openBooks(
+  identities: readonly Identity[],
+  settings: LifeSettings,
+  { seed, store = memoryStore() }: TogetherOptions,
+  meeting: Meeting,
+): Promise<Books> {
+  const keys = identities.map(({ key }) => key);
+  const names = new Map(keys.map((key, index) => [key, `participant ${index}`]));
+  const blocks: DemoBlock[] = [];
+  const { transport } = await meeting.join(keeperIdentity(seed));
+  const keeper: Keeper = await Keeper.start({
+    transport,
+    store,
+    genesis: genesisOf(keys, settings),
+    patience_ms: ONE_DAY_MS,
+    onBlock: (round, refused) => blocks.push(describeBlock(keeper.ledger, names, round, refused)),
+  });
+  return { keeper, blocks, names };
+}
+
+/** What a {@link Together} stands on. */
+interface Ground extends Books {
+  readonly options: TogetherOptions;
+  readonly settings: LifeSettings;
+  readonly hooks: TogetherHooks;
+  readonly identities: readonly Identity[];
+  readonly meeting: Meeting;
+}
+
+/** The participants of one process, their ledger and the way between them. */
+export class Together {
+  readonly everybody: Alive[] = [];
+
+  constructor(private readonly ground: Ground) {}
+
+  /** The next participant: at its place, with its ledger, not living yet. */
+  async add(factory: MemberFactory): Promise<void> {
+    const { identities, meeting, keeper, names, options, settings, hooks } = this.ground;
+    const { seed, backend } = options;
+    const index = this.everybody.length;
+    const identity = identities[index];
+    const { transport, endpoint } = await meeting.join(identity);
+    const key = createKey(identity.seed);
+    const chain = await Chain.open({ transport, keeper: keeper.network.self, key, temperature: settings.maskTemperature, backend });
+    const member = factory((peer, inputs, batch) => link.relay(peer, inputs, batch));
+    const { participant, validation } = member;
+    const inputWidth = inputWidthOf(participant.data);
+    const standIn = this.#standIn(index, inputWidth);
+    const stakeOf = (peer: PeerKey) => chain.stakeOf(peer);
+    const link: Link = new Link({ transport, stakeOf, inputWidth, width: settings.width, oneProcess: true, ...standIn });
+    const onProgress = (progress: LifeProgress) => hooks.onProgress?.(index, progress);
+    const life = new Life({ participant, validation, settings, seed, link, chain, backend, endpoint, onProgress, ...standIn });
+    names.set(identity.key, participant.name);
+    this.everybody.push({ life, link, member, understudy: standIn.understudy });
+  }
+
+  /** Everybody lives until it comes to this phase. */
+  async live(until: Phase = 'done'): Promise<void> {
+    await Promise.all(this.everybody.map(({ life }) => live(life, this.ground.hooks.signal, undefined, until)));
+  }
+
+  /** Takes a participant off the network completely: it asks nobody and nobody reaches it. */
+  async leave(index: number): Promise<void> {
+    await this.everybody[index].link.leave();
+    this.ground.meeting.left(this.ground.identities[index].key);
+  }
+
+  /** Brings it back under its own key; it answers at once. It no longer follows the ledger: for measurements after training. */
+  async rejoin(index: number): Promise<void> {
+    const { transport } = await this.ground.meeting.join(this.ground.identities[index]);
+    this.everybody[index].link.rejoin(transport);
+  }
+
+  /** What each measured, and the ledger as it stands. */
+  async lived(): Promise<Lived> {
+    const results = this.everybody.map(({ life }) => life.result());
+    return { results, blocks: this.ground.blocks, ...(await describeLedger(this.ground.keeper.ledger)) };
+  }
+
+  async close(): Promise<void> {
+    await this.ground.keeper.close();
+    for (const { link, member } of this.everybody) {
+      await link.leave();
+      member.participant.dispose();
+    }
+  }
+
+  #standIn(index: number, inputWidth: number): { readonly understudy?: Understudy } {
+    const { options, settings } = this.ground;
+    const { understudies, seed, backend } = options;
+    if (understudies === undefined) return {};
+    const stream = [UNDERSTUDY_STREAM, index];
+    return { understudy: new Understudy({ ...understudies, inputWidth, width: settings.width, seed, stream, backend }) };
+  }
 }
 
 /**
  * Steps until it is done; lets timers and signals in between two of them.
  * @param onBlock called after every step in which a block was closed while training
+ * @param until stops earlier, when it comes to this phase
  */
-export async function live(life: Life, signal: AbortSignal | undefined, onBlock?: () => Promise<void>): Promise<void> {
-  for (let more = true; more; ) {
+export async function live(
+  life: Life,
+  signal: AbortSignal | undefined,
+  onBlock?: () => Promise<void>,
+  until: Phase = 'done',
+): Promise<void> {
+  for (let more = true; more && life.state.phase !== until; ) {
     await nextTick();
     if (signal?.aborted === true) throw new AbortedError('a life');
     const { blocks } = life.state;

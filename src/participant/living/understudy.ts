@@ -1,5 +1,6 @@
 /** Learns to answer as a participant answers, from the queries it serves: what peers fetch and use in its position while it is away. */
 import type { Backend } from '../../backend/index.js';
+import type { PeerKey } from '../../network/index.js';
 import { DenseNet } from '../dense-net.js';
 import type { Saved, Stateful } from '../saved.js';
 import { DEFAULT_OBJECTIVE, distilStep } from '../student.js';
@@ -15,14 +16,20 @@ export interface UnderstudyOptions {
   readonly backend: Backend;
 }
 
-/** Most samples kept between two steps: a round's worth for a large network, and never a whole measurement. */
-const KEPT = 512;
+/** Most samples kept per asker between two steps: a round's worth, and never a whole measurement. */
+const KEPT = 64;
+
+/** One query and what was answered. */
+interface Served {
+  readonly inputs: Float32Array;
+  readonly answers: Float32Array;
+  readonly size: number;
+}
 
 export class Understudy implements Stateful {
   readonly student: DenseNet;
   readonly #inputWidth: number;
-  #served: { readonly inputs: Float32Array; readonly answers: Float32Array; readonly size: number }[] = [];
-  #samples = 0;
+  readonly #served = new Map<PeerKey, Served[]>();
 
   constructor(options: UnderstudyOptions) {
     const { inputWidth, hidden, width, learningRate, seed, stream, backend } = options;
@@ -39,27 +46,34 @@ export class Understudy implements Stateful {
   }
 
   /** Sees a query and what was answered. */
-  watch(inputs: Float32Array, answers: Float32Array, size: number): void {
-    if (this.#samples + size > KEPT) return;
-    this.#served.push({ inputs, answers, size });
-    this.#samples += size;
+  watch(from: PeerKey, inputs: Float32Array, answers: Float32Array, size: number): void {
+    const served = this.#served.get(from) ?? [];
+    if (sizeOf(served) + size > KEPT) return;
+    this.#served.set(from, [...served, { inputs, answers, size }]);
   }
 
   /** One step of distillation on what was served since the last. Returns the mean squared error of its responses, or null when nothing was. */
   learn(): number | null {
-    const size = this.#samples;
-    if (size === 0) return null;
-    const inputs = new Float32Array(size * this.#inputWidth);
-    const target = new Float64Array(size * this.student.width);
+    const served = this.#take();
+    const batch = sizeOf(served);
+    if (batch === 0) return null;
+    const inputs = new Float32Array(batch * this.#inputWidth);
+    const target = new Float64Array(batch * this.student.width);
     let row = 0;
-    for (const served of this.#served) {
-      inputs.set(served.inputs, row * this.#inputWidth);
-      target.set(served.answers, row * this.student.width);
-      row += served.size;
+    for (const { inputs: asked, answers, size } of served) {
+      inputs.set(asked, row * this.#inputWidth);
+      target.set(answers, row * this.student.width);
+      row += size;
     }
-    this.#served = [];
-    this.#samples = 0;
-    return distilStep(this.student, { inputs, target, batch: size }, DEFAULT_OBJECTIVE).response;
+    return distilStep(this.student, { inputs, target, batch }, DEFAULT_OBJECTIVE).response;
+  }
+
+  /** In the order of the askers' keys, not of arrival: between machines that order is chance, and sums would differ in their last digits. */
+  #take(): Served[] {
+    const keys = [...this.#served.keys()].sort();
+    const served = keys.flatMap((key) => this.#served.get(key) ?? []);
+    this.#served.clear();
+    return served;
   }
 
   save(): Saved {
@@ -69,4 +83,8 @@ export class Understudy implements Stateful {
   restore(saved: Saved): void {
     this.student.restore(saved);
   }
+}
+
+function sizeOf(served: readonly Served[]): number {
+  return served.reduce((sum, { size }) => sum + size, 0);
 }

@@ -1,0 +1,144 @@
+/** The participants of `intermodel distill`: dense nets on shards of their own, with students; the lives of everybody else. */
+import type { Backend } from '../backend/index.js';
+import { checkInteger } from '../core/validate.js';
+import type { DigitData } from '../data/dataset.js';
+import { dealShards, type Shard, type ShardRequest } from '../data/shards.js';
+import { DenseNet } from './dense-net.js';
+import { permutation } from './draw.js';
+import type { MeetingKind } from './living/meeting.js';
+import { openTogether, type Together, type TogetherHooks } from './living/together.js';
+import { Participant } from './participant.js';
+import type { Member } from './population.js';
+import type { DemoSettings } from './result.js';
+import { type Samples, samplesOf } from './samples.js';
+import { participantSettings, resolveSettings } from './settings.js';
+import type { DistillationObjective } from './student.js';
+
+/** What a network of dense participants is built from. */
+export interface DistillationNetworkOptions {
+  readonly data: DigitData;
+  readonly peers: number;
+  readonly width: number;
+  /** Hidden units of encoders and heads. */
+  readonly hidden: number;
+  /** Hidden units of proxies and understudies. */
+  readonly studentHidden: number;
+  readonly gate: 'sparse' | 'productKey';
+  /** Peers asked per sample while training. */
+  readonly k: number;
+  readonly balance: number;
+  readonly noise: number;
+  readonly learningRate: number;
+  readonly objective: DistillationObjective;
+  /** How they reach one another; the numbers do not depend on it. */
+  readonly transport: MeetingKind;
+  /** Rounds that everybody trains. */
+  readonly rounds: number;
+  readonly batch: number;
+  /** Samples of the best-supplied participant. */
+  readonly largestShard: number;
+  /** Held-out samples per participant, of its own classes. */
+  readonly validation: number;
+  readonly seed: number;
+  readonly backend: Backend;
+  /** Whether everybody teaches an understudy and hands it round. Default true. */
+  readonly understudies?: boolean;
+}
+
+/** A participant whose parts are at hand. */
+export interface DenseMember extends Member {
+  readonly classes: readonly number[];
+  readonly proxy: DenseNet;
+}
+
+/** Participants that are connected, with what they are made of. */
+export interface DistillationNetwork {
+  readonly together: Together;
+  readonly members: readonly DenseMember[];
+}
+
+const FAMILY = 8;
+const STREAM = { shards: 81, validation: 82, encoder: 1, proxy: 2 } as const;
+
+/** Every third participant knows all classes; the others three neighbouring ones each. */
+function gatedRequests(participants: number, classes: number, largestShard: number): ShardRequest[] {
+  return Array.from({ length: participants }, (_, index) => {
+    if (index % 3 === 0) return { classes: Array.from({ length: classes }, (_, c) => c), samples: largestShard };
+    const own = [0, 1, 2].map((step) => (index * 3 + step) % classes).sort((a, b) => a - b);
+    return { classes: own, samples: Math.round(largestShard / 2) };
+  });
+}
+
+/** Draws shards and networks from the seed and brings everybody together. Whoever opens this closes `together`. */
+export async function openDistillationNetwork(
+  options: DistillationNetworkOptions,
+  hooks: TogetherHooks = {},
+): Promise<DistillationNetwork> {
+  const { data, seed, backend, transport, studentHidden: hidden, learningRate } = options;
+  const understudies = options.understudies === false ? {} : { understudies: { hidden, learningRate } };
+  checkInteger('participants', options.peers, 2, 256);
+  checkInteger('k', options.k, 1, options.peers - 1);
+  const settings = settingsOf(options);
+  const requests = gatedRequests(options.peers, data.train.classes, options.largestShard);
+  const shards = dealShards(data.train, requests, permutation(seed, [STREAM.shards], data.train.samples));
+  const members = shards.map((shard, index) => denseMember(index, shard, requests[index], options, settings));
+  const together = await openTogether(
+    { members: members.map((member) => () => member), settings, seed, backend, transport, ...understudies },
+    hooks,
+  );
+  return { together, members };
+}
+
+/** Blocks while training, and samples that a row is measured on then: few, since measuring asks everybody. */
+const BLOCKS = 4;
+const BLOCK_VALIDATION = 32;
+
+/**
+ * How much longer the steps of gate and readouts are than those of encoders and students. The mask opens peers by a half at first, so what reads them has to grow twice as
+ * large: with equal steps the held-out loss of G(x) was a quarter higher after the same rounds.
+ */
+const READER_STEP = 2;
+
+function settingsOf(options: DistillationNetworkOptions): DemoSettings {
+  const { peers, rounds, batch, width, hidden, learningRate, validation, largestShard } = options;
+  const { gate, k, balance, noise, objective } = options;
+  return resolveSettings({
+    ...{ participants: peers, rounds, batch, width, validation, largestShard },
+    ...{ headHidden: hidden, gateRate: READER_STEP * learningRate, weightDecay: 0 },
+    ...{ gate, gateK: k, gateBalance: balance, gateNoise: noise },
+    distillation: objective.kind,
+    distillationTemperature: objective.temperature,
+    distillationAlpha: objective.alpha,
+    responseWeight: objective.responseWeight,
+    blocks: Math.min(BLOCKS, rounds),
+    blockValidation: Math.min(BLOCK_VALIDATION, validation),
+  });
+}
+
+function denseMember(
+  index: number,
+  shard: Shard,
+  { classes }: ShardRequest,
+  options: DistillationNetworkOptions,
+  settings: DemoSettings,
+): DenseMember {
+  const { data, width, hidden, studentHidden, seed, backend } = options;
+  const optimiser = { learningRate: options.learningRate };
+  // tanh: nine tenths of relu units die in these steps, on pixels that are all positive
+  const net = (purpose: number, widths: readonly number[], outputActivation: 'tanh' | 'identity') =>
+    DenseNet.random({ widths, activation: 'tanh', outputActivation, seed, stream: [FAMILY, index, purpose], optimiser, backend });
+  const encoder = net(STREAM.encoder, [shard.pixels + width, hidden, width], 'tanh').asModel();
+  const proxy = net(STREAM.proxy, [shard.pixels, studentHidden, width], 'identity');
+  const participant = new Participant(
+    { index, name: `participant ${index}`, role: 'generalist', data: samplesOf(shard), encoder, proxy: proxy.asModel() },
+    participantSettings(settings, { outputs: data.train.classes, seed, backend }),
+  );
+  return { participant, validation: heldOut(index, classes, options), classes, proxy };
+}
+
+/** From the test part, of its own classes. */
+function heldOut(index: number, classes: readonly number[], { data, seed, validation }: DistillationNetworkOptions): Samples {
+  const order = permutation(seed, [STREAM.validation, index], data.test.samples);
+  const [held] = dealShards(data.test, [{ classes, samples: validation }], order);
+  return samplesOf(held);
+}

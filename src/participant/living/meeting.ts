@@ -1,0 +1,50 @@
+/** Where participants of one process meet: in memory, or over libp2p on loopback. */
+import { createHub, type Identity, Libp2pTransport, type PeerKey, type Transport } from '../../network/index.js';
+
+/** How the participants of one process reach one another. */
+export type MeetingKind = 'memory' | 'libp2p';
+
+/** A transport, and the address it has. */
+export interface Seat {
+  readonly transport: Transport;
+  readonly endpoint: string;
+}
+
+/** A place to join, for the first time or again. */
+export interface Meeting {
+  /** A transport for this identity that reaches everybody who has joined and can be reached by them. */
+  join(identity: Identity): Promise<Seat>;
+  /** Whoever closed its transport is not introduced to anybody any more, until it joins again. */
+  left(key: PeerKey): void;
+}
+
+/** Opens a meeting. */
+export function openMeeting(kind: MeetingKind): Meeting {
+  return kind === 'memory' ? memoryMeeting() : libp2pMeeting();
+}
+
+function memoryMeeting(): Meeting {
+  const hub = createHub();
+  return {
+    join: async (identity) => ({ transport: hub.join(identity), endpoint: `/memory/${identity.key.slice(0, 8)}` }),
+    left: () => undefined, // a hub forgets whoever closes
+  };
+}
+
+/** Everybody is told everybody's address, which the ledger or discovery would do on a real network. */
+function libp2pMeeting(): Meeting {
+  const present = new Map<PeerKey, Libp2pTransport>();
+  return {
+    async join(identity) {
+      const joined = await Libp2pTransport.start({ identity });
+      present.set(joined.self, joined);
+      for (const other of present.values()) {
+        if (other === joined) continue;
+        await other.introduce(joined.self, joined.addresses());
+        await joined.introduce(other.self, other.addresses());
+      }
+      return { transport: joined, endpoint: joined.addresses()[0] };
+    },
+    left: (key) => present.delete(key),
+  };
+}
