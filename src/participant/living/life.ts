@@ -128,9 +128,9 @@ export class Life {
     };
   }
 
-  /** Mean losses of every round so far. */
+  /** Mean losses of every round that it took part in, in order. */
   get losses(): readonly StepLosses[] {
-    return this.#losses;
+    return [...this.#losses.values()];
   }
 
   /**
