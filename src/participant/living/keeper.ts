@@ -15,11 +15,15 @@ export interface KeeperOptions {
   readonly patience_ms?: number;
   /** The same for the first barrier, while participants are still being started. Default: patience_ms. */
   readonly joinPatience_ms?: number;
+  /** Whether all may go before anybody has finished, and come back later. Default false: then it is over. */
+  readonly resumes?: boolean;
   readonly onBlock?: (round: number, refused: readonly Refusal[]) => void;
   readonly onProgress?: (peer: PeerKey, progress: PeerProgress) => void;
   readonly onResult?: (peer: PeerKey, result: unknown) => void;
   /** Somebody is no longer waited for, or is again. */
   readonly onMember?: (peer: PeerKey, event: 'out' | 'in') => void;
+  /** Somebody came late, or back, and waits to be let in. */
+  readonly onApplicant?: (peer: PeerKey) => void;
 }
 
 /** A transaction that the ledger refused. */
@@ -47,7 +51,9 @@ export class Keeper {
   readonly ledger: Ledger;
   readonly network: Network;
   readonly #options: KeeperOptions;
-  readonly #live: Set<PeerKey>;
+  readonly #live = new Set<PeerKey>();
+  readonly #gone = new Set<PeerKey>();
+  readonly #finished = new Set<PeerKey>();
   readonly #barriers = new Map<string, Barrier>();
   readonly #applicants = new Map<PeerKey, number>();
   readonly #admitted = new Map<PeerKey, number>();
@@ -59,12 +65,7 @@ export class Keeper {
   private constructor(options: KeeperOptions, ledger: Ledger) {
     this.#options = options;
     this.ledger = ledger;
-    this.#live = new Set(
-      ledger
-        .state()
-        .participants()
-        .map(({ key }) => key),
-    );
+    this.#expectAll();
     this.network = new Network({
       transport: options.transport,
       service: {
@@ -85,10 +86,19 @@ export class Keeper {
   /** A participant is gone: nobody waits for it any more, until it rejoins. */
   leave(key: PeerKey): void {
     if (!this.#live.delete(key)) return;
-    this.#options.onMember?.(key, 'out');
+    if (!this.#finished.has(key)) {
+      this.#gone.add(key);
+      this.#options.onMember?.(key, 'out');
+    }
+    if (this.#over && this.#options.resumes === true && this.#finished.size === 0) this.#beginAgain();
     for (const barrier of this.#barriers.values()) this.#check(barrier);
     this.#checkFresh();
     if (this.#over) this.#wake();
+  }
+
+  /** Those who are waited for. */
+  get members(): readonly PeerKey[] {
+    return [...this.#live];
   }
 
   async close(): Promise<void> {
@@ -111,6 +121,8 @@ export class Keeper {
         return encode(null);
       },
       [CALL.result]: async (bytes, { from }) => {
+        this.#finished.add(from);
+        this.leave(from); // it asks for nothing more
         onResult?.(from, decode(bytes));
         return encode(null);
       },
@@ -138,15 +150,41 @@ export class Keeper {
   /** Waits for the next block while others train; it is let in as that block closes, so that all go on together. */
   async #rejoin({ round }: RejoinRequest, { from, signal }: HandlerContext): Promise<RejoinAnswer> {
     if (this.ledger.state().participant(from) === undefined) throw new Error('not a participant');
-    if (!this.#admitted.has(from)) {
-      this.#applicants.set(from, round);
-      this.#checkFresh();
-    }
+    if (!this.#admitted.has(from)) this.#apply(from, round);
     if (!this.#admitted.has(from) && !this.#over)
       await atMost(POLL_MS, new Promise<void>((resolve) => this.#waiting.push(resolve)), signal);
     const admitted = this.#admitted.get(from);
     this.#admitted.delete(from);
     return { round: admitted ?? null, over: admitted === undefined && this.#over };
+  }
+
+  #apply(from: PeerKey, round: number): void {
+    if (this.#running) this.leave(from); // it was started again before it was missed: nobody waits for where it was
+    if (!this.#running && this.#applicants.size === 0) this.#awaitReturn();
+    if (!this.#applicants.has(from)) this.#options.onApplicant?.(from);
+    this.#applicants.set(from, round);
+    this.#checkFresh();
+  }
+
+  /** From the first that comes back on, the others have so long to do the same. */
+  #awaitReturn(): void {
+    const giveUp = (): void => {
+      if (this.#running || this.#closed) return;
+      for (const key of [...this.#live]) if (!this.#applicants.has(key)) this.leave(key);
+    };
+    setTimeout(giveUp, this.#joinPatience_ms).unref();
+  }
+
+  #expectAll(): void {
+    for (const { key } of this.ledger.state().participants()) this.#live.add(key);
+  }
+
+  /** Everybody has gone: as if the ledger were taken up again. */
+  #beginAgain(): void {
+    this.#running = false;
+    this.#barriers.clear(); // rounds that they had begun come again
+    this.#expectAll();
+    if (this.#applicants.size > 0) this.#awaitReturn();
   }
 
   /** All that trained have left. */
@@ -166,8 +204,8 @@ export class Keeper {
   #admit(round: number): void {
     for (const key of this.#applicants.keys()) {
       this.#admitted.set(key, round);
-      if (!this.#live.has(key)) this.#options.onMember?.(key, 'in');
       this.#live.add(key);
+      if (this.#gone.delete(key)) this.#options.onMember?.(key, 'in');
     }
     this.#applicants.clear();
     this.#wake();
@@ -178,8 +216,15 @@ export class Keeper {
     this.#waiting = [];
   }
 
+  get #patience_ms(): number {
+    return this.#options.patience_ms ?? 120_000;
+  }
+
+  get #joinPatience_ms(): number {
+    return this.#options.joinPatience_ms ?? this.#patience_ms;
+  }
+
   #erect(request: BarrierRequest): Barrier {
-    const { patience_ms = 120_000, joinPatience_ms = patience_ms } = this.#options;
     let open!: () => void;
     const opened = new Promise<void>((resolve) => {
       open = resolve;
@@ -187,13 +232,13 @@ export class Keeper {
     const barrier: Barrier = { arrived: new Set(), opened, open, request, passed: false, done: false };
     this.#barriers.set(request.name, barrier);
     if (this.#barriers.size > REMEMBERED) this.#barriers.delete(this.#barriers.keys().next().value as string);
-    setTimeout(() => this.#giveUp(barrier), this.#running ? patience_ms : joinPatience_ms).unref();
+    setTimeout(() => this.#giveUp(barrier), this.#running ? this.#patience_ms : this.#joinPatience_ms).unref();
     return barrier;
   }
 
   /** Whoever has not come by now is out. */
   #giveUp(barrier: Barrier): void {
-    if (barrier.passed || this.#closed) return;
+    if (barrier.passed || this.#closed || this.#barriers.get(barrier.request.name) !== barrier) return;
     for (const key of [...this.#live]) if (!barrier.arrived.has(key)) this.leave(key);
   }
 
