@@ -30,7 +30,7 @@ const SMALL = [
   'settleBatch=16',
   'settleSamples=60',
 ];
-const BLOCKS = ['blocks=6', 'closingBlocks=2', 'validation=40', 'blockValidation=20'];
+const BLOCKS = ['blocks=4', 'closingBlocks=2', 'validation=40', 'blockValidation=20'];
 const settings = [...SMALL, ...BLOCKS].flatMap((setting) => ['--set', setting]);
 
 /** A command that runs beside others. */
@@ -153,7 +153,7 @@ t.test('init, serve and six peers: one of its own kind, one killed, one stopped 
     [],
   );
   const finished = events.at(-1) as { type: 'finished' } & Served;
-  t.match(finished, { type: 'finished', verified: true, height: 10 });
+  t.match(finished, { type: 'finished', verified: true, height: 8 });
   t.same(
     finished.participants.map(({ key }) => key),
     keys,
@@ -169,8 +169,58 @@ t.test('init, serve and six peers: one of its own kind, one killed, one stopped 
     'everybody was paid',
   );
   const verified = intermodel(['ledger', 'verify', at('ledger.sqlite')]);
-  t.match(verified.stdout, /ok: blocks 1 to 10 replay to the byte/);
+  t.match(verified.stdout, /ok: blocks 1 to 8 replay to the byte/);
 
   t.equal(intermodel(['peer', 'init', ...options]).code, 3, 'a configuration is never overwritten');
   t.equal(JSON.parse(readFileSync(at('keeper.json'), 'utf8')).identity.length, 64);
+});
+
+t.test('Ctrl-C ends a keeper, and a participant that waits for the others, with 130', async (t) => {
+  const out = join(folder, 'small');
+  const at = (name: string) => join(out, name);
+  const port = await freePort();
+  const planned = intermodel(['peer', 'init', '--participants', '6', '--out', out, '--port', String(port), '--data', 'text', ...settings]);
+  t.match(planned.stdout, /intermodel ledger serve --config .*keeper\.json[\s\S]*intermodel peer --config .*peer-5\.json/);
+  const keeper = start(['ledger', 'serve', '--config', at('keeper.json')]);
+  await new Promise<void>((resolve) => {
+    keeper.onLine = resolve;
+  });
+  t.match(keeper.lines[0], new RegExp(`^keeper [0-9a-f]{64} at /ip4/127\\.0\\.0\\.1/tcp/${port}/p2p/\\w+$`));
+  const taken = intermodel(['ledger', 'serve', '--config', at('keeper.json')]);
+  t.equal(taken.code, 3, 'the port is taken');
+  const peer = start(['peer', '--config', at('peer-0.json')]);
+  const connected = new Promise<void>((resolve) => peer.child.stderr!.on('data', (data) => /joining/.test(data) && resolve()));
+  await connected;
+  peer.child.kill('SIGINT');
+  t.equal(await peer.ended, 130, peer.error);
+  keeper.child.kill('SIGINT');
+  t.equal(await keeper.ended, 130, keeper.error);
+  t.match(keeper.error, /every closed block is kept in .*ledger\.sqlite/);
+  const alone = intermodel(['peer', '--config', at('peer-0.json')]);
+  t.equal(alone.code, 3, 'without a keeper nothing goes on');
+  t.match(alone.stderr, /the keeper of the ledger did not answer/);
+});
+
+t.test('a configuration that is missing or wrong is refused with its cause', (t) => {
+  const path = join(folder, 'wrong.json');
+  const refused = (args: readonly string[], config: object, code: number, message: RegExp) => {
+    writeFileSync(path, JSON.stringify(config));
+    const run = intermodel([...args, '--config', path]);
+    t.equal(run.code, code, run.stderr);
+    t.match(run.stderr, message);
+  };
+  const peer = { formatVersion: 1, seed: 1, identity: '11'.repeat(32), keeper: { key: '22'.repeat(32), addresses: ['/nonsense'] } };
+  refused(['peer'], {}, 2, /config\.formatVersion/);
+  refused(['peer'], { ...peer, settings: { round: 1 } }, 2, /config\.settings\.round is not a setting/);
+  refused(['peer'], peer, 2, /config\.keeper cannot be used/);
+  refused(['ledger', 'serve'], {}, 2, /config\.formatVersion/);
+  refused(['ledger', 'serve'], { formatVersion: 1, identity: '11'.repeat(32) }, 2, /config\.store/);
+  t.match(intermodel(['peer']), { code: 2, stderr: /--config must be given/ });
+  t.match(intermodel(['ledger', 'serve', '--config', join(folder, 'none.json')]), { code: 3 });
+  const init = (...more: string[]) => intermodel(['peer', 'init', '--participants', '6', '--out', join(folder, 'never'), ...more]);
+  t.match(init('--set', 'round=3'), { code: 2, stderr: /--set round is not a setting/ });
+  t.match(init('--host', '127.0.0.1'), { code: 2, stderr: /host must be the start of a multiaddr/ });
+  t.match(init('--data', join(folder, 'no-data')), { code: 3 });
+  t.notOk(existsSync(join(folder, 'never')), 'nothing was written');
+  t.end();
 });
