@@ -11,8 +11,10 @@ import {
   liveTogether,
   loadTensorflow,
   Participant,
+  participantSettings,
   plainModel,
   type ResponseModel,
+  resolveSettings,
   type Samples,
 } from '../src/participant/index.js';
 
@@ -55,16 +57,13 @@ const dense = (stream: number) =>
 
 const names = ['informed (plain function)', 'uninformed (plain function)', 'learning (tensorflow.js)'];
 const encoders = [window(0), window(3), dense(10)];
-const settings = { width: WIDTH, rounds: ROUNDS, batch: 32, headHidden: 8, headRate: 1e-2, weightDecay: 0.5, validation: SAMPLES };
-const own = {
-  ...{ peers: 3, width: WIDTH, outputs: 3, headHidden: 8, headRate: 1e-2, gateRate: 1e-2, weightDecay: 0.5, seed: SEED, backend },
-  gate: { kind: 'sparse', k: 0, balance: 0, noise: 0 },
-} as const;
-
+const settings = resolveSettings({
+  ...{ participants: 3, width: WIDTH, rounds: ROUNDS, batch: 32, headHidden: 8, headRate: 1e-2, weightDecay: 0.5, validation: SAMPLES },
+});
 const member = (encoder: ResponseModel, index: number) => () => ({
   participant: new Participant(
     { index, name: names[index]!, role: 'generalist', data: samplesOf(index), encoder, proxy: dense(20 + index) },
-    own,
+    participantSettings(settings, { outputs: 3, seed: SEED, backend }),
   ),
   validation: samplesOf(100 + index),
 });

@@ -1,8 +1,16 @@
 /** Removal scores: what taking each peer's response away does to the loss of a head (paper sections 1.2, 1.3 and 6.1). */
 import { defaultBackend, type Kernels } from './backend/index.js';
-import { checkInteger, checkOneOf, type NumericArray } from './core/validate.js';
+import { checkFinite, checkInteger, checkOneOf, type NumericArray } from './core/validate.js';
 import { drawNoise } from './curvature-noise.js';
-import { type CheckedBatch, type CheckedTargets, checkBatch, checkOptions, checkTargets, type HeadOptions } from './head.js';
+import {
+  type CheckedBatch,
+  type CheckedTargets,
+  checkBatch,
+  checkOptions,
+  checkResponses,
+  checkTargets,
+  type HeadOptions,
+} from './head.js';
 import { type Association, spearman } from './reference/correlation.js';
 import { ESTIMATORS as FROM_SAMPLES } from './reference/curvature.js';
 import { LOSSES, type Loss } from './reference/loss.js';
@@ -147,6 +155,7 @@ function scoreSamples(call: Call, estimator: Estimator, terms: boolean): SampleS
     return result;
   }
   if (terms) runChunks(call, 'gaussNewton', result);
+  else checkFinite('responses', call.data.responses); // no kernel reads them
   const { parameters, sizes, activations, width } = call.data;
   const row = new Float64Array(peers);
   call.kernels.importance(row, parameters, sizes, activations, peers, width);
@@ -175,7 +184,7 @@ function runChunks(call: Call, estimator: (typeof FROM_SAMPLES)[number], out: Sa
   const rows = random ? Math.max(1, Math.floor(NOISE_LIMIT / noisePerSample)) : Math.max(1, batch);
   for (let start = 0; start < batch; start += rows) {
     const end = Math.min(batch, start + rows);
-    call.kernels.removalScores(
+    const finite = call.kernels.removalScores(
       out.perSample.subarray(start * peers, end * peers),
       out.linear.subarray(start * peers, end * peers),
       out.quadratic.subarray(start * peers, end * peers),
@@ -193,6 +202,7 @@ function runChunks(call: Call, estimator: (typeof FROM_SAMPLES)[number], out: Sa
       peers,
       width,
     );
+    checkResponses(finite, responses);
   }
 }
 

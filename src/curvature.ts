@@ -2,7 +2,7 @@
 import { type Backend, defaultBackend } from './backend/index.js';
 import { treeSum } from './core/arithmetic/index.js';
 import { checkInteger, checkOneOf, checkSymmetric, checkVector, type NumericArray } from './core/validate.js';
-import { checkBatch, checkOptions, type HeadOptions } from './head.js';
+import { checkBatch, checkOptions, checkResponses, type HeadOptions } from './head.js';
 import { pivotedCholesky } from './reference/cholesky.js';
 import { STORAGES } from './reference/curvature.js';
 import { LOSSES, type Loss } from './reference/loss.js';
@@ -167,7 +167,8 @@ export function peerGram(options: PeerGramOptions): PeerGram {
   const gram = new Float64Array(peers * peers);
   const stacked = new Float64Array(kind === 'stacked' ? batch * outputs * peers : 0);
   const { kernels } = options.backend ?? defaultBackend();
-  kernels.peerGram(gram, stacked, responses, parameters, sizes, activations, LOSSES.indexOf(loss), batch, peers, width);
+  const code = LOSSES.indexOf(loss);
+  checkResponses(kernels.peerGram(gram, stacked, responses, parameters, sizes, activations, code, batch, peers, width), responses);
   if (reduction === 'mean' && batch > 0) {
     const root = Math.sqrt(batch);
     for (let k = 0; k < gram.length; k++) gram[k] /= batch;

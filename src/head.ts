@@ -1,7 +1,7 @@
 /** Dense heads over the responses of peers: forward pass and gradient, on the backend's kernels. */
 import { type Backend, defaultBackend } from './backend/index.js';
 import { InputError } from './core/errors.js';
-import { checkInteger, checkLabels, checkOneOf, checkVector, type NumericArray } from './core/validate.js';
+import { checkFinite, checkInteger, checkLabels, checkLength, checkOneOf, checkVector, type NumericArray } from './core/validate.js';
 import { ACTIVATIONS, type Activation } from './reference/head.js';
 import { LOSSES, type Loss } from './reference/loss.js';
 
@@ -119,14 +119,22 @@ export function packHead(head: Head, inputs: number): PackedHead {
   return { parameters, sizes, activations, outputs: sizes[layers.length] };
 }
 
-/** Checks sizes, responses and head. */
+/**
+ * Checks sizes, head and the shape of the responses. Whether each of the many responses is finite is settled by the kernel that reads
+ * them, at no cost (src/backend/curvature.ts): pass what it returns to {@link checkResponses}.
+ */
 export function checkBatch(options: HeadOptions): CheckedBatch {
   const batch = checkInteger('batch', options.batch, 0, MAX_SIZE);
   const peers = checkInteger('peers', options.peers, 1, MAX_SIZE);
   const width = checkInteger('width', options.width, 1, MAX_SIZE);
   checkInteger('peers * width', peers * width, 1, MAX_SIZE);
-  const responses = checkVector('responses', options.responses, batch * peers * width);
+  const responses = checkLength('responses', options.responses, batch * peers * width);
   return { ...packHead(options.head, peers * width), responses, batch, peers, width };
+}
+
+/** Refuses responses that are not finite; looks at them only when the kernel did not find its first layer finite. */
+export function checkResponses(finite: boolean, responses: Float64Array): void {
+  if (!finite) checkFinite('responses', responses);
 }
 
 /** What the samples are compared with, in the two forms that kernels read; the one that does not apply is empty. */
@@ -193,7 +201,7 @@ export function headForward(options: HeadOptions): Float64Array {
   const { responses, parameters, sizes, activations, outputs, batch, peers, width } = checkBatch(options);
   const logits = new Float64Array(batch * outputs);
   const { kernels } = options.backend ?? defaultBackend();
-  kernels.headForward(logits, responses, parameters, sizes, activations, batch, peers, width);
+  checkResponses(kernels.headForward(logits, responses, parameters, sizes, activations, batch, peers, width), responses);
   return logits;
 }
 
@@ -233,7 +241,7 @@ export function headGradient(options: HeadGradientOptions): HeadGradient {
   const responseGradient = new Float64Array(responses.length);
   const parameterGradient = new Float64Array(parameters.length);
   const { kernels } = options.backend ?? defaultBackend();
-  kernels.headGradient(
+  const finite = kernels.headGradient(
     losses,
     logits,
     responseGradient,
@@ -251,6 +259,7 @@ export function headGradient(options: HeadGradientOptions): HeadGradient {
     peers,
     width,
   );
+  checkResponses(finite, responses);
   const total = new Float64Array(1);
   kernels.sumSamples(total, losses, losses.length, 1);
   const value = reduction === 'mean' && batch > 0 ? total[0] / batch : total[0];

@@ -137,8 +137,7 @@ Napi::Value removalScoresMethod(const Engine& engine, Args& args) {
     expect(args, "noise", noise.size(), checkedProduct(batch, tile.noisePerSample));
     tile.noise = noise.data();
   }
-  removalScores(runnerOf(engine), tile);
-  return args.env().Undefined();
+  return Napi::Boolean::New(args.env(), removalScores(runnerOf(engine), tile));
 }
 
 Napi::Value peerGramMethod(const Engine& engine, Args& args) {
@@ -151,8 +150,8 @@ Napi::Value peerGramMethod(const Engine& engine, Args& args) {
   expect(args, "gram", gram.size(), checkedProduct(peers, peers));
   expect(args, "responses", responses.size(), checkedProduct(batch, peers, width));
   double* rows = orNull(args, "factor", factor, checkedProduct(batch, head.outputs(), peers));
-  peerGram(runnerOf(engine), packed.head(), loss, batch, responses.data(), gram.data(), rows);
-  return args.env().Undefined();
+  return Napi::Boolean::New(
+      args.env(), peerGram(runnerOf(engine), packed.head(), loss, batch, responses.data(), gram.data(), rows));
 }
 
 Napi::Value headForwardMethod(const Engine& engine, Args& args) {
@@ -163,8 +162,8 @@ Napi::Value headForwardMethod(const Engine& engine, Args& args) {
   const PackedHead packed = pack(engine, args, head, peers, width);
   expect(args, "out", logits.size(), checkedProduct(batch, head.outputs()));
   expect(args, "responses", responses.size(), checkedProduct(batch, peers, width));
-  headForward(runnerOf(engine), packed.head(), batch, responses.data(), logits.data());
-  return args.env().Undefined();
+  return Napi::Boolean::New(args.env(),
+                            headForward(runnerOf(engine), packed.head(), batch, responses.data(), logits.data()));
 }
 
 Napi::Value headGradientMethod(const Engine& engine, Args& args) {
@@ -196,8 +195,7 @@ Napi::Value headGradientMethod(const Engine& engine, Args& args) {
   whole.losses = losses.data();
   whole.logits = logits.data();
   whole.responseGradient = responseGradient.data();
-  headGradient(runnerOf(engine), whole, parameterGradient.data());
-  return args.env().Undefined();
+  return Napi::Boolean::New(args.env(), headGradient(runnerOf(engine), whole, parameterGradient.data()));
 }
 
 Napi::Value importanceMethod(const Engine& engine, Args& args) {

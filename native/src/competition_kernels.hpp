@@ -10,20 +10,8 @@ namespace market {
 
 constexpr double kDeadGradient = 0x1p-53;  // below it the mask does not move in its last place
 
-struct MaskPoint {
-  F64 value, slope;
-};
-
-/// sigmoid and sigmoidDerivative of math.hpp from one exponential.
-INTERMODEL_INLINE MaskPoint maskPoint(F64 x) {
-  const F64 one = broadcast(1.0);
-  const F64 e = exp(-absolute(x));
-  const F64 d = one + e;
-  return {select(less(x, zero()), e, one) / d, e / (d * d)};
-}
-
-INTERMODEL_INLINE MaskPoint maskEntry(const MaskRow& row, F64 weight, F64 shift) {
-  return maskPoint(fma(broadcast(row.stake), weight, -shift) * broadcast(row.inverse));
+INTERMODEL_INLINE SigmoidPoint maskEntry(const MaskRow& row, F64 weight, F64 shift) {
+  return sigmoidPoint(fma(broadcast(row.stake), weight, -shift) * broadcast(row.inverse));
 }
 
 static size_t maskRow(const MaskRow& row, double* mask, double* derivative, size_t n) {
@@ -31,13 +19,13 @@ static size_t maskRow(const MaskRow& row, double* mask, double* derivative, size
   F64 count = zero();
   size_t j = 0;
   for (; j + kLanes <= n; j += kLanes) {
-    const MaskPoint at = maskEntry(row, load(row.weights + j), load(row.shift + j));
+    const SigmoidPoint at = maskEntry(row, load(row.weights + j), load(row.shift + j));
     store(mask + j, at.value);
     store(derivative + j, at.slope * slope);
     count = count + select(less(at.slope, dead), one, zero());
   }
   if (j < n) {  // the lanes past the end are at x = 0, where nothing is dead
-    const MaskPoint at = maskEntry(row, loadPartial(row.weights + j, n - j), loadPartial(row.shift + j, n - j));
+    const SigmoidPoint at = maskEntry(row, loadPartial(row.weights + j, n - j), loadPartial(row.shift + j, n - j));
     storePartial(mask + j, at.value, n - j);
     storePartial(derivative + j, at.slope * slope, n - j);
     count = count + select(less(at.slope, dead), one, zero());
@@ -46,7 +34,7 @@ static size_t maskRow(const MaskRow& row, double* mask, double* derivative, size
   store(lane, count);
   for (int r = 0; r < kLanes; r++) total += lane[r];
   if (row.open < n) {
-    const MaskPoint at = maskEntry(row, broadcast(row.weights[row.open]), broadcast(row.shift[row.open]));
+    const SigmoidPoint at = maskEntry(row, broadcast(row.weights[row.open]), broadcast(row.shift[row.open]));
     store(lane, at.slope);
     if (lane[0] < kDeadGradient) total -= 1.0;
     mask[row.open] = 1.0;

@@ -94,11 +94,13 @@ struct CurvatureKernels {
   void (*transpose)(const double* from, size_t rows, size_t columns, double* to, size_t stride);
   /// Doubles of scratch for a tile of so many samples, whichever of the functions below is called.
   size_t (*scratch)(const Head& head, size_t samples, size_t draws);
-  void (*removal)(const RemovalTile& tile, double* scratch);
-  void (*gram)(const GramBlock& block, double* scratch);
+  /// These three return false when a pre-activation of the first layer's first output is not finite. While it is, so is
+  /// every response: whoever calls them looks for the one that is not only then.
+  bool (*removal)(const RemovalTile& tile, double* scratch);
+  bool (*gram)(const GramBlock& block, double* scratch);
   size_t (*gramScratch)(const Head& head, size_t tile);
   /// Forward pass; with responseGradient also losses, hidden outputs and dL/da of every layer.
-  void (*gradient)(const GradientTile& tile, double* scratch);
+  bool (*gradient)(const GradientTile& tile, double* scratch);
   /// v^T H(z) v: out [batch, peers]. Scratch: outputs * (lanes + 4) doubles.
   void (*outputForms)(double* out, const double* logits, const double* vectors, Loss loss, size_t batch, size_t outputs,
                       size_t peers, double* scratch);

@@ -63,6 +63,18 @@ void forTiles(const Runner& runner, std::size_t batch, std::size_t samples, Body
   });
 }
 
+/// Collects what the kernels of all tiles say of the first layer.
+class Finite {
+ public:
+  void add(bool finite) {
+    if (!finite) all_.store(false, std::memory_order_relaxed);
+  }
+  bool all() const { return all_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<bool> all_{true};
+};
+
 template <class T>
 T* advance(T* pointer, std::size_t by) {
   return pointer == nullptr ? nullptr : pointer + by;
@@ -121,7 +133,8 @@ PackedHead::PackedHead(const Runner& runner, const double* parameters, const int
   head_.layer = layers_.data();
 }
 
-void removalScores(const Runner& runner, const RemovalTile& batch) {
+bool removalScores(const Runner& runner, const RemovalTile& batch) {
+  Finite finite;
   const Head& head = *batch.head;
   const std::size_t samples = samplesPerTile(runner, head, batch.samples);
   forTiles(runner, batch.samples, samples, [&](std::size_t first, std::size_t count) {
@@ -134,12 +147,15 @@ void removalScores(const Runner& runner, const RemovalTile& batch) {
     tile.scores += first * head.peers;
     tile.linear = advance(tile.linear, first * head.peers);
     tile.quadratic = advance(tile.quadratic, first * head.peers);
-    runner.kernels.curvature.removal(tile, scratchOf(runner.kernels.curvature.scratch(head, count, tile.draws)));
+    finite.add(
+        runner.kernels.curvature.removal(tile, scratchOf(runner.kernels.curvature.scratch(head, count, tile.draws))));
   });
+  return finite.all();
 }
 
-void peerGram(const Runner& runner, const Head& head, Loss loss, std::size_t batch, const double* responses,
+bool peerGram(const Runner& runner, const Head& head, Loss loss, std::size_t batch, const double* responses,
               double* gram, double* factor) {
+  Finite finite;
   const std::size_t area = head.peers * head.peers, blocks = (batch + kBlock - 1) / kBlock;
   const std::size_t tile = std::min(samplesPerTile(runner, head, batch), kBlock);
   const std::size_t together = std::min(blocks, 2 * static_cast<std::size_t>(runner.threads));
@@ -157,14 +173,16 @@ void peerGram(const Runner& runner, const Head& head, Loss loss, std::size_t bat
       block.responses = responses + first * head.peers * head.width;
       block.gram = partial.data() + index * area;
       block.factor = advance(factor, first * head.outputs * head.peers);
-      runner.kernels.curvature.gram(block, scratchOf(runner.kernels.curvature.gramScratch(head, tile)));
+      finite.add(runner.kernels.curvature.gram(block, scratchOf(runner.kernels.curvature.gramScratch(head, tile))));
     });
     for (std::size_t b = 0; b < count; b++)  // in order, the first as it is
       for (std::size_t k = 0; k < area; k++) gram[k] = begin + b == 0 ? partial[k] : gram[k] + partial[b * area + k];
   }
+  return finite.all();
 }
 
-void headForward(const Runner& runner, const Head& head, std::size_t batch, const double* responses, double* logits) {
+bool headForward(const Runner& runner, const Head& head, std::size_t batch, const double* responses, double* logits) {
+  Finite finite;
   const std::size_t samples = samplesPerTile(runner, head, batch);
   forTiles(runner, batch, samples, [&](std::size_t first, std::size_t count) {
     GradientTile tile{};
@@ -174,8 +192,9 @@ void headForward(const Runner& runner, const Head& head, std::size_t batch, cons
     tile.first = first;
     tile.responses = responses;
     tile.logits = logits;
-    runner.kernels.curvature.gradient(tile, scratchOf(runner.kernels.curvature.scratch(head, count, 0)));
+    finite.add(runner.kernels.curvature.gradient(tile, scratchOf(runner.kernels.curvature.scratch(head, count, 0))));
   });
+  return finite.all();
 }
 
 namespace {
@@ -205,17 +224,18 @@ void weightGradient(const Runner& runner, const HeadLayer& layer, std::size_t ba
 
 }  // namespace
 
-void headGradient(const Runner& runner, GradientTile whole, double* parameterGradient) {
+bool headGradient(const Runner& runner, GradientTile whole, double* parameterGradient) {
   const Head& head = *whole.head;
   std::vector<double> hidden(whole.batch * head.totalOutputs), deltas(whole.batch * head.totalOutputs);
   whole.hidden = hidden.data();
   whole.deltas = deltas.data();
+  Finite finite;
   const std::size_t samples = samplesPerTile(runner, head, whole.batch);
   forTiles(runner, whole.batch, samples, [&](std::size_t first, std::size_t count) {
     GradientTile tile = whole;
     tile.first = first;
     tile.samples = count;
-    runner.kernels.curvature.gradient(tile, scratchOf(runner.kernels.curvature.scratch(head, count, 0)));
+    finite.add(runner.kernels.curvature.gradient(tile, scratchOf(runner.kernels.curvature.scratch(head, count, 0))));
   });
   for (std::size_t l = 0; l < head.layers; l++) {
     const HeadLayer& layer = head.layer[l];
@@ -226,6 +246,7 @@ void headGradient(const Runner& runner, GradientTile whole, double* parameterGra
     sumSamples(runner, parameterGradient, delta, whole.batch, layer.outputs);
     parameterGradient += layer.outputs;
   }
+  return finite.all();
 }
 
 void sumSamples(const Runner& runner, double* out, const double* values, std::size_t batch, std::size_t columns) {

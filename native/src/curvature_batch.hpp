@@ -34,18 +34,20 @@ class PackedHead {
   Head head_;
 };
 
+/// The four functions that read responses return whether the kernels found the first layer finite (CurvatureKernels).
+
 /// Fills tile.scores (and linear, quadratic) for all tile.samples samples.
-void removalScores(const Runner& runner, const RemovalTile& batch);
+bool removalScores(const Runner& runner, const RemovalTile& batch);
 
 /// gram [peers, peers], and factor [batch * outputs, peers] unless null.
-void peerGram(const Runner& runner, const Head& head, Loss loss, std::size_t batch, const double* responses,
+bool peerGram(const Runner& runner, const Head& head, Loss loss, std::size_t batch, const double* responses,
               double* gram, double* factor);
 
 /// logits [batch, outputs].
-void headForward(const Runner& runner, const Head& head, std::size_t batch, const double* responses, double* logits);
+bool headForward(const Runner& runner, const Head& head, std::size_t batch, const double* responses, double* logits);
 
 /// `whole` describes the batch with first = 0 and no hidden or deltas; parameterGradient is laid out like parameters.
-void headGradient(const Runner& runner, GradientTile whole, double* parameterGradient);
+bool headGradient(const Runner& runner, GradientTile whole, double* parameterGradient);
 
 /// Column sums of values [batch, columns].
 void sumSamples(const Runner& runner, double* out, const double* values, std::size_t batch, std::size_t columns);

@@ -77,13 +77,13 @@ static const double* directionsOf(const RemovalTile& tile, HeadBuffers& buffers,
   return carryMoves(head, buffers, tile.samples, 0, buffers.flow[0], rows, head.peers, true);
 }
 
-static void removalTile(const RemovalTile& tile, double* scratch) {
+static bool removalTile(const RemovalTile& tile, double* scratch) {
   const Head& head = *tile.head;
   const size_t n = head.peers, outputs = head.outputs, row = head.layer[head.layers - 1].row;
   Pieces pieces{scratch};
   HeadBuffers buffers = headBuffers(head, tile.samples, pieces);
   const ScoreBuffers score = scoreBuffers(head, tile.draws, pieces);
-  forwardTile(head, tile.responses, tile.samples, true, true, buffers);
+  const bool finite = forwardTile(head, tile.responses, tile.samples, true, true, buffers);
   const double* logits = valuesOf(head, buffers, head.layers - 1, tile.samples);
 
   const Estimator estimator = tile.estimator;
@@ -107,6 +107,7 @@ static void removalTile(const RemovalTile& tile, double* scratch) {
     score_all(directionsOf(tile, buffers, false), byTangent ? tile.scores : nullptr, tile.linear, tile.quadratic);
   if (exact) score_all(directionsOf(tile, buffers, true), tile.scores, nullptr, nullptr);
   if (estimator == kDiagonal) score_all(nullptr, tile.scores, nullptr, nullptr);
+  return finite;
 }
 
 // Peer Gram matrix
@@ -170,7 +171,7 @@ static void foldGram(const double* lanes, size_t n, size_t stride, double* gram)
     }
 }
 
-static void gramBlock(const GramBlock& block, double* scratch) {
+static bool gramBlock(const GramBlock& block, double* scratch) {
   const Head& head = *block.head;
   const size_t n = head.peers, outputs = head.outputs, stride = paddedPeers(head);
   const size_t row = head.layer[head.layers - 1].row;
@@ -179,9 +180,10 @@ static void gramBlock(const GramBlock& block, double* scratch) {
   const ScoreBuffers score = scoreBuffers(head, 0, pieces);
   const GramBuffers gram = gramBuffers(head, pieces);
   for (size_t k = 0; k < kTreeLanes * n * stride; k++) gram.lanes[k] = 0.0;
+  bool finite = true;
   for (size_t begin = 0; begin < block.samples; begin += block.tile) {
     const size_t samples = smaller(block.tile, block.samples - begin);
-    forwardTile(head, block.responses + begin * head.layer[0].inputs, samples, true, true, buffers);
+    finite &= forwardTile(head, block.responses + begin * head.layer[0].inputs, samples, true, true, buffers);
     const double* logits = valuesOf(head, buffers, head.layers - 1, samples);
     const double* directions = carryMoves(head, buffers, samples, 0, buffers.parts, samples * n, n, false);
     for (size_t s = 0; s < samples; s++) {
@@ -199,6 +201,7 @@ static void gramBlock(const GramBlock& block, double* scratch) {
     }
   }
   foldGram(gram.lanes, n, stride, block.gram);
+  return finite;
 }
 
 // Forward pass and gradient
@@ -268,18 +271,19 @@ static void carryBack(const GradientTile& tile, HeadBuffers& buffers) {
   }
 }
 
-static void gradientTile(const GradientTile& tile, double* scratch) {
+static bool gradientTile(const GradientTile& tile, double* scratch) {
   const Head& head = *tile.head;
   const size_t outputs = head.outputs;
   Pieces pieces{scratch};
   HeadBuffers buffers = headBuffers(head, tile.samples, pieces);
   const ScoreBuffers score = scoreBuffers(head, 0, pieces);
   const bool backward = tile.responseGradient != nullptr;
-  forwardTile(head, tile.responses + tile.first * head.layer[0].inputs, tile.samples, false, backward, buffers);
+  const double* responses = tile.responses + tile.first * head.layer[0].inputs;
+  const bool finite = forwardTile(head, responses, tile.samples, false, backward, buffers);
   const double* z = valuesOf(head, buffers, head.layers - 1, tile.samples);
   const size_t row = head.layer[head.layers - 1].row;
   copyRows(z, row, tile.samples, outputs, tile.logits + tile.first * outputs);
-  if (!backward) return;
+  if (!backward) return finite;
   for (size_t l = 0; l + 1 < head.layers; l++) {
     const HeadLayer& layer = head.layer[l];
     copyRows(valuesOf(head, buffers, l, tile.samples), layer.row, tile.samples, layer.outputs,
@@ -289,6 +293,7 @@ static void gradientTile(const GradientTile& tile, double* scratch) {
   for (size_t s = 0; s < tile.samples; s++)
     outputGradient(tile, z + s * row, tile.first + s, last + s * outputs, score.spare);
   carryBack(tile, buffers);
+  return finite;
 }
 
 // Forms of given vectors, and sums

@@ -133,7 +133,7 @@ static void ascentDirections(const PeerHessians form, const Workspace w) {
   for (size_t i = 0; i < n; i++) {
     const F64* row = w.weights + i * n;
     for (size_t j = 0; j < n; j++) {
-      const market::MaskPoint at = market::maskPoint(fma(w.stake[i], row[j], -w.shift[j]) * inverse);
+      const SigmoidPoint at = sigmoidPoint(fma(w.stake[i], row[j], -w.shift[j]) * inverse);
       w.delta[j] = at.value - w.reference[i * n + j];
       w.derivative[j] = at.slope * w.slope[i];
     }

@@ -154,22 +154,36 @@ static void copyRows(const double* from, size_t row, size_t rows, size_t columns
   for (size_t r = 0; r < rows; r++) __builtin_memcpy(to + r * columns, from + r * row, columns * sizeof(double));
 }
 
+/// Adds the contribution of peer 0, 1, ... in order to `sums` [samples, row]; they stay in `parts` [samples, peers,
+/// row] when `keep`.
+static void addContributions(const Head& head, const double* responses, size_t samples, bool keep, bool gather,
+                             double* parts, double* sums, const HeadBuffers& buffers) {
+  const HeadLayer& first = head.layer[0];
+  const size_t h = first.row;
+  for (size_t i = 0; i < head.peers; i++) {
+    double* out = keep ? parts + i * h : parts;
+    const size_t outRow = keep ? head.peers * h : h;
+    const double* x = responses + i * head.width;
+    if (gather) copyRows(x, first.inputs, samples, head.width, buffers.gathered);
+    contributionOf(first, i, head.width, gather ? buffers.gathered : x, gather ? head.width : first.inputs, samples,
+                   out, outRow, buffers.product);
+    for (size_t s = 0; s < samples; s++) addTo(sums + s * h, out + s * outRow, h);
+  }
+}
+
 /// bias + contribution of peer 0, 1, ... in order; the contributions stay in buffers.parts when `keep`.
 static void firstLayer(const Head& head, const double* responses, size_t samples, bool keep, HeadBuffers& buffers) {
   const HeadLayer& first = head.layer[0];
   const size_t h = first.row;
   // read once for every panel: rows a power of two apart would share a few lines of the first-level cache
   const bool gather = h > kTileColumns && head.peers > 1;
+  // a few samples at a time read their responses from end to end, as so many streams that the processor can run ahead
+  // of
+  const size_t together = gather ? samples : 2 * kTileRows;
   for (size_t s = 0; s < samples; s++) __builtin_memcpy(buffers.preactivation + s * h, first.bias, h * sizeof(double));
-  for (size_t i = 0; i < head.peers; i++) {
-    double* out = keep ? buffers.parts + i * h : buffers.parts;
-    const size_t outRow = keep ? head.peers * h : h;
-    const double* x = responses + i * head.width;
-    if (gather) copyRows(x, first.inputs, samples, head.width, buffers.gathered);
-    contributionOf(first, i, head.width, gather ? buffers.gathered : x, gather ? head.width : first.inputs, samples,
-                   out, outRow, buffers.product);
-    for (size_t s = 0; s < samples; s++) addTo(buffers.preactivation + s * h, out + s * outRow, h);
-  }
+  for (size_t begin = 0; begin < samples; begin += together)
+    addContributions(head, responses + begin * first.inputs, smaller(together, samples - begin), keep, gather,
+                     buffers.parts + begin * h * (keep ? head.peers : 1), buffers.preactivation + begin * h, buffers);
 }
 
 /// x [rows, layer.inputs] with row stride xRow times the layer's weights, from `init` (one row, or null): out [rows,
@@ -192,8 +206,17 @@ static void layerProduct(const HeadLayer& layer, const double* x, size_t xRow, s
   gemm(g, scratch);
 }
 
-/// The forward pass: pre-activations and values of every layer, slopes where asked for.
-static void forwardTile(const Head& head, const double* responses, size_t samples, bool keepParts, bool slopes,
+/// Whether the first output's pre-activation is finite in every sample. Its chain takes in every response, and with
+/// finite weights nothing takes an infinity or a NaN out of it again: so all the responses are finite too. The other
+/// way round a large sum may overflow.
+static bool firstIsFinite(const Head& head, const HeadBuffers& buffers, size_t samples) {
+  double sum = 0.0;
+  for (size_t s = 0; s < samples; s++) sum += buffers.preactivation[s * head.layer[0].row] * 0.0;
+  return sum == 0.0;
+}
+
+/// The forward pass: pre-activations and values of every layer, slopes where asked for. Returns firstIsFinite.
+static bool forwardTile(const Head& head, const double* responses, size_t samples, bool keepParts, bool slopes,
                         HeadBuffers& buffers) {
   for (size_t l = 0; l < head.layers; l++) {
     const HeadLayer& layer = head.layer[l];
@@ -207,6 +230,7 @@ static void forwardTile(const Head& head, const double* responses, size_t sample
     activateAll(layer.activation, buffers.preactivation + at, buffers.value + at, count);
     if (slopes) slopesOf(layer.activation, buffers.preactivation + at, buffers.slope + at, count);
   }
+  return firstIsFinite(head, buffers, samples);
 }
 
 /// One layer's activation applied to moved pre-activations: slope * moved, or exactly f(a + moved) - f(a).

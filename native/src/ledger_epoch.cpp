@@ -17,9 +17,10 @@ namespace {
 using Wide128 = unsigned __int128;
 
 constexpr int kLimbBits = 22;
-constexpr std::size_t kExactRows = 4096;      // rows whose 52-bit products a 64-bit sum holds
-constexpr std::size_t kRangeSlots = 1 << 20;  // sparse targets summed in one pass over the rows
-constexpr std::size_t kBlock = 1 << 14;       // slots merged or shared out at a time
+constexpr std::size_t kExactRows = 4096;        // rows whose 52-bit products a 64-bit sum holds
+constexpr std::size_t kRangeSlots = 1 << 20;    // sparse targets summed in one pass over the rows
+constexpr std::size_t kAloneEntries = 1 << 11;  // sparse entries that are summed before another thread would wake
+constexpr std::size_t kBlock = 1 << 14;         // slots merged or shared out at a time
 
 void* allocate(std::size_t alignment, std::size_t bytes) {
   void* const memory = std::aligned_alloc(alignment, std::max(bytes, alignment));
@@ -165,6 +166,12 @@ void rankRange(std::span<const LedgerRows> pages, std::span<const std::uint64_t>
   sum();
 }
 
+std::size_t entriesOf(std::span<const LedgerRows> pages) {
+  std::size_t entries = 0;
+  for (const LedgerRows& page : pages) entries += page.start == nullptr ? 0 : page.start[kLedgerPage];
+  return entries;
+}
+
 bool targetsInside(std::span<const LedgerRows> pages, std::size_t slots) {
   for (std::size_t number = 0; number < pages.size(); ++number) {
     const LedgerRows& page = pages[number];
@@ -195,7 +202,8 @@ LedgerStatus ledgerRank(const LedgerKernels& kernels, int threads, std::span<con
   });
   if (width > 0) rankDense(kernels, threads, pages, stake, width, total.get());
   if (sparse) {
-    const std::size_t ranges = std::max<std::size_t>(static_cast<std::size_t>(threads), slots / kRangeSlots);
+    const auto shared = std::max<std::size_t>(static_cast<std::size_t>(threads), slots / kRangeSlots);
+    const std::size_t ranges = entriesOf(pages) <= kAloneEntries ? 1 : shared;
     const std::size_t span = (slots + ranges - 1) / ranges;
     parallelFor(threads, ranges, [&](std::size_t range) {
       const std::size_t first = range * span;

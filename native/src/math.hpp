@@ -1,8 +1,9 @@
 /// Elementary functions on one vector: exp, expm1, log, log1p, sigmoid, sigmoidDerivative, tanh.
 ///
 /// The same additions, multiplications, divisions and bit operations, in the same order, as src/core/arithmetic/*.ts,
-/// so both give the same bits. No fused multiply-add here: TypeScript has none in hardware, and these are hot there.
-/// The reductions and polynomials are those of fdlibm (Sun Microsystems, 1993), without branches.
+/// so both give the same bits. A fused multiply-add only where the rounding error of a quotient or a product is wanted:
+/// TypeScript has none in hardware. The reductions and polynomials are those of fdlibm (Sun Microsystems, 1993),
+/// without branches.
 /// Every NaN returned is 0x7ff8000000000000. Contract and measured errors: docs/concepts/arithmetic.md.
 #pragma once
 
@@ -28,6 +29,14 @@ INTERMODEL_INLINE F64 scaleByPowerOfTwo(F64 y, F64 k) {
   return (y * powerOfTwo(half)) * powerOfTwo(k - half);
 }
 
+/// p with e^r = 1 + 2 r / (2 - c) and c = r - t p, where t = r^2 and |r| <= log(2) / 2.
+INTERMODEL_INLINE F64 expPolynomial(F64 t) {
+  F64 p = t * broadcast(4.13813679705723846039e-08) + broadcast(-1.65339022054652515390e-06);
+  p = t * p + broadcast(6.61375632143793436117e-05);
+  p = t * p + broadcast(-2.77777777770155933842e-03);
+  return t * p + broadcast(1.66666666666666019037e-01);
+}
+
 /// e^x.
 INTERMODEL_INLINE F64 exp(F64 x) {
   const F64 bounded = maximum(minimum(x, broadcast(710.0)), broadcast(-746.0));
@@ -36,11 +45,7 @@ INTERMODEL_INLINE F64 exp(F64 x) {
   const F64 low = k * broadcast(kLn2Low);
   const F64 r = high - low;
   const F64 t = r * r;
-  F64 p = t * broadcast(4.13813679705723846039e-08) + broadcast(-1.65339022054652515390e-06);
-  p = t * p + broadcast(6.61375632143793436117e-05);
-  p = t * p + broadcast(-2.77777777770155933842e-03);
-  p = t * p + broadcast(1.66666666666666019037e-01);
-  const F64 c = r - t * p;
+  const F64 c = r - t * expPolynomial(t);
   const F64 y = broadcast(1.0) - ((low - (r * c) / (broadcast(2.0) - c)) - high);
   return select(isNan(x), canonicalNan(), scaleByPowerOfTwo(y, k));
 }
@@ -137,32 +142,107 @@ INTERMODEL_INLINE F64 log1p(F64 x) {
   return select(less(x, broadcast(-1.0)) | isNan(x), canonicalNan(), y);
 }
 
-/// 1 / (1 + e^-x), from e^-|x| so that neither tail loses digits.
+/// high + low, unevaluated: low is of the size of the rounding error of high.
+struct Pair {
+  F64 high, low;
+};
+
+constexpr double kLowestPower = -900.0;  // so far from the subnormal numbers that products with the power are exact
+
+/// e = e^-m as a fraction: e = 2^exponent upper / lower and 1 + e = sum / lower.
+struct Logistic {
+  Pair upper, sum;
+  F64 lower;
+  F64 lost;       ///< what rounding took from lower
+  F64 inverse;    ///< 1 / sum.high
+  F64 exponent;   ///< an integer, at most 0
+  F64 power;      ///< 2^exponent, or 2^-900 where that is larger
+  F64 remainder;  ///< -m - exponent log(2): exactly -m where the exponent is 0
+};
+
+/// The quotient that exp takes, e^r = (2 - c + 2 r) / (2 - c), before it is taken: no exponential is rounded on the
+/// way, and one division serves everything made from e. upper / lower is e^r to about 2^-55, and to about 2^-57 when
+/// `lost` is added to both. For x = -m <= 0.
+INTERMODEL_INLINE Logistic logistic(F64 minusM) {
+  const F64 two = broadcast(2.0);
+  const F64 x = maximum(broadcast(-746.0), minusM);  // in this order a NaN passes
+  const F64 k = roundToInteger(x * broadcast(kInverseLn2));
+  const F64 high = fmaExact(-k, broadcast(kLn2High), x);
+  const F64 low = k * broadcast(kLn2Low);
+  const F64 r = high - low;
+  const F64 rLow = (high - r) - low;
+  const F64 t = r * r;
+  const F64 product = t * expPolynomial(t);
+  const F64 c = r - product;
+  const F64 lower = two - c;
+  const F64 lost = ((two - lower) - c) - (((r - c) - product) + rLow);
+  const F64 upper = fmaExact(two, r, lower);
+  const F64 upperLow = fmaExact(two, rLow, fmaExact(two, r, lower - upper));
+  const F64 power = powerOfTwo(maximum(k, broadcast(kLowestPower)));
+  const F64 sum = fmaExact(upper, power, lower);
+  const F64 sumLow = fmaExact(upperLow, power, fmaExact(upper, power, lower - sum));
+  return {{upper, upperLow}, {sum, sumLow}, lower, lost, broadcast(1.0) / sum, k, power, r};
+}
+
+/// 2^exponent y with one rounding.
+INTERMODEL_INLINE F64 scaleBy(const Logistic& e, F64 y) {
+  const F64 near = y * e.power, lowest = broadcast(kLowestPower);
+  return any(less(e.exponent, lowest)) ? near * powerOfTwo(minimum(e.exponent - lowest, zero())) : near;
+}
+
+/// (a + aLow) / sum: a quotient, and what its residual adds to it.
+INTERMODEL_INLINE Pair overSum(F64 a, F64 aLow, const Logistic& e) {
+  const F64 q = a * e.inverse;
+  const F64 residual = fma(-q, e.sum.high, a) + fma(-q, e.sum.low, aLow);
+  return {q, residual * e.inverse};
+}
+
+/// e / (1 + e)^2 from p = 1 / (1 + e) and q = 2^-exponent e / (1 + e): their product with its rounding error put back.
+INTERMODEL_INLINE F64 logisticSlope(Pair p, Pair q, const Logistic& e) {
+  const F64 product = p.high * q.high;
+  const F64 lost = fma(p.low, q.high, fma(p.high, q.low, fma(p.high, q.high, -product)));
+  return scaleBy(e, product + lost);
+}
+
+/// -|x|
+INTERMODEL_INLINE F64 minusAbsolute(F64 x) { return bitOr(x, broadcast(-0.0)); }
+
+/// 1 / (1 + e^-x), from e = e^-|x| so that neither tail loses digits: 1 / (1 + e) above 0, e / (1 + e) below.
 INTERMODEL_INLINE F64 sigmoid(F64 x) {
-  const F64 one = broadcast(1.0);
-  const F64 e = exp(-absolute(x));
-  const F64 y = select(less(x, zero()), e, one) / (one + e);
-  return select(isNan(x), canonicalNan(), y);
+  const Logistic e = logistic(minusAbsolute(x));
+  const Mask below = less(x, zero());
+  const Pair q = overSum(select(below, e.upper.high, e.lower), select(below, e.upper.low, zero()), e);
+  const F64 y = q.high + q.low;
+  return select(isNan(x), canonicalNan(), select(below, scaleBy(e, y), y));
+}
+
+/// sigmoid and its derivative at one point, any NaN as it comes.
+struct SigmoidPoint {
+  F64 value, slope;
+};
+
+/// The same bits as the two functions, for the price of one.
+INTERMODEL_INLINE SigmoidPoint sigmoidPoint(F64 x) {
+  const Logistic e = logistic(minusAbsolute(x));
+  const Pair p = overSum(e.lower, zero(), e), q = overSum(e.upper.high, e.upper.low, e);
+  const F64 below = scaleBy(e, q.high + q.low);
+  return {select(less(x, zero()), below, p.high + p.low), logisticSlope(p, q, e)};
 }
 
 /// e^-|x| / (1 + e^-|x|)^2, which stays above zero until e^-|x| itself underflows.
-INTERMODEL_INLINE F64 sigmoidDerivative(F64 x) {
-  const F64 e = exp(-absolute(x));
-  const F64 d = broadcast(1.0) + e;
-  return select(isNan(x), canonicalNan(), e / (d * d));
-}
+INTERMODEL_INLINE F64 sigmoidDerivative(F64 x) { return select(isNan(x), canonicalNan(), sigmoidPoint(x).slope); }
 
-/// tanh(x), from expm1 so that small arguments keep their digits.
+/// tanh |x| = (1 - e) / (1 + e) with e = e^-2|x|; where the exponent is 0 the numerator is twice the remainder,
+/// exactly.
 INTERMODEL_INLINE F64 tanh(F64 x) {
-  const F64 two = broadcast(2.0);
-  const F64 magnitude = absolute(x);
-  const Mask small = less(magnitude, broadcast(0.5));
-  // tanh |x| = -t / (t + 2) with t = expm1(-2|x|) below 1/2; 1 - 2 / (t + 2) with t = expm1(2|x|) above
-  const F64 t = expm1(select(small, -(two * magnitude), two * magnitude));
-  const F64 d = t + two;
-  const F64 q = select(small, -t, two) / d;
-  const F64 y = select(small, q, broadcast(1.0) - q);
-  const F64 signedY = bitOr(y, bitAnd(x, broadcast(-0.0)));
+  Logistic e = logistic(broadcast(2.0) * minusAbsolute(x));
+  e.sum.low = e.sum.low + fmaExact(e.lost, e.power, e.lost);
+  const F64 high = fmaExact(-e.upper.high, e.power, e.lower);
+  const F64 low = fmaExact(-e.upper.low, e.power, fmaExact(-e.upper.high, e.power, e.lower - high));
+  const Mask small = equal(e.exponent, zero());
+  const Pair q = overSum(select(small, broadcast(-2.0) * e.remainder, high),
+                         select(small, zero(), low + fmaExact(-e.lost, e.power, e.lost)), e);
+  const F64 signedY = bitOr(q.high + q.low, bitAnd(x, broadcast(-0.0)));
   return select(isNan(x), canonicalNan(), signedY);
 }
 

@@ -8,6 +8,7 @@
 ///   Mask               the result of a comparison;  & | !
 ///   load(p), store(p, v), loadPartial(p, count), storePartial(p, v, count), loadF32(p), storeF32(p, v)
 ///   broadcast(x), zero(), fma(a, b, c), minimum(a, b), maximum(a, b), absolute(a), squareRoot(a)
+///   fmaExact(a, b, c): a * b + c where a * b is exact, so that fusing it or not changes no bit; whichever is faster
 ///   less, lessEqual, greater, greaterEqual, equal, notEqual, isNan -> Mask;  select(mask, ifTrue, ifFalse)
 ///   any(mask), all(mask)
 ///   bitAnd, bitOr, bitXor, bitAndNot(notThis, that), bitAdd (64-bit integers), shiftLeft<N>, shiftRight<N> (logical)

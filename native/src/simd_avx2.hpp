@@ -35,6 +35,7 @@ INTERMODEL_INLINE F64 operator*(F64 a, F64 b) { return {_mm256_mul_pd(a.v, b.v)}
 INTERMODEL_INLINE F64 operator/(F64 a, F64 b) { return {_mm256_div_pd(a.v, b.v)}; }
 INTERMODEL_INLINE F64 operator-(F64 a) { return {_mm256_xor_pd(a.v, _mm256_set1_pd(-0.0))}; }
 INTERMODEL_INLINE F64 fma(F64 a, F64 b, F64 c) { return {_mm256_fmadd_pd(a.v, b.v, c.v)}; }
+INTERMODEL_INLINE F64 fmaExact(F64 a, F64 b, F64 c) { return fma(a, b, c); }
 INTERMODEL_INLINE F64 minimum(F64 a, F64 b) { return {_mm256_min_pd(a.v, b.v)}; }
 INTERMODEL_INLINE F64 maximum(F64 a, F64 b) { return {_mm256_max_pd(a.v, b.v)}; }
 INTERMODEL_INLINE F64 absolute(F64 a) { return {_mm256_andnot_pd(_mm256_set1_pd(-0.0), a.v)}; }

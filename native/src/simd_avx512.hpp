@@ -43,6 +43,7 @@ INTERMODEL_INLINE F64 operator-(F64 a) {
   return toF64(_mm512_xor_si512(toWords(a), _mm512_set1_epi64(static_cast<long long>(1ull << 63))));
 }
 INTERMODEL_INLINE F64 fma(F64 a, F64 b, F64 c) { return {_mm512_fmadd_pd(a.v, b.v, c.v)}; }
+INTERMODEL_INLINE F64 fmaExact(F64 a, F64 b, F64 c) { return fma(a, b, c); }
 INTERMODEL_INLINE F64 minimum(F64 a, F64 b) { return {_mm512_min_pd(a.v, b.v)}; }
 INTERMODEL_INLINE F64 maximum(F64 a, F64 b) { return {_mm512_max_pd(a.v, b.v)}; }
 INTERMODEL_INLINE F64 absolute(F64 a) { return {_mm512_abs_pd(a.v)}; }

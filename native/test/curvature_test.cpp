@@ -74,11 +74,11 @@ std::vector<double> everything(const Runner& runner, const Shape& shape, const D
     tile.scores = scores.data();
     tile.linear = linear.data();
     tile.quadratic = quadratic.data();
-    removalScores(runner, tile);
+    CHECK(removalScores(runner, tile));
     keep(scores), keep(linear), keep(quadratic);
   }
   std::vector<double> gram(shape.peers * shape.peers), factor(shape.batch * head.outputs * shape.peers);
-  peerGram(runner, head, shape.loss, shape.batch, data.responses.data(), gram.data(), factor.data());
+  CHECK(peerGram(runner, head, shape.loss, shape.batch, data.responses.data(), gram.data(), factor.data()));
   keep(gram), keep(factor);
   std::vector<double> losses(shape.batch), logits(shape.batch * head.outputs), slopes(data.responses.size());
   std::vector<double> gradient(data.parameters.size()), importance(shape.peers);
@@ -91,7 +91,7 @@ std::vector<double> everything(const Runner& runner, const Shape& shape, const D
   whole.losses = losses.data();
   whole.logits = logits.data();
   whole.responseGradient = slopes.data();
-  headGradient(runner, whole, gradient.data());
+  CHECK(headGradient(runner, whole, gradient.data()));
   headImportance(runner, head, importance.data());
   keep(losses), keep(logits), keep(slopes), keep(gradient), keep(importance);
   return all;

@@ -9,7 +9,7 @@ struct NamedHash {
 };
 
 inline constexpr NamedHash kHashes[] = {
-    {"exp", 0x4af87f41},   {"expm1", 0x9986ced8},   {"log", 0xb53ac45f},
-    {"log1p", 0x8f62a708}, {"sigmoid", 0x263df1a3}, {"sigmoidDerivative", 0x5806731f},
-    {"tanh", 0x541a107b},
+    {"exp", 0x4c9eaeee},   {"expm1", 0x16f76094},   {"log", 0x2319915a},
+    {"log1p", 0xcef3d5ce}, {"sigmoid", 0x76fcfd0e}, {"sigmoidDerivative", 0xbba57808},
+    {"tanh", 0x5ed910a1},
 };

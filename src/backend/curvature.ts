@@ -1,4 +1,10 @@
-/** Kernels of the curvature family. Flat and positional: outputs first, then inputs, then sizes; see src/reference/curvature.ts. */
+/**
+ * Kernels of the curvature family. Flat and positional: outputs first, then inputs, then sizes; see src/reference/curvature.ts.
+ *
+ * Those that read responses return whether the pre-activation of the first layer's first output is finite in every sample. Then every
+ * response is finite: they all enter its chain, and with finite weights no infinity or NaN leaves it. Otherwise something overflowed, or
+ * a response was not finite and the result means nothing: the caller looks.
+ */
 export interface CurvatureKernels {
   quadraticForm(
     out: Float64Array,
@@ -36,7 +42,7 @@ export interface CurvatureKernels {
     batch: number,
     peers: number,
     width: number,
-  ): void;
+  ): boolean;
   importance(out: Float64Array, parameters: Float64Array, sizes: Int32Array, activations: Int32Array, peers: number, width: number): void;
   peerGram(
     gram: Float64Array,
@@ -49,7 +55,7 @@ export interface CurvatureKernels {
     batch: number,
     peers: number,
     width: number,
-  ): void;
+  ): boolean;
   sumSamples(out: Float64Array, values: Float64Array, batch: number, columns: number): void;
   headForward(
     out: Float64Array,
@@ -60,7 +66,7 @@ export interface CurvatureKernels {
     batch: number,
     peers: number,
     width: number,
-  ): void;
+  ): boolean;
   headGradient(
     losses: Float64Array,
     logits: Float64Array,
@@ -78,5 +84,5 @@ export interface CurvatureKernels {
     batch: number,
     peers: number,
     width: number,
-  ): void;
+  ): boolean;
 }

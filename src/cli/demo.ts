@@ -1,9 +1,11 @@
 /** `intermodel demo`: real models on real digits, trained, measured, ranked and paid, in one command. */
 import { writeFile } from 'node:fs/promises';
-import { type Command, Option } from 'commander';
-import { EnvironmentError, InputError } from '../core/errors.js';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { EnvironmentError } from '../core/errors.js';
 import { type DemoOptions, type DemoProgress, runDemo } from '../participant/demo.js';
+import { peersWithinBudget } from '../participant/gate-budget.js';
 import { dataNamed, TEXT_SETTINGS } from '../participant/named-data.js';
+import type { Kill } from '../participant/process/launch.js';
 import type { DemoResult, DemoSettings } from '../participant/result.js';
 import { DEMO_DEFAULTS, DEMO_ESTIMATORS } from '../participant/settings.js';
 import type { TensorflowChoice } from '../participant/tensorflow.js';
@@ -23,9 +25,19 @@ interface DemoFlags extends BackendFlags {
   readonly data: string;
   readonly out: string;
   readonly json?: boolean;
+  readonly gate: DemoSettings['gate'];
+  readonly k?: number;
+  readonly budget?: number;
   readonly processes?: boolean;
   readonly wire: 'f32' | 'f16' | 'int8';
+  readonly kill?: Pick<Kill, 'indices' | 'round'>;
+  readonly restart?: number;
+  readonly students: boolean;
 }
+
+/** A gate that asks few tries others now and then, and spreads its requests. */
+const GATE_BALANCE = 0.01;
+const GATE_NOISE = 0.5;
 
 /** Participants of a run of processes, where nothing else is asked for. */
 const PROCESSES = 8;
@@ -45,8 +57,14 @@ export function demoCommand(program: Command): void {
     .addOption(new Option('--rows <kind>', 'what participants write to the ledger').choices(['measured', 'competing']).default('measured'))
     .addOption(new Option('--tensorflow <engine>', 'what runs the encoders').choices(['auto', 'tfjs-node', 'tfjs-wasm']).default('auto'))
     .option('--data <name>', "'mnist', 'text' (next character of this package's own documentation), or a folder of four IDX files", 'mnist')
+    .addOption(new Option('--gate <kind>', 'how a participant chooses whom to ask').choices(['sparse', 'productKey']).default('sparse'))
+    .option('--k <number>', 'peers asked per sample while training (default: all)', wholeNumber)
+    .option('--budget <bytes>', 'outward bytes per participant and batch; sets k in place of --k', wholeNumber)
     .option('--processes', 'run every participant in a process of its own, libp2p on loopback between them')
     .addOption(new Option('--wire <type>', 'how numbers travel between processes').choices(['f32', 'f16', 'int8']).default('f32'))
+    .option('--kill <indices@round>', 'with --processes: kill these participants after a block, for instance 2,5,7@60', killed)
+    .option('--restart <round>', 'with --kill: start them again after a later block', wholeNumber)
+    .option('--no-students', 'with --processes: leave zeros where peers are gone, no students')
     .option('--out <file>', 'where to write the report', 'report.html')
     .option('--json', 'print the whole result as JSON instead of tables');
   addBackendOptions(command).action(demo);
@@ -67,25 +85,15 @@ async function demo(flags: DemoFlags): Promise<void> {
 }
 
 async function inProcesses(flags: DemoFlags, signal: AbortSignal): Promise<void> {
-  if (flags.data !== 'mnist') {
-    throw new InputError('BTM_DOMAIN', 'must be mnist with --processes', {
-      argument: '--data',
-      remedy: 'Each process loads the digits itself; other data runs in one process so far.',
-    });
-  }
-  if (flags.rows !== 'measured') {
-    throw new InputError('BTM_DOMAIN', "must be 'measured' with --processes", {
-      argument: '--rows',
-      remedy: 'Competing rows run in one process so far.',
-    });
-  }
-  const { seed, estimator, tensorflow, wire } = flags;
-  const options = { seed, participants: participantsOf(flags), rounds: roundsOf(flags), estimator, tensorflow, wire };
+  const { seed, tensorflow, wire, data, students, kill, restart } = flags;
+  const killing = kill === undefined ? {} : { kill: { ...kill, ...(restart === undefined ? {} : { restart }) } };
+  const options = { ...(await settingsOf(flags)), seed, tensorflow, wire, data, students, ...killing };
   const { demoProcesses } = await import('./demo-processes.js'); // draws, too
-  const { demo, network, section } = await demoProcesses(options, backendOf(flags), signal);
-  if (demo === null) process.exitCode = 1;
-  else await publish(flags, demo, [section]);
-  (flags.json === true ? process.stderr : process.stdout).write(`\n${network}\n`);
+  const { demo, rest, text, sections } = await demoProcesses(options, backendOf(flags), signal);
+  if (demo !== null) await publish(flags, demo, sections);
+  else if (flags.json === true) process.stdout.write(`${JSON.stringify(rest)}\n`);
+  if (demo === null && kill === undefined) process.exitCode = 1;
+  (flags.json === true ? process.stderr : process.stdout).write(`\n${text}\n`);
 }
 
 /** The report as a file, the tables or the JSON on stdout. */
@@ -101,17 +109,35 @@ function participantsOf(flags: DemoFlags): number {
   return flags.participants ?? (flags.processes === true ? PROCESSES : DEMO_DEFAULTS.participants);
 }
 
-function roundsOf(flags: DemoFlags): number {
-  return flags.rounds ?? (flags.data === 'text' ? TEXT_SETTINGS.rounds : DEMO_DEFAULTS.rounds);
+async function optionsOf(flags: DemoFlags): Promise<DemoOptions> {
+  const { seed, tensorflow } = flags;
+  return { ...(await settingsOf(flags)), seed, tensorflow, backend: backendOf(flags), data: await dataNamed(flags.data) };
 }
 
-async function optionsOf(flags: DemoFlags): Promise<DemoOptions> {
-  const { seed, estimator, rows, tensorflow } = flags;
-  const rounds = roundsOf(flags);
+/** Settings that differ from the defaults. */
+async function settingsOf(flags: DemoFlags): Promise<Partial<DemoSettings>> {
+  const { estimator, rows, gate } = flags;
   const participants = participantsOf(flags);
-  const data = await dataNamed(flags.data);
-  const settings = flags.data === 'text' ? TEXT_SETTINGS : {};
-  return { ...settings, seed, participants, rounds, estimator, rows, tensorflow, backend: backendOf(flags), data };
+  const gateK = await peersAsked(flags, participants);
+  const chosen = gateK === 0 ? {} : { gateBalance: GATE_BALANCE, gateNoise: GATE_NOISE };
+  const byData = flags.data === 'text' ? TEXT_SETTINGS : {};
+  const rounds = flags.rounds === undefined ? {} : { rounds: flags.rounds };
+  return { ...byData, participants, ...rounds, estimator, rows, gate, gateK, ...chosen };
+}
+
+/** k of the gates; 0 asks everybody. */
+async function peersAsked({ k, budget, data: name }: DemoFlags, participants: number): Promise<number> {
+  if (budget === undefined) return k ?? 0;
+  const { train } = await dataNamed(name);
+  const { batch, width } = DEMO_DEFAULTS;
+  return peersWithinBudget(budget, { batch, inputWidth: train.height * train.width, width, backward: true }, participants - 1);
+}
+
+/** `2,5,7@60` */
+function killed(text: string): Pick<Kill, 'indices' | 'round'> {
+  const [indices, round, ...rest] = text.split('@');
+  if (round === undefined || rest.length > 0) throw new InvalidArgumentError('It must look like 2,5,7@60.');
+  return { indices: indices!.split(',').map(wholeNumber), round: wholeNumber(round) };
 }
 
 const UNITS: Readonly<Record<DemoProgress['phase'], string>> = {
@@ -152,6 +178,12 @@ function commandOf(flags: DemoFlags): string {
   if (flags.rounds !== undefined) parts.push(`--rounds ${flags.rounds}`);
   if (flags.estimator !== DEMO_DEFAULTS.estimator) parts.push(`--estimator ${flags.estimator}`);
   if (flags.rows !== DEMO_DEFAULTS.rows) parts.push(`--rows ${flags.rows}`);
+  if (flags.gate !== DEMO_DEFAULTS.gate) parts.push(`--gate ${flags.gate}`);
+  if (flags.budget !== undefined) parts.push(`--budget ${flags.budget}`);
+  else if (flags.k !== undefined) parts.push(`--k ${flags.k}`);
+  if (flags.kill !== undefined) parts.push(`--kill ${flags.kill.indices.join(',')}@${flags.kill.round}`);
+  if (flags.restart !== undefined) parts.push(`--restart ${flags.restart}`);
+  if (!flags.students) parts.push('--no-students');
   if (flags.backend !== 'native') parts.push(`--backend ${flags.backend}`);
   return `intermodel demo ${parts.join(' ')}`;
 }

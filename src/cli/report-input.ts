@@ -38,7 +38,7 @@ const schema = z.looseObject({
   settings: z.record(text, z.union([number, text])),
   assumptions: z.array(text),
   participants: z.array(participant).min(1),
-  curves: z.array(z.looseObject({ title: text, rounds: numbers, values: z.array(numbers) })),
+  curves: z.array(z.looseObject({ title: text, rounds: numbers, values: z.array(z.array(number.nullable())) })),
   blocks: z.array(
     z.looseObject({
       height: count,

@@ -5,7 +5,14 @@ import { progressDisplay } from './progress.js';
 import type { Simulated, Workplace } from './simulation.js';
 
 /** The target of the paper's figure, for the ratio that its words describe (R-20). */
-const CONTROLLER: Controller = { measure: 'diagonalRatio', target: 1, gain: 2e-4, proportional: 0.2, most: 10 };
+const CONTROLLER = {
+  measure: 'diagonalRatio',
+  target: 1,
+  error: 'relative',
+  gain: 2e-4,
+  proportional: 0.2,
+  largestTau: 10,
+} as const satisfies Controller;
 const ALPHA = 1;
 const RATE = 0.05;
 const STEPS_PER_PARTICIPANT = 2000;
@@ -69,9 +76,9 @@ export async function figure5(place: Workplace): Promise<Simulated> {
   return { name: 'figure-5', page: await figure5Page(data), numbers: data };
 }
 
-function controllerWords({ gain, proportional, most }: Controller): string {
+function controllerWords({ gain, proportional, largestTau }: typeof CONTROLLER): string {
   return (
-    `tau = integral + ${proportional} error, the integral moving by ${gain} error a step, both within [0, ${most}]; ` +
+    `tau = integral + ${proportional} error, the integral moving by ${gain} error a step, both within [0, ${largestTau}]; ` +
     'error = (target - ratio) / (target + ratio), or -1 at W = I.'
   );
 }

@@ -55,6 +55,13 @@ export function checkOneOf<T extends string>(argument: string, value: unknown, a
  * A Float64Array is returned as it is (never written to); anything else is converted into a new array.
  */
 export function checkVector(argument: string, value: unknown, length: number): Float64Array {
+  const array = checkLength(argument, value, length);
+  checkFinite(argument, array);
+  return array;
+}
+
+/** {@link checkVector} but for finiteness, which the caller must settle. */
+export function checkLength(argument: string, value: unknown, length: number): Float64Array {
   if (!(value instanceof Float64Array || value instanceof Float32Array || Array.isArray(value))) {
     throw new InputError('BTM_TYPE', `must be a Float64Array, Float32Array or array of numbers, got ${describe(value)}`, {
       argument,
@@ -68,8 +75,12 @@ export function checkVector(argument: string, value: unknown, length: number): F
       remedy: 'Check the sizes passed beside it; arrays are row-major and flat.',
     });
   }
-  const array = value instanceof Float64Array ? value : convert(argument, value);
-  if (allFinite(array)) return array;
+  return value instanceof Float64Array ? value : convert(argument, value);
+}
+
+/** Refuses a vector with an entry that is not finite, naming the first. */
+export function checkFinite(argument: string, array: Float64Array): void {
+  if (allFinite(array)) return;
   const index = array.findIndex((entry) => !Number.isFinite(entry));
   throw new InputError('BTM_NONFINITE', `must be finite, got ${array[index]}`, { argument, index, value: array[index] });
 }

@@ -2,32 +2,16 @@
 
 import type { Backend } from '../backend/index.js';
 import { defaultBackend } from '../backend/index.js';
-import { exp } from '../core/arithmetic/index.js';
 import { InputError } from '../core/errors.js';
-import { checkInteger, checkNonNegative, checkOneOf, checkPositive } from '../core/validate.js';
+import { checkInteger, checkNonNegative } from '../core/validate.js';
 import { networkRanking } from '../ranking.js';
 import { stateLength, stateViews } from '../reference/equilibrium.js';
 import { type OpenBatch, openBatch, runBatch } from './batch.js';
+import { checkController, checkStart, steer, type TauController } from './controller.js';
 import { asGame } from './game.js';
 import { diagonalOf } from './many.js';
 import { runSettings } from './settings.js';
 import type { Game, GameOptions, Method } from './types.js';
-
-/** How tau follows the measured sparsity. */
-export interface TauController {
-  /** 'integral' (default): tau + gain e. 'multiplicative': tau exp(gain e), which needs a start above 0. */
-  readonly law?: 'integral' | 'multiplicative';
-  /** 'diagonalRatio' (default): the words, trace over the rest. 'diagonalShare': the formula, trace over all. */
-  readonly measure?: 'diagonalRatio' | 'diagonalShare';
-  /** Wanted value of the measure, > 0. Default 1. A diagonalShare of 1 is the identity, the worst ranking. */
-  readonly target?: number;
-  /** Change of tau for an error of 1, > 0. */
-  readonly gain: number;
-  /** Errors beyond this count as this much: at W = I the ratio is infinite. Default 1. */
-  readonly largestError?: number;
-  /** tau stays within [0, largestTau], and the integral with it, so it cannot wind up. Default infinity. */
-  readonly largestTau?: number;
-}
 
 /** Options of {@link adaptTau}. */
 export interface AdaptOptions {
@@ -93,7 +77,9 @@ export interface AdaptedTau {
 export async function adaptTau(options: AdaptOptions): Promise<AdaptedTau> {
   const backend = options.backend ?? defaultBackend();
   const game = asGame(options.game, backend);
-  const control = checkController(options.controller, game);
+  const controller = checkController(options.controller);
+  checkStart(controller, 'game.tau', game.tau);
+  checkScaling(game);
   const updates = checkInteger('updates', options.updates, 0);
   const perUpdate = checkInteger('stepsPerUpdate', options.stepsPerUpdate ?? 10, 1);
   const tolerance = checkNonNegative('tolerance', options.tolerance ?? 0.01);
@@ -102,19 +88,21 @@ export async function adaptTau(options: AdaptOptions): Promise<AdaptedTau> {
   const batch = openBatch([game], options.method, settings, backend);
   const values = new Float64Array(stateLength(game.n));
   const trace: TauRecord[] = [];
-  let tau = game.tau;
+  let { tau } = game;
+  let integral = tau;
   let within = 0;
   let kind: AdaptedTau['status']['kind'] = 'updateLimit';
   for (let update = 0; update < updates && kind === 'updateLimit'; update++) {
     batch.handle.setFactors(Float64Array.of(game.lossFactor), Float64Array.of(tau));
     const aborted = await runBatch(batch, update * perUpdate, perUpdate, options.signal);
     keepRunning(batch, values, game.n);
-    trace.push(recordAt(values, (update + 1) * perUpdate, tau, game, backend));
-    const error = control.errorOf(trace[trace.length - 1]);
-    within = Math.abs(error) <= tolerance * control.target ? within + 1 : 0;
+    const record = recordAt(values, (update + 1) * perUpdate, tau, game, backend);
+    trace.push(record);
+    const value = record[controller.measure];
+    within = value !== null && Math.abs(controller.target - value) <= tolerance * controller.target ? within + 1 : 0;
     if (aborted) kind = 'aborted';
     else if (within >= settledFor) kind = 'settled';
-    else tau = control.next(tau, error);
+    else ({ integral, tau } = steer(controller, integral, value));
     options.onProgress?.(update + 1, updates);
   }
   const weights = stateViews(values, game.n).weights.slice();
@@ -140,33 +128,13 @@ function recordAt(values: Float64Array, step: number, tau: number, game: Game, b
   return { step, tau, diagonalShare: share, diagonalRatio: Number.isFinite(ratio) ? ratio : null, ranking };
 }
 
-function checkController(controller: TauController, game: Game) {
-  const law = checkOneOf('controller.law', controller?.law ?? 'integral', ['integral', 'multiplicative']);
-  const measure = checkOneOf('controller.measure', controller.measure ?? 'diagonalRatio', ['diagonalRatio', 'diagonalShare']);
-  const target = checkPositive('controller.target', controller.target ?? 1);
-  const gain = checkPositive('controller.gain', controller.gain);
-  const bound = checkPositive('controller.largestError', controller.largestError ?? 1);
-  const largestTau =
-    controller.largestTau === undefined ? Number.POSITIVE_INFINITY : checkPositive('controller.largestTau', controller.largestTau);
-  if (game.scaling !== 'absolute') {
-    throw new InputError('BTM_DOMAIN', "must have scaling 'absolute'", {
-      argument: 'game.scaling',
-      value: game.scaling,
-      remedy: 'tau varies here, so (10) applies and not (13).',
-    });
-  }
-  if (law === 'multiplicative' && game.tau === 0) {
-    throw new InputError('BTM_DOMAIN', 'must start above 0 for a multiplicative law', { argument: 'game.tau', value: 0 });
-  }
-  return {
-    target,
-    errorOf: (record: TauRecord): number => {
-      const measured = measure === 'diagonalShare' ? record.diagonalShare : (record.diagonalRatio ?? Number.POSITIVE_INFINITY);
-      return Math.max(-bound, Math.min(bound, target - measured));
-    },
-    next: (tau: number, error: number): number =>
-      Math.min(largestTau, Math.max(0, law === 'integral' ? tau + gain * error : tau * exp(gain * error))),
-  };
+function checkScaling({ scaling }: Game): void {
+  if (scaling === 'absolute') return;
+  throw new InputError('BTM_DOMAIN', "must have scaling 'absolute'", {
+    argument: 'game.scaling',
+    value: scaling,
+    remedy: 'tau varies here, so (10) applies and not (13).',
+  });
 }
 
 function messageOf(kind: AdaptedTau['status']['kind'], updates: number): string {

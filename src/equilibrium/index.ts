@@ -1,7 +1,8 @@
 /** Equilibria of the competition game: games, solvers, certificates. */
-export { type AdaptedTau, type AdaptOptions, adaptTau, type TauController, type TauRecord } from './adaptive.js';
+export { type AdaptedTau, type AdaptOptions, adaptTau, type TauRecord } from './adaptive.js';
 export { type Outcome, type PriceOfAnarchy, priceOfAnarchy } from './anarchy.js';
 export { certify } from './certificate.js';
+export type { TauController } from './controller.js';
 export { createGame } from './game.js';
 export { solveMany } from './many.js';
 export { solveEquilibrium } from './solve.js';

@@ -1,6 +1,7 @@
 /** Blocks: a header chained by SHA-256 and the encoded transactions it accepted, in order. */
-import { decode, encode } from 'cborg';
-import { fromHex, sha256, toHex } from './encoding.js';
+import { decode } from 'cborg';
+import { canonical, canonicalHash, fieldName, sha256, sha256Hex } from './canonical.js';
+import { toHex } from './encoding.js';
 
 /** A block proper. `bytes` is its one encoding; `hash` covers the header, which covers the rest. */
 export interface Block {
@@ -32,23 +33,49 @@ interface Content {
 
 /** SHA-256 over the count and the hash of each transaction. */
 function transactionsHash(transactions: readonly Uint8Array[]): Uint8Array {
-  return sha256(encode(transactions.map((bytes) => sha256(bytes))));
-}
-
-function headerOf(content: Content): Uint8Array {
-  return encode({
-    format: FORMAT,
-    chain: fromHex(content.chain),
-    height: content.height,
-    previous: fromHex(content.previous),
-    transactions: transactionsHash(content.transactions),
-    stateRoot: fromHex(content.stateRoot),
-    minted: content.minted,
-    supply: content.supply,
+  return canonicalHash((writer) => {
+    writer.list(transactions.length);
+    for (const bytes of transactions) writer.bytes(sha256(bytes));
   });
 }
 
-export const headerHash = (header: Uint8Array): string => toHex(sha256(Buffer.from('intermodel ledger block 1\0'), header));
+const FIELD = {
+  chain: fieldName('chain'),
+  format: fieldName('format'),
+  height: fieldName('height'),
+  minted: fieldName('minted'),
+  supply: fieldName('supply'),
+  previous: fieldName('previous'),
+  stateRoot: fieldName('stateRoot'),
+  transactions: fieldName('transactions'),
+};
+
+/** The fields in their canonical order. */
+function headerOf(content: Content): Uint8Array {
+  const transactions = transactionsHash(content.transactions);
+  return canonical((writer) => {
+    writer.map(8);
+    writer.raw(FIELD.chain).hex(content.chain);
+    writer.raw(FIELD.format).integer(FORMAT);
+    writer.raw(FIELD.height).integer(content.height);
+    writer.raw(FIELD.minted).integer(content.minted);
+    writer.raw(FIELD.supply).integer(content.supply);
+    writer.raw(FIELD.previous).hex(content.previous);
+    writer.raw(FIELD.stateRoot).hex(content.stateRoot);
+    writer.raw(FIELD.transactions).bytes(transactions);
+  });
+}
+
+function bytesOf(header: Uint8Array, transactions: readonly Uint8Array[]): Uint8Array {
+  return canonical((writer) => {
+    writer.list(2).bytes(header).list(transactions.length);
+    for (const bytes of transactions) writer.bytes(bytes);
+  });
+}
+
+const HEADER = Buffer.from('intermodel ledger block 1\0');
+
+export const headerHash = (header: Uint8Array): string => sha256Hex(HEADER, header);
 
 export function sealBlock(content: Content): Block {
   const header = headerOf(content);
@@ -62,7 +89,7 @@ export function sealBlock(content: Content): Block {
     supply,
     hash: headerHash(header),
     header,
-    bytes: encode([header, transactions.slice()]),
+    bytes: bytesOf(header, transactions),
   };
 }
 

@@ -2,18 +2,12 @@
  * Transactions as bytes: deterministic CBOR (RFC 8949 section 4.2), so that a transaction has exactly one encoding and one hash.
  * Keys and weights of a row travel as byte strings, four little-endian bytes a weight.
  */
-import { createHash } from 'node:crypto';
 import { decode, encode } from 'cborg';
+import { type CanonicalWriter, canonical, fieldName, sha256Hex } from './canonical.js';
 import type { Parameters } from './parameters.js';
 import { FIELDS, type Kind, malformed, type Transaction, type UnsignedTransaction, type Weights } from './transaction.js';
 
 const HEX_FIELDS = new Set(['chain', 'from', 'signature', 'hash', 'salt', 'to', 'newKey', 'newSignature']);
-
-export function sha256(...parts: Uint8Array[]): Uint8Array {
-  const hash = createHash('sha256');
-  for (const part of parts) hash.update(part);
-  return hash.digest();
-}
 
 export const toHex = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
 export const fromHex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'hex'));
@@ -31,11 +25,6 @@ export function bytesToWords(bytes: Uint8Array): Uint32Array {
   const words = new Uint32Array(bytes.length >> 2);
   for (let index = 0; index < words.length; index++) words[index] = view.getUint32(4 * index, true);
   return words;
-}
-
-function packWeights(row: Weights): Record<string, unknown> {
-  const weights = wordsToBytes(row.weights);
-  return 'members' in row ? { members: row.members, weights } : { targets: fromHex(row.targets.join('')), weights };
 }
 
 function unpackWeights(packed: Record<string, unknown>): Weights {
@@ -75,21 +64,72 @@ export function parametersBytes(parameters: Parameters): Uint8Array {
 }
 export { packParameters, unpackParameters };
 
-function pack(tx: UnsignedTransaction | Transaction): Record<string, unknown> {
-  const packed: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(tx)) {
-    if (HEX_FIELDS.has(name)) packed[name] = fromHex(value as string);
-    else if (name === 'row') packed[name] = packWeights(value as Weights);
-    else if (name === 'parameters') packed[name] = packParameters(value as Partial<Parameters>);
-    else packed[name] = value;
-  }
-  return packed;
+type WriteField = (writer: CanonicalWriter, value: never) => void;
+
+const hex: WriteField = (writer, value: string) => writer.hex(value);
+const integer: WriteField = (writer, value: number | bigint) => writer.integer(value);
+const KINDS = new Map(Object.keys(FIELDS).map((kind) => [kind, encode(kind)]));
+const kind: WriteField = (writer, value: string) => writer.raw(KINDS.get(value) ?? encode(value));
+const other: WriteField = (writer, value: unknown) => writer.other(value);
+
+const MEMBERS = fieldName('members');
+const TARGETS = fieldName('targets');
+const WEIGHTS = fieldName('weights');
+
+const row: WriteField = (writer, value: Weights) => {
+  writer.map(2);
+  if ('members' in value) writer.raw(MEMBERS).other(value.members);
+  else writer.raw(TARGETS).hex(value.targets.join(''));
+  writer.raw(WEIGHTS).words(value.weights);
+};
+
+/** Fields of all transactions in their canonical order. */
+const ORDER: readonly (readonly [field: string, name: Uint8Array, write: WriteField])[] = (
+  [
+    ['to', hex],
+    ['row', row],
+    ['from', hex],
+    ['hash', hex],
+    ['kind', kind],
+    ['salt', hex],
+    ['chain', hex],
+    ['nonce', integer],
+    ['stake', integer],
+    ['amount', integer],
+    ['newKey', hex],
+    ['endpoint', other],
+    ['signature', hex],
+    ['parameters', (writer, value: Partial<Parameters>) => writer.other(packParameters(value))],
+    ['newSignature', hex],
+  ] satisfies [string, WriteField][]
+).map(([field, write]) => [field, fieldName(field), write]);
+
+type Plan = typeof ORDER;
+
+function planOf(fields: readonly string[]): Plan {
+  return ORDER.filter(([field]) => fields.includes(field));
 }
+
+const ENVELOPE = ['kind', 'chain', 'from', 'nonce'];
+/** What a transaction of each kind writes, unsigned and signed. */
+const UNSIGNED = new Map<unknown, Plan>(Object.entries(FIELDS).map(([name, own]) => [name, planOf([...ENVELOPE, ...own])]));
+const WHOLE = new Map<unknown, Plan>(Object.entries(FIELDS).map(([name, own]) => [name, planOf([...ENVELOPE, ...own, 'signature'])]));
+const COMMITMENT = planOf(['from', 'row', 'salt']);
+
+/** A field that is missing is left out: such a transaction is malformed, whatever its bytes. */
+function writeFields(writer: CanonicalWriter, plan: Plan, fields: object): void {
+  const values = fields as Record<string, unknown>;
+  let present = 0;
+  for (const [field] of plan) if (values[field] !== undefined) present++;
+  writer.map(present);
+  for (const [field, name, write] of plan) if (values[field] !== undefined) write(writer.raw(name), values[field] as never);
+}
+
+const SIGNED = Buffer.from('intermodel ledger transaction 1\0');
 
 /** What is signed: a domain name, then everything but the signature. */
 export function signedBytes(tx: UnsignedTransaction | Transaction): Uint8Array {
-  const { signature: _, ...unsigned } = tx as Transaction;
-  return Buffer.concat([Buffer.from('intermodel ledger transaction 1\0'), encode(pack(unsigned as UnsignedTransaction))]);
+  return canonical((writer) => writeFields(writer.raw(SIGNED), UNSIGNED.get(tx.kind) ?? ORDER, tx));
 }
 
 /** What the new key signs to take over an account. */
@@ -100,16 +140,16 @@ export function rotationBytes(chain: string, from: string, nonce: number, newKey
 
 /** What a commitment to a row hashes. */
 export function commitmentHash(from: string, row: Weights, salt: string): string {
-  const content = encode({ from: fromHex(from), row: packWeights(row), salt: fromHex(salt) });
-  return toHex(sha256(Buffer.from('intermodel ledger commitment 1\0'), content));
+  const content = canonical((writer) => writeFields(writer, COMMITMENT, { from, row, salt }));
+  return sha256Hex(Buffer.from('intermodel ledger commitment 1\0'), content);
 }
 
 export function encodeTransaction(tx: Transaction): Uint8Array {
-  return encode(pack(tx));
+  return canonical((writer) => writeFields(writer, WHOLE.get(tx.kind) ?? ORDER, tx));
 }
 
 export function transactionHash(tx: Transaction): string {
-  return toHex(sha256(encodeTransaction(tx)));
+  return sha256Hex(encodeTransaction(tx));
 }
 
 /** The transaction in these bytes, or undefined unless they are exactly its one encoding. */
@@ -118,7 +158,7 @@ export function decodeTransaction(bytes: Uint8Array): Transaction | undefined {
   try {
     tx = unpack(decode(bytes, { strict: true, rejectDuplicateMapKeys: true }) as Record<string, unknown>);
     if (malformed(tx) !== undefined) return undefined;
-    if (Buffer.compare(encode(pack(tx as unknown as Transaction)), bytes) !== 0) return undefined;
+    if (Buffer.compare(encodeTransaction(tx as unknown as Transaction), bytes) !== 0) return undefined;
   } catch {
     // Any failure to decode means the same thing here: these bytes are no transaction.
     return undefined;

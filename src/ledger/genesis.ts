@@ -1,7 +1,8 @@
 /** How a ledger begins: accounts, first participants, rules. Its hash names the chain. */
 import { decode, encode } from 'cborg';
 import { InputError } from '../core/errors.js';
-import { bytesToWords, fromHex, packParameters, sha256, toHex, unpackParameters, wordsToBytes } from './encoding.js';
+import { sha256Hex } from './canonical.js';
+import { bytesToWords, fromHex, packParameters, toHex, unpackParameters, wordsToBytes } from './encoding.js';
 import { EMPTY_INDEX, indexOf } from './key-index.js';
 import {
   type AccountPage,
@@ -80,7 +81,7 @@ export function decodeGenesis(bytes: Uint8Array): Genesis {
   };
 }
 
-export const chainOf = (genesisBytes: Uint8Array): string => toHex(sha256(Buffer.from('intermodel ledger genesis 1\0'), genesisBytes));
+export const chainOf = (genesisBytes: Uint8Array): string => sha256Hex(Buffer.from('intermodel ledger genesis 1\0'), genesisBytes);
 
 function refuse(argument: string, problem: string, index?: number): never {
   throw new InputError('BTM_DOMAIN', problem, index === undefined ? { argument } : { argument, index });

@@ -32,6 +32,9 @@ export interface Context<T = Transaction> {
   readonly account: number;
   /** Sender's participant slot, or NONE. */
   readonly slot: number;
+  /** Slots of a sparse row's targets, and the row by slot, once a guard has needed them: see {@link resolvedRow}. */
+  slots?: readonly number[];
+  row?: Row;
 }
 
 type OfKind<K extends Kind> = Extract<Action, { kind: K }> & Transaction;
@@ -57,12 +60,12 @@ const ROW: readonly Guard<OfKind<'setWeights'> | OfKind<'revealWeights'>>[] = [
   ['stale_members', ({ state, tx }) => 'members' in tx.row && (tx.row.members !== state.members || tx.row.weights.length !== state.slots)],
   ['too_many_targets', ({ state, tx }) => entries(tx.row) > state.parameters.maximumTargets],
   ['duplicate_target', ({ tx }) => 'targets' in tx.row && new Set(tx.row.targets).size !== tx.row.targets.length],
-  ['unknown_target', ({ state, tx }) => namesStranger(state, tx.row)],
+  ['unknown_target', namesStranger],
   ['row_sum', ({ tx }) => total(tx.row) !== ROW_PARTS],
   ['weight_above_maximum', ({ state, tx }) => largest(tx.row) > state.parameters.maximumWeight],
   [
     'step_too_large',
-    ({ state, tx, slot }) => squaredDistance(rowOf(state, slot), resolveRow(state, tx.row)) > BigInt(state.parameters.epsilon) ** 2n,
+    (context) => squaredDistance(rowOf(context.state, context.slot), resolvedRow(context)) > BigInt(context.state.parameters.epsilon) ** 2n,
   ],
 ];
 
@@ -109,10 +112,15 @@ export const GUARDS: { readonly [K in Kind]: readonly Guard<OfKind<K>>[] } = {
   ],
 };
 
-/** The first code that refuses a well-formed transaction, or `ok`. */
-export function firstRefusal(state: State, tx: Transaction, height: number): Code {
+/** A well-formed transaction in its place. */
+export function contextOf(state: State, tx: Transaction, height: number): Context {
   const account = accountOf(state, tx.from) ?? NONE;
-  const context = { state, height, tx, account, slot: account === NONE ? NONE : slotOf(state, account) };
+  return { state, height, tx, account, slot: account === NONE ? NONE : slotOf(state, account) };
+}
+
+/** The first code that refuses a well-formed transaction, or `ok`. */
+export function firstRefusal(context: Context): Code {
+  const { tx } = context;
   for (const [code, refuses] of COMMON) if (refuses(context)) return code;
   for (const [code, refuses] of GUARDS[tx.kind] as readonly Guard[]) if (refuses(context)) return code;
   return 'ok';
@@ -155,21 +163,41 @@ function largest(row: Weights): number {
   return most;
 }
 
-function namesStranger(state: State, row: Weights): boolean {
-  if ('targets' in row) return row.targets.some((key) => slotOfKey(state, key) === NONE);
+function namesStranger(context: Context<{ readonly row: Weights }>): boolean {
+  const { state } = context;
+  const { row } = context.tx;
+  if ('targets' in row) {
+    context.slots = row.targets.map((key) => slotOfKey(state, key));
+    return context.slots.includes(NONE);
+  }
   for (let slot = 0; slot < row.weights.length; slot++) if (row.weights[slot] > 0 && holderOf(state, slot) === NONE) return true;
   return false;
 }
 
-/** A row that passed the guards before, by slot and in order. */
-export function resolveRow(state: State, row: Weights): Row {
-  const pairs: [slot: number, weight: number][] = [];
-  for (let index = 0; index < row.weights.length; index++) {
+/** A row that passed the guards before `step_too_large`, by slot and in order. Looked up once: the transition takes the same one. */
+export function resolvedRow(context: Context<{ readonly row: Weights }>): Row {
+  context.row ??= bySlot(context.tx.row, context.slots);
+  return context.row;
+}
+
+function bySlot(row: Weights, slots: readonly number[] | undefined): Row {
+  const count = entries(row);
+  const targets = new Uint32Array(count);
+  const weights = new Uint32Array(count);
+  let ascending = true;
+  for (let index = 0, at = 0; index < row.weights.length; index++) {
     if (row.weights[index] === 0) continue;
-    pairs.push(['targets' in row ? slotOfKey(state, row.targets[index]) : index, row.weights[index]]);
+    targets[at] = slots === undefined ? index : slots[index];
+    weights[at] = row.weights[index];
+    if (at > 0 && targets[at] < targets[at - 1]) ascending = false;
+    at++;
   }
-  pairs.sort((a, b) => a[0] - b[0]);
-  return { targets: Uint32Array.from(pairs, (pair) => pair[0]), weights: Uint32Array.from(pairs, (pair) => pair[1]) };
+  return ascending ? { targets, weights } : sorted(targets, weights);
+}
+
+function sorted(targets: Uint32Array, weights: Uint32Array): Row {
+  const order = targets.map((_, at) => at).sort((a, b) => targets[a] - targets[b]);
+  return { targets: order.map((at) => targets[at]), weights: order.map((at) => weights[at]) };
 }
 
 /**

@@ -2,8 +2,9 @@
 import { EnvironmentError, InputError } from '../core/errors.js';
 import type { PublishedRow } from './audit.js';
 import { type Block, sealBlock } from './block.js';
+import { sha256Hex } from './canonical.js';
 import { CODES, type Code } from './codes.js';
-import { decodeTransaction, encodeTransaction, sha256, toHex } from './encoding.js';
+import { decodeTransaction, encodeTransaction } from './encoding.js';
 import { eventStream, type LedgerEvent } from './events.js';
 import { chainOf, checkGenesis, decodeGenesis, encodeGenesis, type Genesis } from './genesis.js';
 import { type SigningKey, signTransaction } from './keys.js';
@@ -84,7 +85,7 @@ export class Ledger {
     const outcome = transition(draft.state, tx, draft.state.height);
     const height = draft.state.height;
     const bytes = outcome.code === 'malformed' ? undefined : encodeTransaction(tx);
-    const hash = bytes === undefined ? '' : toHex(sha256(bytes));
+    const hash = bytes === undefined ? '' : sha256Hex(bytes);
     if (bytes !== undefined && outcome.code === 'ok') {
       draft.transactions.push(bytes);
       this.draft = { ...draft, state: outcome.state };

@@ -1,5 +1,5 @@
 /** Binary Merkle trees over hashes, in the shape of RFC 6962: an odd node at the end of a level moves up as it is. */
-import { sha256 } from './encoding.js';
+import { sha256 } from './canonical.js';
 
 const NODE = Uint8Array.of(0x01);
 const EMPTY = sha256(Uint8Array.of(0x02));

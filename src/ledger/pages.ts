@@ -41,13 +41,19 @@ export interface StandingPage {
   hash?: Uint8Array;
 }
 
+/** Hashes of the 64 rows, one behind the other, as far as they are known; those in `stale` are not. */
+export interface RowHashes {
+  readonly bytes: Uint8Array;
+  readonly stale: readonly number[];
+}
+
 /** Rows of 64 slots as sparse lists one behind the other; free slots have an empty list. */
 export interface SparseRowPage {
   readonly kind: 'sparse';
   readonly start: Uint32Array;
   readonly targets: Uint32Array;
   readonly weights: Uint32Array;
-  hashes?: (Uint8Array | undefined)[];
+  hashes?: RowHashes;
   hash?: Uint8Array;
 }
 
@@ -56,7 +62,7 @@ export interface DenseRowPage {
   readonly kind: 'dense';
   readonly width: number;
   readonly weights: Uint32Array;
-  hashes?: (Uint8Array | undefined)[];
+  hashes?: RowHashes;
   hash?: Uint8Array;
 }
 
@@ -146,19 +152,46 @@ function denseRowPage(rows: readonly Row[], width: number): DenseRowPage {
 
 /** A page with one row replaced. */
 export function withRow(page: RowPage, index: number, row: Row): RowPage {
-  const hashes = page.hashes === undefined ? {} : { hashes: page.hashes.map((hash, at) => (at === index ? undefined : hash)) };
-  if (page.kind === 'dense') {
-    const last = row.targets.length === 0 ? 0 : row.targets[row.targets.length - 1];
-    if (last < page.width && 4 * row.targets.length > page.width) {
-      const weights = page.weights.slice();
-      weights.fill(0, index * page.width, (index + 1) * page.width);
-      for (let k = 0; k < row.targets.length; k++) weights[index * page.width + row.targets[k]] = row.weights[k];
-      return { kind: 'dense', width: page.width, weights, ...hashes };
-    }
-  }
-  const rows: Row[] = [];
-  for (let at = 0; at < PAGE; at++) rows.push(at === index ? row : rowAt(page, at));
-  return { ...rowPage(rows), ...hashes };
+  const next = replaced(page, index, row) ?? rowPage(Array.from({ length: PAGE }, (_, at) => (at === index ? row : rowAt(page, at))));
+  if (page.hashes !== undefined) next.hashes = { bytes: page.hashes.bytes, stale: [...page.hashes.stale, index] };
+  return next;
+}
+
+/** The page with one row replaced where it keeps its form, or undefined. */
+function replaced(page: RowPage, index: number, row: Row): RowPage | undefined {
+  if (page.kind === 'sparse') return spliced(page, index, row);
+  const last = row.targets.length === 0 ? 0 : row.targets[row.targets.length - 1];
+  if (last >= page.width || 4 * row.targets.length <= page.width) return undefined;
+  const weights = page.weights.slice();
+  weights.fill(0, index * page.width, (index + 1) * page.width);
+  for (let k = 0; k < row.targets.length; k++) weights[index * page.width + row.targets[k]] = row.weights[k];
+  return { kind: 'dense', width: page.width, weights };
+}
+
+/** Puts a row between its neighbours, which move as they are. */
+function spliced(page: SparseRowPage, index: number, row: Row): SparseRowPage | undefined {
+  const from = page.start[index];
+  const to = page.start[index + 1];
+  const grown = row.targets.length - (to - from);
+  const start = page.start.slice();
+  for (let at = index + 1; at <= PAGE; at++) start[at] += grown;
+  const join = (column: Uint32Array, own: Uint32Array): Uint32Array => {
+    const joined = new Uint32Array(column.length + grown);
+    joined.set(column.subarray(0, from));
+    joined.set(own, from);
+    joined.set(column.subarray(to), from + own.length);
+    return joined;
+  };
+  const targets = join(page.targets, row.targets);
+  if (isDense(start, targets)) return undefined;
+  return { kind: 'sparse', start, targets, weights: join(page.weights, row.weights) };
+}
+
+/** Whether a dense block takes fewer bytes than these lists. */
+function isDense(start: Uint32Array, targets: Uint32Array): boolean {
+  let width = 0;
+  for (let at = 0; at < PAGE; at++) if (start[at + 1] > start[at]) width = Math.max(width, targets[start[at + 1] - 1] + 1);
+  return 2 * targets.length > PAGE * width;
 }
 
 /** The pages with one of them replaced; a new list, the old one is untouched. */

@@ -59,7 +59,7 @@ export function settle(
 ): { readonly state: State; readonly settlement: Settlement } {
   const stake = stakeColumn(state);
   let staked = 0n;
-  for (const amount of stake) staked += amount;
+  for (let slot = 0; slot < stake.length; slot++) staked += stake[slot];
   const total = staked * BigInt(ROW_PARTS);
   const shift = Math.max(0, bitLength(total) - 62);
   const ranking = processor.rank(state.rowPages, stake);
@@ -90,7 +90,7 @@ export function settle(
 }
 
 function standing(pages: number, stake: BigUint64Array, ranking: Wide, paid: BigUint64Array): StandingPage[] {
-  const total = BigUint64Array.from(stake);
+  const total = stake.slice();
   for (let slot = 0; slot < total.length; slot++) if (paid[slot] !== 0n) total[slot] += paid[slot];
   const next: StandingPage[] = [];
   for (let number = 0; number < pages; number++) {

@@ -1,7 +1,7 @@
 /** The pure transition: (state, transaction, height) -> (state, code). Integers only; no clock, no randomness, no I/O. */
 import { InternalError } from '../core/errors.js';
 import type { Code } from './codes.js';
-import { firstRefusal, resolveRow, weakest } from './guards.js';
+import { type Context, contextOf, firstRefusal, resolvedRow, weakest } from './guards.js';
 import { EMPTY_ROW, rowAt, rowPage } from './pages.js';
 import { type Row, vertexRow } from './rows.js';
 import {
@@ -9,7 +9,6 @@ import {
   balanceOf,
   holderOf,
   type State,
-  slotOf,
   stakeOf,
   withAccount,
   withNewAccount,
@@ -40,15 +39,16 @@ export interface Outcome {
 export function transition(state: State, tx: unknown, height: number): Outcome {
   if (malformed(tx) !== undefined) return { state, code: 'malformed' };
   const transaction = tx as Transaction;
-  const code = firstRefusal(state, transaction, height);
+  const context = contextOf(state, transaction, height);
+  const code = firstRefusal(context);
   if (code !== 'ok') return { state, code };
-  const account = accountOf(state, transaction.from) as number;
-  const counted = withAccount(state, account, { nonce: transaction.nonce + 1 });
-  return { state: apply(counted, transaction, account, height), code };
+  const counted = withAccount(state, context.account, { nonce: transaction.nonce + 1 });
+  return { state: apply(counted, context), code };
 }
 
-function apply(state: State, tx: Transaction, account: number, height: number): State {
-  const slot = slotOf(state, account);
+/** The effect of an admitted transaction on the state in which its nonce is counted. */
+function apply(state: State, context: Context): State {
+  const { tx, account, slot, height } = context;
   switch (tx.kind) {
     case 'register':
       return register(state, account, tx.endpoint, tx.stake, height);
@@ -57,11 +57,14 @@ function apply(state: State, tx: Transaction, account: number, height: number): 
     case 'setEndpoint':
       return withParticipant(state, slot, { endpoint: tx.endpoint });
     case 'setWeights':
-      return withParticipant(withRowOf(state, slot, resolveRow(state, tx.row)), slot, { lastSet: height });
+      return withParticipant(withRowOf(state, slot, resolvedRow(context as Context<typeof tx>)), slot, { lastSet: height });
     case 'commitWeights':
       return withParticipant(state, slot, { commitment: { hash: tx.hash, height } });
     case 'revealWeights':
-      return withParticipant(withRowOf(state, slot, resolveRow(state, tx.row)), slot, { lastSet: height, commitment: null });
+      return withParticipant(withRowOf(state, slot, resolvedRow(context as Context<typeof tx>)), slot, {
+        lastSet: height,
+        commitment: null,
+      });
     case 'transfer':
       return transfer(state, account, tx.to, tx.amount);
     case 'bond':

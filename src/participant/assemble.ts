@@ -114,13 +114,14 @@ const CURVES: readonly Pick<DemoCurve, 'name' | 'title'>[] = [
   { name: 'proxy', title: 'squared error of the proxy against the gate' },
 ];
 
-/** One curve per kind of loss, over the rounds. */
+/** One curve per kind of loss, over the rounds that anybody took part in. */
 function curvesOf(results: readonly LifeResult[]): DemoCurve[] {
-  const rounds = results[0].losses.map((_, round) => round + 1);
+  const byRound = results.map(({ losses }) => new Map(losses.map(([round, ...values]) => [round, values])));
+  const rounds = [...new Set(byRound.flatMap((one) => [...one.keys()]))].sort((a, b) => a - b);
   return CURVES.map(({ name, title }, kind) => ({
     name,
     title,
     rounds,
-    values: rounds.map((round) => results.map(({ losses }) => losses[round - 1][kind])),
+    values: rounds.map((round) => byRound.map((one) => one.get(round)?.[kind] ?? null)),
   }));
 }

@@ -49,7 +49,7 @@ export type {
 } from './result.js';
 export { askChosen, type Origin, type RoutedQuery, type RoutedResponses, returnGradients } from './routing.js';
 export { type Samples, type Scored, samplesOf, score, type Truth } from './samples.js';
-export { DEMO_DEFAULTS, DEMO_ESTIMATORS, type DemoEstimator, resolveSettings } from './settings.js';
+export { DEMO_DEFAULTS, DEMO_ESTIMATORS, type DemoEstimator, participantSettings, resolveSettings } from './settings.js';
 export { type FetchOutcome, StudentOffer, type StudentShape, StudentShelf } from './shelf.js';
 export { SparseGate, type SparseGateOptions } from './sparse-gate.js';
 export { DEFAULT_OBJECTIVE, type DistillationObjective, distilStep, type StudentBatch, type StudentLoss } from './student.js';

@@ -13,6 +13,7 @@ import type { ResponseModel } from './model.js';
 import type { ParticipantRole } from './result.js';
 import { inputWidthOf, pickSamples, type Samples, type Scored, score } from './samples.js';
 import { numberIn, partsOf, type Saved } from './saved.js';
+import { type DistillationObjective, studentLesson } from './student.js';
 
 /** Sizes and step sizes of a participant. */
 export interface ParticipantSettings {
@@ -27,6 +28,8 @@ export interface ParticipantSettings {
   readonly gateRate: number;
   readonly weightDecay: number;
   readonly gate: GateSettings;
+  /** How the proxy learns G(x). */
+  readonly distillation: DistillationObjective;
   readonly seed: number;
   readonly backend: Backend;
 }
@@ -190,17 +193,17 @@ export class Participant {
     await this.encoder.train(await this.#encoderInputs(inputs, batch), gradient, batch);
   }
 
-  /** Distils the mixture, held fixed, into the proxy by squared error. Returns the mean squared error per response. */
-  async distil({ inputs, size }: Samples, mixture: Float64Array): Promise<number> {
-    const student = await this.proxy.respond(inputs, size);
-    let loss = 0;
-    const gradient = student.map((value, at) => {
-      const difference = value - mixture[at];
-      loss += difference * difference;
-      return difference / size;
-    });
-    await this.proxy.train?.(inputs, gradient, size);
-    return loss / size;
+  /**
+   * Distils the mixture, held fixed, into the proxy (R-19): the divergence of the outputs that the readout makes of both, the truth where there are classes, and the
+   * squared error of the response. Without classes it is the squared error alone.
+   * @returns the mean squared error of the proxy's response
+   */
+  async distil({ inputs, size, truth }: Samples, mixture: Float64Array): Promise<number> {
+    const student = Float64Array.from(await this.proxy.respond(inputs, size));
+    const classes = truth.loss === 'softmaxCrossEntropy' ? { readout: this.#readout, labels: truth.labels } : {};
+    const { gradient, response } = studentLesson(student, { target: mixture, batch: size, ...classes }, this.#settings.distillation);
+    await this.proxy.train?.(inputs, Float32Array.from(gradient), size);
+    return response;
   }
 
   /** Step 6: what it reaches on held-out samples with the network's responses, and without the network. */

@@ -10,6 +10,7 @@ import { plainModel, type ResponseModel } from './model.js';
 import { Participant } from './participant.js';
 import type { DemoSettings } from './result.js';
 import { type Samples, samplesOf } from './samples.js';
+import { participantSettings } from './settings.js';
 import type { Tensorflow } from './tensorflow.js';
 
 /** One participant, and the samples on which it measures its peers. */
@@ -44,8 +45,6 @@ const PROXY_HIDDEN = 24;
 /** Builds one participant of the cast. Training shards are disjoint parts of the data, whoever is built. */
 export function buildMember(index: number, options: PopulationOptions, relay: Relay): Member {
   const { cast, settings, seed, backend, data } = options;
-  const { participants: peers, width, headHidden, headRate, gateRate, weightDecay } = settings;
-  const { gate: kind, gateK: k, gateBalance: balance, gateNoise: noise } = settings;
   const { name, role } = cast[index];
   const outputs = data.train.classes;
   const pixels = data.train.height * data.train.width;
@@ -53,7 +52,7 @@ export function buildMember(index: number, options: PopulationOptions, relay: Re
   const proxy = proxyOf(index, pixels, options);
   const participant = new Participant(
     { index, name, role, data: trainingSamples(index, options), encoder, proxy },
-    { peers, width, outputs, headHidden, headRate, gateRate, weightDecay, gate: { kind, k, balance, noise }, seed, backend },
+    participantSettings(settings, { outputs, seed, backend }),
   );
   return { participant, validation: validationSamples(index, options) };
 }

@@ -41,13 +41,13 @@ export interface DemoParticipant {
   readonly topPeer: string;
 }
 
-/** Losses of every participant along the training rounds: `values[point][participant]`. */
+/** Losses of every participant along the training rounds: `values[point][participant]`; null where it was away. */
 export interface DemoCurve {
   readonly name: 'head' | 'own' | 'gate' | 'proxy';
   /** For the axis, with the unit, for instance `cross-entropy of the head (nats)`. */
   readonly title: string;
   readonly rounds: readonly number[];
-  readonly values: readonly (readonly number[])[];
+  readonly values: readonly (readonly (number | null)[])[];
 }
 
 /** One block of the ledger. */
@@ -126,6 +126,11 @@ export interface DemoSettings {
   /** Weight of the balance loss, and the noise on the scores while training; only for sparse gates. */
   readonly gateBalance: number;
   readonly gateNoise: number;
+  /** How the proxy learns G(x): divergence, temperature, share of the divergence against the labels, weight of the squared error of the response. */
+  readonly distillation: 'forwardKl' | 'reverseKl' | 'jsd' | 'mse';
+  readonly distillationTemperature: number;
+  readonly distillationAlpha: number;
+  readonly responseWeight: number;
   /** Samples of the best-supplied generalist. */
   readonly largestShard: number;
   /** Steps, batch and samples of the last training of the heads, encoders held fixed. */

@@ -1,7 +1,9 @@
 /** Settings of the demonstration: defaults, and checks of what a caller asks for. */
 
+import { InputError } from '../core/errors.js';
 import { checkInteger, checkNonNegative, checkOneOf, checkPositive } from '../core/validate.js';
 import type { Estimator } from '../curvature.js';
+import type { ParticipantSettings } from './participant.js';
 import type { DemoSettings } from './result.js';
 
 /** Estimators that need nothing but a head and its responses. */
@@ -33,6 +35,10 @@ export const DEMO_DEFAULTS: DemoSettings & { readonly estimator: DemoEstimator }
   gateK: 0,
   gateBalance: 0,
   gateNoise: 0,
+  distillation: 'forwardKl',
+  distillationTemperature: 2,
+  distillationAlpha: 0.5,
+  responseWeight: 1,
   largestShard: 6000,
   settleSteps: 400,
   settleBatch: 128,
@@ -90,10 +96,34 @@ export function resolveSettings(given: Partial<DemoSettings>): DemoSettings & { 
   for (const name of POSITIVES) checkPositive(name, settings[name]);
   checkInteger('blockValidation', settings.blockValidation, 1, settings.validation);
   for (const name of ['weightDecay', 'gateBalance', 'gateNoise'] as const) checkNonNegative(name, settings[name]);
+  checkOneOf('distillation', settings.distillation, ['forwardKl', 'reverseKl', 'jsd', 'mse']);
+  checkPositive('distillationTemperature', settings.distillationTemperature);
+  checkShare('distillationAlpha', settings.distillationAlpha);
+  checkNonNegative('responseWeight', settings.responseWeight);
   checkOneOf('gate', settings.gate, ['sparse', 'productKey']);
   checkInteger('gateK', settings.gateK, 0, settings.participants - 1);
   checkOneOf('rows', settings.rows, ['measured', 'competing']);
   checkOneOf('emission', settings.emission, ['l1', 'l2', 'none']);
   const estimator = checkOneOf('estimator', settings.estimator, DEMO_ESTIMATORS);
   return { ...settings, estimator };
+}
+
+function checkShare(argument: string, value: number): void {
+  if (checkNonNegative(argument, value) > 1) throw new InputError('BTM_DOMAIN', 'must be at most 1', { argument, value });
+}
+
+/** The settings of one participant of a run; outputs are its own affair. */
+export function participantSettings(
+  settings: DemoSettings,
+  own: Pick<ParticipantSettings, 'outputs' | 'seed' | 'backend'>,
+): ParticipantSettings {
+  const { participants: peers, width, headHidden, headRate, gateRate, weightDecay } = settings;
+  const { gate: kind, gateK: k, gateBalance: balance, gateNoise: noise } = settings;
+  const { distillation, distillationTemperature: temperature, distillationAlpha: alpha, responseWeight } = settings;
+  return {
+    ...own,
+    ...{ peers, width, headHidden, headRate, gateRate, weightDecay },
+    gate: { kind, k, balance, noise },
+    distillation: { kind: distillation, temperature, alpha, responseWeight },
+  };
 }

@@ -38,28 +38,42 @@ export interface StudentBatch {
   readonly labels?: Int32Array;
 }
 
+/** What a student has to learn from one batch. */
+export interface StudentLesson extends StudentLoss {
+  /** d(loss)/d(response) `[batch, width]`. */
+  readonly gradient: Float64Array;
+}
+
+/** Loss and gradient of a student's responses `[batch, width]`; whatever makes them can learn from it. */
+export function studentLesson(
+  response: Float64Array,
+  given: Omit<StudentBatch, 'inputs'>,
+  objective: DistillationObjective,
+): StudentLesson {
+  const { target, batch, readout, labels } = given;
+  const outputs = response.length / batch;
+  const matched = distillationLoss({ teacher: target, student: response, temperature: 1, kind: 'mse', batch, outputs });
+  const gradient = matched.gradient.map((slope) => objective.responseWeight * slope);
+  if (readout === undefined) return { logits: 0, response: matched.loss, gradient };
+  const soft = distillationLoss({
+    teacher: readout.forward(target, batch),
+    student: readout.forward(response, batch),
+    temperature: objective.temperature,
+    kind: objective.kind,
+    ...(labels === undefined ? {} : { labels, alpha: objective.alpha }),
+    batch,
+    outputs: readout.width,
+  });
+  readout.inputGradient(response, soft.gradient, batch).forEach((slope, at) => {
+    gradient[at] += slope;
+  });
+  return { logits: soft.loss, response: matched.loss, gradient };
+}
+
 /** One training step of a student; `rate` scales its learning rate. */
 export function distilStep(student: DenseNet, given: StudentBatch, objective: DistillationObjective, rate = 1): StudentLoss {
-  const { inputs, target, batch, readout, labels } = given;
-  const response = student.forward(inputs, batch);
-  const matched = distillationLoss({ teacher: target, student: response, temperature: 1, kind: 'mse', batch, outputs: student.width });
-  const gradient = matched.gradient.map((slope) => objective.responseWeight * slope);
-  let logits = 0;
-  if (readout !== undefined) {
-    const soft = distillationLoss({
-      teacher: readout.forward(target, batch),
-      student: readout.forward(response, batch),
-      temperature: objective.temperature,
-      kind: objective.kind,
-      ...(labels === undefined ? {} : { labels, alpha: objective.alpha }),
-      batch,
-      outputs: readout.width,
-    });
-    logits = soft.loss;
-    readout.inputGradient(response, soft.gradient, batch).forEach((slope, at) => {
-      gradient[at] += slope;
-    });
-  }
+  const { inputs, batch } = given;
+  const { gradient, logits, response } = studentLesson(student.forward(inputs, batch), given, objective);
   student.learn(inputs, gradient, batch, rate);
-  return { logits, response: matched.loss };
+  return { logits, response };
 }

@@ -3,7 +3,7 @@
  * Kernel conventions: outputs first, then inputs, then sizes; arrays flat and row-major; arguments already validated.
  */
 import { fma, matVec, treeDot, treeSum, treeSumOf } from '../core/arithmetic/index.js';
-import { type Forward, forward, type Layer, layersOf, removal, tangent } from './head.js';
+import { type Forward, firstIsFinite, forward, type Layer, layersOf, removal, tangent } from './head.js';
 import {
   bilinearForm,
   centre,
@@ -105,22 +105,25 @@ export function removalScores(
   batch: number,
   peers: number,
   width: number,
-): void {
+): boolean {
   const layers = layersOf(parameters, sizes, activations);
   const outputs = sizes[sizes.length - 1];
   const loss = LOSSES[lossCode];
   const estimator = ESTIMATORS[estimatorCode];
   const noiseRow = noise.length === 0 ? 0 : noise.length / batch;
+  let finite = true;
   for (let b = 0; b < batch; b++) {
     const response = responses.subarray(b * peers * width, (b + 1) * peers * width);
     const target = { label: labels[b], values: targets.subarray(b * outputs, (b + 1) * outputs) };
     const sample = prepare(layers, loss, target, response, noise.subarray(b * noiseRow, (b + 1) * noiseRow), draws, peers, width);
+    finite &&= firstIsFinite(sample.pass);
     for (let i = 0; i < peers; i++) {
       scores[b * peers + i] = score(estimator, sample, i);
       if (linear.length > 0) linear[b * peers + i] = -slopeAlong(loss, sample.predicted, direction(sample, i), target);
       if (quadratic.length > 0) quadratic[b * peers + i] = outputForm(loss, sample.weights, direction(sample, i));
     }
   }
+  return finite;
 }
 
 /** Everything about one sample that the estimators share. */
@@ -273,13 +276,15 @@ export function peerGram(
   batch: number,
   peers: number,
   width: number,
-): void {
+): boolean {
   const layers = layersOf(parameters, sizes, activations);
   const outputs = sizes[sizes.length - 1];
   const loss = LOSSES[lossCode];
   const perSample = new Float64Array(batch * peers * peers);
+  let finite = true;
   for (let b = 0; b < batch; b++) {
     const pass = forward(layers, responses.subarray(b * peers * width, (b + 1) * peers * width), peers, width);
+    finite &&= firstIsFinite(pass);
     const weights = curvatureWeights(loss, pass.outputs[layers.length - 1]);
     const centred = pass.parts.map((part) => centre(loss, weights, tangent(layers, pass, part)));
     for (let i = 0; i < peers; i++) {
@@ -293,6 +298,7 @@ export function peerGram(
     }
   }
   sumSamples(gram, perSample, batch, peers * peers);
+  return finite;
 }
 
 /** Column sums of values [batch, columns] by the fixed tree (blocks of 256 samples, folded in order). */

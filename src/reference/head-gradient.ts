@@ -1,7 +1,7 @@
 /** The gradient of a dense head, in plain TypeScript: reverse mode with every product one ascending chain of fma. */
 import { fma } from '../core/arithmetic/index.js';
 import { sumSamples } from './curvature.js';
-import { activationSlope, type Forward, forward, type Layer, layersOf } from './head.js';
+import { activationSlope, type Forward, firstIsFinite, forward, type Layer, layersOf } from './head.js';
 import { LOSSES, lossGradient, lossValue } from './loss.js';
 
 /** z for every sample: out [batch, outputs]. */
@@ -14,13 +14,16 @@ export function headForward(
   batch: number,
   peers: number,
   width: number,
-): void {
+): boolean {
   const layers = layersOf(parameters, sizes, activations);
   const outputs = sizes[sizes.length - 1];
+  let finite = true;
   for (let b = 0; b < batch; b++) {
     const pass = forward(layers, responses.subarray(b * peers * width, (b + 1) * peers * width), peers, width);
+    finite &&= firstIsFinite(pass);
     out.set(pass.outputs[layers.length - 1], b * outputs);
   }
+  return finite;
 }
 
 /**
@@ -45,16 +48,18 @@ export function headGradient(
   batch: number,
   peers: number,
   width: number,
-): void {
+): boolean {
   const layers = layersOf(parameters, sizes, activations);
   const last = layers.length - 1;
   const outputs = layers[last].outputs;
   const loss = LOSSES[lossCode];
   const deltas = layers.map((layer) => new Float64Array(batch * layer.outputs));
   const inputs = layers.map((layer) => new Float64Array(batch * layer.inputs));
+  let finite = true;
   for (let b = 0; b < batch; b++) {
     const response = responses.subarray(b * peers * width, (b + 1) * peers * width);
     const pass = forward(layers, response, peers, width);
+    finite &&= firstIsFinite(pass);
     const z = pass.outputs[last];
     logits.set(z, b * outputs);
     let upstream: Float64Array;
@@ -75,6 +80,7 @@ export function headGradient(
     sumSamples(parameterGradient.subarray(at + weightCount, at + weightCount + layer.outputs), deltas[l], batch, layer.outputs);
     at += weightCount + layer.outputs;
   }
+  return finite;
 }
 
 /** Carries dL/dz of one sample down to its responses; leaves dL/da of every layer in `deltas`. */

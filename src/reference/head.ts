@@ -133,6 +133,11 @@ export function forward(layers: Layer[], response: Float64Array, peers: number, 
   return { parts, preactivations, outputs };
 }
 
+/** What every kernel that reads responses returns (see the backend's CurvatureKernels). */
+export function firstIsFinite(pass: Forward): boolean {
+  return Number.isFinite(pass.preactivations[0][0]);
+}
+
 /** The change of z to first order when the first layer's pre-activation moves along `part`: J times that direction. */
 export function tangent(layers: Layer[], pass: Forward, part: Float64Array): Float64Array {
   let direction = part;

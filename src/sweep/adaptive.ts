@@ -1,28 +1,19 @@
-/** Inflation that adapts (Figure 5): integral control of tau towards a wanted sparsity of the weights, beside the competitive ascent (R-20, R-21). */
+/**
+ * Figure 5: one drawn trial whose inflation adapts at every step (R-20, R-21), with the controller of `adaptTau`. The steps are taken here and not by
+ * the native loop, to which each would be a job of its own: that took two to three times as long.
+ */
 import type { Backend } from '../backend/index.js';
 import { AbortedError } from '../core/errors.js';
-import { checkInteger, checkNonNegative, checkOneOf, checkPositive } from '../core/validate.js';
+import { checkInteger, checkNonNegative, checkPositive } from '../core/validate.js';
+import { checkController, checkStart, steer, type TauController } from '../equilibrium/controller.js';
 import type { GameOptions } from '../equilibrium/types.js';
 import { payoffGradient } from '../payoff.js';
 import { projectSimplex } from '../projection.js';
 import { correlations, diagonalRatio, diagonalShare, networkRanking } from '../ranking.js';
 import { drawHessian, drawInitial, drawStake, type HessianLaw, type InitialLaw, idealRankingOf } from './laws.js';
 
-/**
- * tau = integral + proportional * error, within [0, most]. The integral moves by gain * error a step and stays within [0, most] itself, so it never winds
- * up beyond what acts. With proportional = 0 it is the plain integral control of R-21, which swings: the weights integrate as well.
- */
-export interface Controller {
-  /** Which sparsity is steered: trace / (total - trace) or trace / total (R-20). */
-  readonly measure: 'diagonalRatio' | 'diagonalShare';
-  readonly target: number;
-  /** Change of the integral a step at an error of one. */
-  readonly gain: number;
-  /** What an error of one adds to tau at once; damps the swing. Default 0. */
-  readonly proportional?: number;
-  /** Largest tau. */
-  readonly most: number;
-}
+/** The controller of `adaptTau`. */
+export type Controller = TauController;
 
 /** One moment of a run. */
 export interface AdaptivePoint {
@@ -57,28 +48,6 @@ export interface AdaptiveOptions {
 }
 
 /**
- * Error of the sparsity in [-1, 1]: (target - value) / (target + value), so that twice and half the target weigh the same.
- * At W = I the ratio is infinite and the error is -1.
- */
-export function sparsityError(value: number | null, target: number): number {
-  return value === null ? -1 : (target - value) / (target + value);
-}
-
-/** State of the controller, and the tau it asks for. */
-export interface Steering {
-  readonly integral: number;
-  readonly tau: number;
-}
-
-/** One step of the controller. */
-export function steer(controller: Controller, integral: number, value: number | null): Steering {
-  const error = sparsityError(value, controller.target);
-  const within = (amount: number): number => Math.min(controller.most, Math.max(0, amount));
-  const next = within(integral + controller.gain * error);
-  return { integral: next, tau: within(next + (controller.proportional ?? 0) * error) };
-}
-
-/**
  * Runs the competitive ascent on P = -alpha L + tau R, equation (10), while tau adapts after every step.
  *
  * @param options - One trial, its start, the controller, and how long.
@@ -89,8 +58,8 @@ export function steer(controller: Controller, integral: number, value: number | 
  * @paper section 3, Figure 5, R-17, R-20, R-21
  */
 export async function adaptInflation(options: AdaptiveOptions): Promise<AdaptivePoint[]> {
-  const { controller, n, signal, backend } = options;
-  const { steps, every } = checkAdaptive(options);
+  const { n, signal, backend } = options;
+  const { controller, steps, every } = checkAdaptive(options);
   const name = { seed: options.seed, trial: options.trial, n };
   const hessian = drawHessian(options.hessian, name);
   const stake = drawStake('equal', name);
@@ -148,14 +117,9 @@ function pointOf(step: number, tau: number, weights: Float64Array, ideal: Float6
   };
 }
 
-function checkAdaptive(options: AdaptiveOptions): { steps: number; every: number } {
-  const { controller } = options;
-  checkOneOf('controller.measure', controller.measure, ['diagonalRatio', 'diagonalShare']);
-  checkPositive('controller.target', controller.target);
-  checkPositive('controller.gain', controller.gain);
-  checkPositive('controller.most', controller.most);
-  checkNonNegative('controller.proportional', controller.proportional ?? 0);
-  checkNonNegative('tau', options.tau);
+function checkAdaptive(options: AdaptiveOptions): { controller: Required<Controller>; steps: number; every: number } {
+  const controller = checkController(options.controller);
+  checkStart(controller, 'tau', checkNonNegative('tau', options.tau));
   checkPositive('rate', options.rate);
-  return { steps: checkInteger('steps', options.steps, 1), every: checkInteger('recordEvery', options.recordEvery, 1) };
+  return { controller, steps: checkInteger('steps', options.steps, 1), every: checkInteger('recordEvery', options.recordEvery, 1) };
 }

@@ -196,6 +196,8 @@ t.test('Ctrl-C ends a keeper, and a participant that waits for the others, with 
   keeper.child.kill('SIGINT');
   t.equal(await keeper.ended, 130, keeper.error);
   t.match(keeper.error, /every closed block is kept in .*ledger\.sqlite/);
+  const { keeper: place } = JSON.parse(readFileSync(at('peer-0.json'), 'utf8'));
+  change(at('peer-0.json'), { keeper: { ...place, patience_s: 0.1 } });
   const alone = intermodel(['peer', '--config', at('peer-0.json')]);
   t.equal(alone.code, 3, 'without a keeper nothing goes on');
   t.match(alone.stderr, /the keeper of the ledger did not answer/);

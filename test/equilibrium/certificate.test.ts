@@ -118,6 +118,36 @@ t.test('the price of anarchy: coordination is never worse, and its gradient is t
   test.pass('no random mixture improves');
 });
 
+t.test('a run of adaptive tau refuses what it cannot steer, and says where it was cancelled', async (test) => {
+  const game = {
+    n: 2,
+    hessian: { kind: 'diagonal', data: [2, 3] },
+    initialWeights: [0.5, 0.5, 0.5, 0.5],
+    temperature: 5,
+    alpha: 1,
+  } as const;
+  const rest = { method: { kind: 'projectedGradient', rate: 0.05 }, updates: 5, backend } as const;
+  const steerable = { ...game, tau: 0, scaling: 'absolute' } as const;
+  await test.rejects(adaptTau({ ...rest, game: { ...game, tau: 1 }, controller: { gain: 0.01 } }), {
+    name: 'InputError',
+    argument: 'game.scaling',
+  });
+  await test.rejects(adaptTau({ ...rest, game: steerable, controller: { gain: 0.01, law: 'multiplicative' } }), {
+    name: 'InputError',
+    argument: 'game.tau',
+  });
+  await test.rejects(adaptTau({ ...rest, game: steerable, controller: { gain: -1 } }), { name: 'InputError', argument: 'controller.gain' });
+
+  const none = await adaptTau({ ...rest, game: steerable, controller: { gain: 0.01 }, updates: 0 });
+  test.same([none.status.kind, none.tau, [...none.weights], none.trace.length], ['updateLimit', 0, game.initialWeights, 0]);
+  const abort = new AbortController();
+  const onProgress = (done: number) => (done === 2 ? abort.abort() : undefined);
+  const cut = await adaptTau({ ...rest, game: steerable, controller: { gain: 0.01, target: 4 }, onProgress, signal: abort.signal });
+  test.same([cut.status.kind, cut.trace.length], ['aborted', 3]);
+  test.equal(cut.tau, cut.trace[2].tau, 'tau stays where the signal met it');
+  test.ok(cut.tau > 0);
+});
+
 t.test('tau adapts to the target, from zero and from collapse, by either measure', async (test) => {
   const n = 6;
   const stream = new RandomStream(75);

@@ -105,6 +105,47 @@ t.test('SQLite: typed errors, nothing lost', async (t) => {
     await t.rejects(sqliteStore(join(folder, 'nowhere', 'x.sqlite')), { code: 'BTM_IO' });
   });
 
+  await t.test('a connection that appends reserves its log once, and nothing of it enters the database', async (t) => {
+    const path = newPath();
+    const store = await sqliteStore(path, { busy_ms: 50 });
+    await store.begin(Uint8Array.of(1), '0'.repeat(64));
+    const chained = (height: number) => ({ ...fakeBlock(height), previous: height === 1 ? '0'.repeat(64) : fakeBlock(height - 1).hash });
+    for (let height = 1; height <= 8; height++) await store.append(height - 1, chained(height));
+    t.ok(statSync(`${path}-wal`).size < 1_000_000, 'a few blocks do not pay for it');
+    const other = await openDatabase(path, false);
+    other.exec('BEGIN IMMEDIATE');
+    await t.rejects(store.append(8, chained(9)), { code: 'BTM_IO', message: /locked by another process/ }, 'a lock is told as ever');
+    other.exec('ROLLBACK');
+    other.close();
+    t.equal(await store.append(8, chained(9)), 'appended');
+    t.ok(statSync(`${path}-wal`).size > 4_000_000);
+    t.equal(await store.snapshot(), undefined);
+    const { database } = store as unknown as { database: { prepare(sql: string): { get(): Record<string, unknown> } } };
+    t.same({ ...database.prepare('PRAGMA integrity_check').get() }, { integrity_check: 'ok' });
+    const count = Number(database.prepare('PRAGMA page_count').get()['page_count']);
+    t.ok(count < 20, `${count} pages`);
+    t.same({ ...database.prepare('PRAGMA freelist_count').get() }, { freelist_count: 0 });
+    t.same({ ...database.prepare('PRAGMA cache_size').get() }, { cache_size: -2000 }, 'the page cache is as large as before');
+    await store.close();
+    const again = await sqliteStore(path);
+    t.same(await again.head(), { height: 9, hash: fakeBlock(9).hash });
+    await again.close();
+  });
+
+  await t.test('no room for the reserve is no failure', async (t) => {
+    const path = newPath();
+    const store = await sqliteStore(path);
+    await store.begin(Uint8Array.of(1), '0'.repeat(64));
+    const { database } = store as unknown as { database: { exec(sql: string): void } };
+    database.exec('PRAGMA max_page_count = 40');
+    for (let height = 1; height <= 12; height++) {
+      const previous = height === 1 ? '0'.repeat(64) : fakeBlock(height - 1).hash;
+      t.equal(await store.append(height - 1, { ...fakeBlock(height), previous }), 'appended');
+    }
+    t.ok(statSync(`${path}-wal`).size < 1_000_000);
+    await store.close();
+  });
+
   t.same(['3.51.2', '3.51.3', '3.52.0', '3.9.9', '4.0.0'].map(isRecent), [false, true, true, false, true], 'versions compare by number');
   await t.test('durable settings are in force', async (t) => {
     const path = newPath();

@@ -181,6 +181,7 @@ t.test('where all may come back, all may go: rounds that they had begun come aga
   const barrier = (network: Network, name: string) => ask<BarrierAnswer>(network, self, CALL.barrier, { name, round: 1, close: false });
   await Promise.all([barrier(a, 'round 1'), barrier(b, 'round 1')]);
   barrier(a, 'round 2').catch(() => {}); // begun, and never ended
+  await new Promise((resolve) => setTimeout(resolve, 100));
   for (const { publicKey } of keys) keeper.leave(publicKey);
   t.same([...keeper.members].sort(), keys.map(({ publicKey }) => publicKey).sort(), 'both are waited for');
   const first = ask<RejoinAnswer>(a, self, CALL.rejoin, { round: 1 });

@@ -1,10 +1,9 @@
-/** Participants in processes of their own: the same numbers as in one process, and what happens when some are killed and come back. */
+/** Participants in processes of their own: the same numbers as in one process. */
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { runDemo } from '../../src/participant/demo.js';
 import { dataNamed } from '../../src/participant/named-data.js';
-import { type ProcessesOptions, type ProcessesResult, runProcesses } from '../../src/participant/process/launch.js';
-import { survivalOf } from '../../src/participant/process/survival.js';
+import { type ProcessesResult, runProcesses } from '../../src/participant/process/launch.js';
 import type { DemoResult } from '../../src/participant/result.js';
 
 t.setTimeout(280_000);
@@ -58,20 +57,4 @@ t.test('so do rows that compete, sparse gates and text', async (t) => {
   const settings = { ...SMALL, rows: 'competing', gate: 'productKey', gateK: 2, data: 'text', students: false } as const;
   const run = await runProcesses({ ...settings, command });
   equalToOneProcess(t, run, await runDemo({ ...settings, data: await dataNamed('text') }));
-});
-
-t.test('some are killed: the rest go on with their students; started again, they take their places back', async (t) => {
-  const options: ProcessesOptions = { ...SMALL, rounds: 40, blocks: 10, command, kill: { indices: [1, 5], round: 4, restart: 8 } };
-  const run = await runProcesses(options);
-  t.same(
-    run.reports.map(({ status, restarts }) => `${status} ${restarts}`),
-    ['finished 0', 'finished 1', 'finished 0', 'finished 0', 'finished 0', 'finished 1'],
-  );
-  const [survival, ...more] = survivalOf(run);
-  t.same(more, []);
-  t.match(survival, { round: 5, away: [1, 5], survivors: [0, 2, 3, 4] });
-  t.ok(survival!.returned !== null && survival!.returned > 8, `back in round ${survival!.returned}`);
-  for (const index of survival!.survivors) t.same(run.results[index]?.absences[0]?.held, [1, 5], 'it held the students of both');
-  t.ok(run.results.every((result) => result !== null && result.measurement.ideal.every(Number.isFinite)));
-  t.ok(run.chainVerified);
 });

@@ -14,6 +14,7 @@ import { applyOpening, Participant } from '../../src/participant/participant.js'
 import { agreementOf, positionsOf, ranking } from '../../src/participant/rankings.js';
 import { type Samples, score } from '../../src/participant/samples.js';
 import { settleHead } from '../../src/participant/settle.js';
+import { DEFAULT_OBJECTIVE } from '../../src/participant/student.js';
 
 const SEED = 11;
 const backend = createBackend({ kind: 'reference' });
@@ -123,6 +124,7 @@ t.test('a participant answers from its own input and proxy alone, and returns gr
     {
       ...{ peers, width, outputs: 2, headHidden: 4, headRate: 1e-2, gateRate: 1e-2, weightDecay: 0, seed: SEED, backend },
       gate: { kind: 'sparse', k: 0, balance: 0, noise: 0 },
+      distillation: DEFAULT_OBJECTIVE,
     },
   );
   const batch = participant.nextBatch(size);

@@ -1,8 +1,10 @@
 import t from 'tap';
 import { createBackend } from '../../src/backend/index.js';
-import { type AdaptiveOptions, adaptInflation, sparsityError, steer } from '../../src/sweep/adaptive.js';
+import { adaptTau } from '../../src/equilibrium/index.js';
+import { type AdaptiveOptions, adaptInflation } from '../../src/sweep/adaptive.js';
+import { drawHessian, drawInitial } from '../../src/sweep/laws.js';
 
-const controller = { measure: 'diagonalRatio', target: 1, gain: 2e-4, proportional: 0.2, most: 10 } as const;
+const controller = { measure: 'diagonalRatio', target: 1, error: 'relative', gain: 2e-4, proportional: 0.2, largestTau: 10 } as const;
 const BASE: AdaptiveOptions = {
   seed: 1,
   trial: 0,
@@ -17,23 +19,6 @@ const BASE: AdaptiveOptions = {
   steps: 10_000,
   recordEvery: 2000,
 };
-
-t.test('the error is zero on target, weighs twice and half alike, and is bounded', async (t) => {
-  t.equal(sparsityError(1, 1), 0);
-  t.equal(sparsityError(0.5, 1), -sparsityError(2, 1));
-  t.equal(sparsityError(0, 1), 1);
-  t.equal(sparsityError(null, 1), -1, 'W = I');
-});
-
-t.test('the integral does not wind up: it turns at once when the error does', async (t) => {
-  let integral = 0.5;
-  for (let step = 0; step < 10_000; step++) integral = steer(controller, integral, null).integral;
-  t.equal(integral, 0, 'held at the lower end');
-  t.ok(steer(controller, integral, 0.1).integral > 0, 'and leaves it in one step');
-  for (let step = 0; step < 200_000; step++) integral = steer(controller, integral, 0).integral;
-  t.equal(integral, controller.most);
-  t.equal(steer(controller, integral, 0).tau, controller.most, 'tau stays within its range');
-});
 
 t.test('from either start the ratio comes near its target, from tau = 0 upwards and from collapse downwards', async (t) => {
   const up = await adaptInflation(BASE);
@@ -63,4 +48,37 @@ t.test('a run is the same on every backend, and stops when asked', async (t) => 
   for (const wrong of [{ rate: 0 }, { steps: 0 }, { tau: -1 }, { controller: { ...controller, gain: 0 } }]) {
     await t.rejects(adaptInflation({ ...short, ...wrong }), { name: 'InputError' });
   }
+});
+
+t.test('a run is the one that adaptTau makes in the native loop, to the bit, from either start and by either law', async (t) => {
+  const starts = [
+    { initial: 'uniform', tau: 0, law: 'integral' },
+    { initial: 'identity', tau: 1, law: 'integral' },
+    { initial: 'uniform', tau: 0.3, law: 'multiplicative' },
+  ] as const;
+  for (const { initial, tau, law } of starts) {
+    const options = { ...BASE, initial, tau, controller: { ...controller, law }, steps: 1500, recordEvery: 1 };
+    const points = await adaptInflation(options);
+    const { n, temperature, alpha, rate, steps } = options;
+    const name = { seed: BASE.seed, trial: BASE.trial, n };
+    const hessian = drawHessian('wishart-quality', name);
+    const game = { n, hessian, initialWeights: drawInitial(initial, name), temperature, alpha, tau, scaling: 'absolute' } as const;
+    const method = { kind: 'projectedGradient', rate } as const;
+    const never = steps + 1;
+    const whole = await adaptTau({ game, method, controller: options.controller, stepsPerUpdate: 1, updates: steps, settledFor: never });
+    // A point has the tau of the next step, a record the tau that led to it.
+    t.strictSame(
+      points.map((point) => point.tau),
+      [...whole.trace.map((record) => record.tau), whole.tau],
+    );
+    t.strictSame(
+      points.slice(1).map((point) => [point.step, point.diagonalRatio, point.diagonalShare]),
+      whole.trace.map((record) => [record.step, record.diagonalRatio, record.diagonalShare]),
+    );
+    t.ok(new Set(points.map((point) => point.tau)).size > 100, 'tau does move');
+  }
+  await t.rejects(adaptInflation({ ...BASE, controller: { ...controller, law: 'multiplicative' } }), {
+    argument: 'tau',
+    code: 'BTM_DOMAIN',
+  });
 });

@@ -6,6 +6,14 @@ import { INVERSE_LN2, LN2_HIGH, LN2_LOW, NAN, powerOfTwo, roundToInteger, scaleB
 
 const TINY = 2 ** -54; // below it e^x - 1 rounds to x
 
+/** p with e^r = 1 + 2 r / (2 - c) and c = r - t p, where t = r^2 and |r| <= log(2) / 2. */
+export function expPolynomial(t: number): number {
+  let p = t * 4.1381367970572385e-8 + -1.6533902205465252e-6;
+  p = t * p + 6.613756321437934e-5;
+  p = t * p + -0.0027777777777015593;
+  return t * p + 0.16666666666666602;
+}
+
 /**
  * e^x.
  * @numerics same bits as the native kernels; error below 1 ULP (docs/concepts/arithmetic.md)
@@ -20,11 +28,7 @@ export function exp(x: number): number {
   const low = k * LN2_LOW;
   const r = high - low;
   const t = r * r;
-  let p = t * 4.1381367970572385e-8 + -1.6533902205465252e-6;
-  p = t * p + 6.613756321437934e-5;
-  p = t * p + -0.0027777777777015593;
-  p = t * p + 0.16666666666666602;
-  const c = r - t * p;
+  const c = r - t * expPolynomial(t);
   const y = 1 - (low - (r * c) / (2 - c) - high);
   return scaleByPowerOfTwo(y, k);
 }

@@ -6,7 +6,7 @@ type Value = null | number | bigint | string | Uint8Array;
 /** The part of both drivers that the store uses. */
 export interface Statement {
   get(...values: Value[]): Record<string, Value> | undefined;
-  run(...values: Value[]): unknown;
+  run(...values: Value[]): { readonly changes: number | bigint };
 }
 
 export interface Database {

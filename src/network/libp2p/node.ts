@@ -1,6 +1,6 @@
 /** Puts a libp2p node together: TCP, noise, yamux, identify, ping, gossipsub, and discovery as configured. */
 import type { GossipSub } from '@libp2p/gossipsub';
-import type { Libp2p } from '@libp2p/interface';
+import type { Libp2p, PeerInfo } from '@libp2p/interface';
 import type { Identity } from '../identity.js';
 import type { Loaded } from './load.js';
 
@@ -10,7 +10,10 @@ export type { GossipSub };
 export interface Discovery {
   /** Multiaddrs, each with a peer id, that are dialled at the start. */
   readonly bootstrap?: readonly string[];
-  /** Multicast on the local network. */
+  /**
+   * Multicast on the local network: nodes of this package that announce themselves there are dialled. What is announced are
+   * the addresses of `listen`, so other machines need one that they can reach; loopback serves this machine only.
+   */
   readonly mdns?: boolean;
   /** A Kademlia table of this network's own, so that a key is enough to find a peer. */
   readonly dht?: boolean;
@@ -22,6 +25,9 @@ interface NodeOptions {
   readonly discovery?: Discovery;
 }
 
+/** The name that multicast asks for: under libp2p's own, every other libp2p program on the network would be dialled too. */
+const MDNS_SERVICE = '_intermodel._udp.local';
+
 /** Kademlia under the network's own name: never mixed with the public one. */
 const DHT_PROTOCOL = '/intermodel/kad/1.0.0';
 
@@ -30,6 +36,7 @@ export const MAX_STREAMS = 256;
 
 /** A node that is not started yet. */
 export async function createNode(packages: Loaded, options: NodeOptions): Promise<{ node: Libp2p; gossip: GossipSub }> {
+  const dial = (peer: PeerInfo): void => dialFound(node as unknown as Libp2p, peer);
   const privateKey = await packages['@libp2p/crypto'].generateKeyPairFromSeed('Ed25519', options.identity.seed);
   const node = await packages.libp2p.createLibp2p({
     privateKey,
@@ -39,7 +46,7 @@ export async function createNode(packages: Loaded, options: NodeOptions): Promis
     connectionEncrypters: [packages['@libp2p/noise'].noise()],
     // Calls may be waiting while a connection is still being set up. Beyond the default of 10 the peer would drop the connection.
     streamMuxers: [packages['@libp2p/yamux'].yamux({ maxEarlyStreams: MAX_STREAMS })],
-    peerDiscovery: discoveryOf(packages, options.discovery ?? {}),
+    peerDiscovery: discoveryOf(packages, options.discovery ?? {}, dial),
     // A peer that trains does not answer pings for seconds. Deadlines judge peers; pings must not cut their connections.
     connectionMonitor: { abortConnectionOnPingFailure: false },
     connectionManager: {
@@ -74,11 +81,25 @@ function servicesOf(packages: Loaded, withDht: boolean) {
 type NodeInit = NonNullable<Parameters<Loaded['libp2p']['createLibp2p']>[0]>;
 type Discoverers = NonNullable<NodeInit['peerDiscovery']>;
 
-function discoveryOf(packages: Loaded, discovery: Discovery): Discoverers {
+function discoveryOf(packages: Loaded, discovery: Discovery, dial: (peer: PeerInfo) => void): Discoverers {
   const found: Discoverers = [];
   if (discovery.bootstrap !== undefined && discovery.bootstrap.length > 0) {
     found.push(packages['@libp2p/bootstrap'].bootstrap({ list: [...discovery.bootstrap], timeout: 100 }));
   }
-  if (discovery.mdns === true) found.push(packages['@libp2p/mdns'].mdns());
+  if (discovery.mdns === true) {
+    const mdns = packages['@libp2p/mdns'].mdns({ serviceTag: MDNS_SERVICE });
+    found.push((components) => {
+      const service = mdns(components);
+      service.addEventListener('peer', (event) => dial(event.detail));
+      return service;
+    });
+  }
   return found;
+}
+
+/** libp2p only remembers where a peer is that multicast found; announcements reach those that are connected. */
+function dialFound(node: Libp2p, peer: PeerInfo): void {
+  if (node.getConnections(peer.id).length > 0) return;
+  // A peer announces itself every few seconds, which is the next attempt; a call to it makes its own and reports what is wrong.
+  node.dial(peer.multiaddrs.map((address) => address.encapsulate(`/p2p/${peer.id}`))).catch(() => {});
 }

@@ -76,7 +76,8 @@ export class Life {
   #seen: Float64Array | null = null;
   #measured: { readonly measurement: Measurement; readonly reached: Reached; readonly mask: Float64Array } | null = null;
   readonly #away = new Set<number>();
-  readonly #losses: StepLosses[] = [];
+  /** By round; one that was away has none for the rounds it missed. */
+  readonly #losses = new Map<number, StepLosses>();
   readonly #absences: Absence[] = [];
   readonly #known = new Map<string, string>();
 
@@ -117,7 +118,7 @@ export class Life {
       measurement: { ideal: [...ideal], ablation: [...ablation], shapley: [...shapley], gram: [...gram], linearShare },
       reached,
       mask: [...mask],
-      losses: this.#losses.map(({ head, own, gate, proxy }) => [head, own, gate, proxy]),
+      losses: [...this.#losses].map(([round, { head, own, gate, proxy }]) => [round, head, own, gate, proxy]),
       absences: this.#absences,
     };
   }
@@ -129,6 +130,7 @@ export class Life {
     return {
       round,
       blocks,
+      losses: [...this.#losses].map(([at, { head, own, gate, proxy }]) => Float64Array.of(at, head, own, gate, proxy)),
       participant: await participant.save(),
       understudy: understudy?.save() ?? {},
       shelf: link.shelf.save(),
@@ -140,6 +142,10 @@ export class Life {
     const { participant, understudy, link } = this.#parts;
     const parts = partsOf(saved);
     this.#state = { ...this.#state, round: numberIn(parts, 'round'), blocks: numberIn(parts, 'blocks') };
+    for (const kept of (parts['losses'] ?? []) as readonly Float64Array[]) {
+      const [at, head, own, gate, proxy] = kept;
+      this.#losses.set(at, { head, own, gate, proxy });
+    }
     await participant.restore(parts['participant'] ?? {});
     understudy?.restore(parts['understudy'] ?? {});
     link.shelf.restore(parts['shelf'] ?? {});
@@ -172,7 +178,7 @@ export class Life {
     await link.sendBack(answers, lesson.gradient);
     if (!(await chain.barrier(`round ${round} asked`, round))) return this.#go({ phase: 'joining' });
     const proxy = await this.#learn(batch, lesson);
-    this.#losses.push({ ...lesson.losses, proxy });
+    this.#losses.set(round, { ...lesson.losses, proxy });
     if (!(await chain.barrier(`round ${round} learnt`, round))) return this.#go({ phase: 'joining' });
     const due = this.#blocksDue(round);
     if (due > this.#state.blocks) {

@@ -1,6 +1,6 @@
 /** What the participants of a run tell the one that keeps the ledger, and what it answers. All of it is CBOR. */
 import { decode, encode } from 'cborg';
-import { EnvironmentError } from '../../core/errors.js';
+import { AbortedError, EnvironmentError } from '../../core/errors.js';
 import type { Network, PeerKey, PeerTraffic, ServiceCounters } from '../../network/index.js';
 import type { Absence } from './absence.js';
 
@@ -72,7 +72,7 @@ export interface LifeResult {
   readonly reached: { readonly head: PlainScore; readonly own: PlainScore; readonly gate: PlainScore; readonly proxy: PlainScore };
   /** Its row of the competition mask when it measured; 0 for those in whose place nobody answered. */
   readonly mask: readonly number[];
-  /** Per round: head, own, gate, proxy. */
+  /** Per round that it took part in: round, head, own, gate, proxy. */
   readonly losses: readonly (readonly number[])[];
   /** Peers that went away while it trained, and what that cost. */
   readonly absences: readonly Absence[];
@@ -94,15 +94,47 @@ export interface PeerResult extends LifeResult {
   readonly memory_mb: number;
 }
 
-/** Calls the keeper; a failure is an EnvironmentError, since without a ledger nothing goes on. */
-export async function ask<T>(network: Network, keeper: PeerKey, method: string, value: unknown, deadline_ms = 60_000): Promise<T> {
-  const outcome = await network.call(keeper, method, encode(value), { deadline_ms, ignoreBan: true });
-  if (outcome.ok) return decode(outcome.value) as T;
-  const { code, reason } = outcome.failure;
-  throw new EnvironmentError(
+/** Failures after which the keeper may simply have been restarted. */
+const PASSING: ReadonlySet<string> = new Set(['unreachable', 'timeout', 'banned']);
+
+/** Between two attempts. */
+const PAUSE_MS = 500;
+
+/** How to wait for a keeper. */
+export interface Waiting {
+  /** How long to go on trying while nobody answers. Default: not at all. */
+  readonly patience_ms?: number;
+  /** Gives up at once. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Calls the keeper. A keeper that is being started again is waited for; beyond that a failure is an EnvironmentError, since without a ledger nothing goes on.
+ *
+ * @throws EnvironmentError BTM_IO, AbortedError
+ */
+export async function ask<T>(network: Network, keeper: PeerKey, method: string, value: unknown, waiting: Waiting = {}): Promise<T> {
+  const { patience_ms = 0, signal } = waiting;
+  const bytes = encode(value);
+  const options = { deadline_ms: DEADLINE_MS, ignoreBan: true, ...(signal === undefined ? {} : { signal }) };
+  for (const started = performance.now(); ; ) {
+    const outcome = await network.call(keeper, method, bytes, options);
+    if (outcome.ok) return decode(outcome.value) as T;
+    if (signal?.aborted === true) throw new AbortedError('waiting for the keeper of the ledger');
+    const { code, reason } = outcome.failure;
+    if (!PASSING.has(code) || performance.now() - started > patience_ms) throw silent(method, `${code}: ${reason}`);
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  }
+}
+
+/** Longer than the longest poll. */
+const DEADLINE_MS = 60_000;
+
+function silent(method: string, reason: string): EnvironmentError {
+  return new EnvironmentError(
     'BTM_IO',
     `the keeper of the ledger did not answer ${method}`,
-    [{ what: method, reason: `${code}: ${reason}` }],
+    [{ what: method, reason }],
     ['is the process that keeps the ledger still running?'],
   );
 }

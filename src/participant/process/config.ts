@@ -18,6 +18,12 @@ export const processFields = {
   discovery: z.strictObject({ bootstrap: multiaddrs.optional(), mdns: z.boolean().optional(), dht: z.boolean().optional() }).default({}),
 };
 
+/** Longest patience: about eleven days, well within what a timer can wait. */
+const PATIENCE_MAX_S = 1_000_000;
+
+/** Seconds. */
+export const patienceField = z.number().positive().max(PATIENCE_MAX_S);
+
 /** Multiaddrs to listen on. */
 export const listenField = (standard: string) => multiaddrs.min(1).default([standard]);
 
@@ -29,7 +35,12 @@ const schema = z.strictObject({
   /** Where the others reach it, written on the ledger. Left out: where it listens, on this machine's addresses. */
   announce: multiaddrs.min(1).optional(),
   /** Who keeps the ledger, and where it can be reached; no address where it is to be discovered. */
-  keeper: z.strictObject({ key, addresses: multiaddrs }),
+  keeper: z.strictObject({
+    key,
+    addresses: multiaddrs,
+    /** Seconds that it is waited for while it does not answer: it may be being started, again. */
+    patience_s: patienceField.default(60),
+  }),
   /** How numbers travel. */
   wire: z.enum(['f32', 'f16', 'int8']).default('f32'),
   tensorflow: z.enum(['auto', 'tfjs-node', 'tfjs-wasm']).default('auto'),

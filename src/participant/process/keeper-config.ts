@@ -3,15 +3,10 @@ import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { genesisFile } from '../../ledger/genesis-file.js';
 import type { Genesis } from '../../ledger/index.js';
-import { checkConfig, listenField, processFields, readJson } from './config.js';
-
-/** Longest patience: about eleven days, well within what a timer can wait. */
-const PATIENCE_MAX_S = 1_000_000;
+import { checkConfig, listenField, patienceField, processFields, readJson } from './config.js';
 
 /** The store that is gone with the process. */
 const IN_MEMORY = ':memory:';
-
-const patience = z.number().positive().max(PATIENCE_MAX_S);
 
 const schema = z.strictObject({
   ...processFields,
@@ -22,9 +17,9 @@ const schema = z.strictObject({
   /** How the ledger begins: a genesis file, or what would stand in it. Left out: the store has one. */
   genesis: z.union([z.string().min(1), z.record(z.string(), z.unknown())], { error: 'must be a path or an object' }).optional(),
   /** Seconds that a round waits for those that have not come. */
-  patience_s: patience.default(120),
+  patience_s: patienceField.default(120),
   /** The same for the first round: seconds from the first participant that comes to the last that is waited for. */
-  joinPatience_s: patience.default(600),
+  joinPatience_s: patienceField.default(600),
   /** Whether it ends when everybody has delivered its results. */
   once: z.boolean().default(false),
 });

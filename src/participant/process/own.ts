@@ -6,6 +6,7 @@ import type { ResponseModel } from '../model.js';
 import { Participant } from '../participant.js';
 import type { Member } from '../population.js';
 import { inputWidthOf } from '../samples.js';
+import { participantSettings } from '../settings.js';
 import { checkOwn, guarded } from './own-check.js';
 import type { CreateParticipant, OwnContext } from './own-contract.js';
 
@@ -21,19 +22,14 @@ export async function loadOwn(path: string, context: OwnContext): Promise<Member
   const create = await loadModule(path);
   const own = checkOwn(await create(context), context);
   const inputWidth = inputWidthOf(own.data);
-  const { index, peers, width, seed, settings, backend } = context;
-  const { headHidden, headRate, gateRate, weightDecay, gate: kind, gateK: k, gateBalance: balance, gateNoise: noise } = settings;
-  const proxy = own.proxy ?? defaultProxy(inputWidth, context);
-  const parts = {
-    index,
-    name: own.name ?? `participant ${index}`,
-    role: 'generalist',
-    data: own.data,
-    encoder: guarded('participant.encoder', own.encoder),
-    proxy: guarded('participant.proxy', proxy),
-  } as const;
-  const shared = { peers, width, outputs: own.outputs, headHidden, headRate, gateRate, weightDecay, seed, backend };
-  return { participant: new Participant(parts, { ...shared, gate: { kind, k, balance, noise } }), validation: own.validation };
+  const { index, seed, settings, backend } = context;
+  const { encoder, data, outputs, validation, name = `participant ${index}`, proxy = defaultProxy(inputWidth, context) } = own;
+  const models = { encoder: guarded('participant.encoder', encoder), proxy: guarded('participant.proxy', proxy) };
+  const participant = new Participant(
+    { index, name, role: 'generalist', data, ...models },
+    participantSettings(settings, { outputs, seed, backend }),
+  );
+  return { participant, validation };
 }
 
 async function loadModule(path: string): Promise<CreateParticipant> {

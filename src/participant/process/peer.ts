@@ -51,33 +51,38 @@ export async function runPeer(config: PeerConfig, hooks: PeerHooks = {}): Promis
   const transport = await openTransport(config);
   try {
     await introduceKeeper(transport, config.keeper.key, config.keeper.addresses);
-    return await within(GRACE_MS, liveOn(transport, config, hooks), hooks.signal);
+    const late = after(GRACE_MS, hooks.signal);
+    return await unless(late, liveOn(transport, config, hooks, late));
   } finally {
     await transport.close(); // an open socket would keep the process alive
   }
 }
 
-/** A step that waits for others may take minutes. After the signal it has so long to end, then it is left behind. */
-async function within<T>(limit_ms: number, work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work;
-  let timer: NodeJS.Timeout | undefined;
-  const left = new Promise<never>((_, reject) => {
-    const leave = (): void => {
-      timer = setTimeout(() => reject(new AbortedError('this participant')), limit_ms);
-    };
-    if (signal.aborted) leave();
-    else signal.addEventListener('abort', leave, { once: true });
-  });
-  work.catch(() => {}); // once left behind it fails as its connections close, which was asked for
-  return Promise.race([work, left]).finally(() => clearTimeout(timer));
+/** Fires so long after the other. */
+function after(delay_ms: number, signal: AbortSignal | undefined): AbortSignal {
+  const late = new AbortController();
+  const wait = (): void => void setTimeout(() => late.abort(), delay_ms).unref();
+  if (signal?.aborted === true) wait();
+  else signal?.addEventListener('abort', wait, { once: true });
+  return late.signal;
 }
 
-async function liveOn(transport: Libp2pTransport, config: PeerConfig, hooks: PeerHooks): Promise<PeerResult> {
+/** A step that waits for others may take minutes. Past its time it is left behind. */
+async function unless<T>(late: AbortSignal, work: Promise<T>): Promise<T> {
+  work.catch(() => {}); // once left behind it fails as its connections close, which was asked for
+  const left = new Promise<never>((_, reject) => {
+    late.addEventListener('abort', () => reject(new AbortedError('this participant')), { once: true });
+  });
+  return Promise.race([work, left]);
+}
+
+async function liveOn(transport: Libp2pTransport, config: PeerConfig, hooks: PeerHooks, late: AbortSignal): Promise<PeerResult> {
   const { settings, seed, keeper } = config;
   const { kind, isa } = config.backend;
   const backend = createBackend({ kind, threads: 1, ...(isa === undefined ? {} : { isa }) });
   const key = createKey(Buffer.from(config.identity, 'hex'));
-  const chain = await Chain.open({ transport, keeper: keeper.key, key, temperature: settings.maskTemperature, backend });
+  const waiting = { patience_ms: 1000 * keeper.patience_s, signal: late };
+  const chain = await Chain.open({ transport, keeper: keeper.key, key, temperature: settings.maskTemperature, backend, waiting });
   const index = positionOn(chain, key.publicKey, settings.participants);
   const { member, ...described } = await play(index, config, backend, (peer, inputs, batch) => link.relay(peer, inputs, batch));
   const { participant, validation } = member;

@@ -6,17 +6,23 @@ const LOOK_EVERY_MS = 1_000;
 /** A connection may be replaced by another one; twice in a row without any is gone. */
 const MISSES = 2;
 
-/** Calls `onGone` once for everybody who was connected and no longer is. Returns how to stop looking. */
-export function watchPresence(connected: () => readonly PeerKey[], onGone: (key: PeerKey) => void): () => void {
-  const missed = new Map<PeerKey, number>();
+/** Where to look. */
+export interface PresenceOptions {
+  /** Those who should be there. */
+  readonly expected: () => readonly PeerKey[];
+  /** Those who are. */
+  readonly connected: () => readonly PeerKey[];
+  readonly onGone: (key: PeerKey) => void;
+}
+
+/** Looks every second. Returns how to stop looking. */
+export function watchPresence({ expected, connected, onGone }: PresenceOptions): () => void {
+  let missed = new Map<PeerKey, number>();
   const look = (): void => {
-    for (const [key, times] of missed) missed.set(key, times + 1);
-    for (const key of connected()) missed.set(key, 0);
-    for (const [key, times] of missed) {
-      if (times < MISSES) continue;
-      missed.delete(key);
-      onGone(key);
-    }
+    const here = new Set(connected());
+    const absent = expected().filter((key) => !here.has(key));
+    missed = new Map(absent.map((key) => [key, (missed.get(key) ?? 0) + 1]));
+    for (const [key, times] of missed) if (times >= MISSES) onGone(key);
   };
   const timer = setInterval(look, LOOK_EVERY_MS).unref();
   return () => clearInterval(timer);

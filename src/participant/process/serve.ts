@@ -89,7 +89,6 @@ class Desk {
   readonly #emit: (event: ServeEvent) => void;
   readonly #stopWatching: () => void;
   #keeper!: Keeper;
-  #running = false;
   #finish!: (served: Served) => void;
   #fail!: (error: unknown) => void;
 
@@ -103,11 +102,11 @@ class Desk {
       this.#finish = resolve;
       this.#fail = reject;
     });
-    // Before the first block everybody has time to come, and to come again.
-    this.#stopWatching = watchPresence(
-      () => transport.connected(),
-      (key) => this.#running && this.#keeper.leave(key),
-    );
+    this.#stopWatching = watchPresence({
+      expected: () => this.#expected(),
+      connected: () => transport.connected(),
+      onGone: (key) => this.#keeper.leave(key),
+    });
   }
 
   static async open(transport: Libp2pTransport, config: KeeperConfig, hooks: ServeHooks): Promise<Desk> {
@@ -162,12 +161,16 @@ class Desk {
     return { chain: ledger.chain, height: ledger.height, head: ledger.head, verified: chainVerified, participants };
   }
 
+  /** While nobody trains yet, everybody has time to come, and to come again. */
+  #expected(): readonly PeerKey[] {
+    return this.#keeper?.training === true ? this.#keeper.members : [];
+  }
+
   #keys(): PeerKey[] {
     return this.#keeper.ledger.state().weights().keys;
   }
 
   #block(round: number, refusals: readonly Refusal[]): void {
-    this.#running = true;
     const { ledger } = this.#keeper;
     for (const refusal of refusals) this.#emit({ type: 'refused', ...refusal });
     const { refused: _, ...block } = describeBlock(ledger, new Map(this.#keys().map((key) => [key, key])), round, refusals);

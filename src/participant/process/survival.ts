@@ -1,6 +1,7 @@
 /** What the absence of peers cost those that went on, over all of them. */
 import { spearman } from '../../ranking.js';
 import type { Absence, Filled } from '../living/absence.js';
+import { positionsOf } from '../rankings.js';
 import type { ProcessesResult } from './launch.js';
 
 /** Means over the survivors that noticed the same absence. */
@@ -53,4 +54,20 @@ function summarise(group: readonly { readonly index: number; readonly absence: A
     orderKept: { zeros: order(({ zeros }) => zeros), students: order(({ students }) => students) },
     returned: returns.length === 0 ? null : Math.min(...returns),
   };
+}
+
+/** One survivor's place among the survivors. */
+export interface SurvivorRank {
+  readonly index: number;
+  readonly position: number;
+  /** Mean removal score, nats per sample. */
+  readonly worth: number;
+}
+
+/** Ranking (2) of those that finished, by those that finished. */
+export function survivorsRanking({ results }: Pick<ProcessesResult, 'results'>): SurvivorRank[] {
+  const left = results.flatMap((result) => (result === null ? [] : [result]));
+  const worth = left.map(({ index }) => left.reduce((sum, { measurement }) => sum + measurement.ideal[index] / left.length, 0));
+  const positions = positionsOf(worth);
+  return left.map(({ index }, at) => ({ index, position: positions[at], worth: worth[at] }));
 }

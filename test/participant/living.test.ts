@@ -1,0 +1,206 @@
+/** What lives on a network is made of: own losses, saved states, students, gates that ask few. */
+import t from 'tap';
+import { createBackend } from '../../src/backend/index.js';
+import { DenseNet } from '../../src/participant/dense-net.js';
+import { normals, uniforms } from '../../src/participant/draw.js';
+import type { GateSettings } from '../../src/participant/gate.js';
+import { Participant } from '../../src/participant/index.js';
+import { denseEncoder } from '../../src/participant/layers-model.js';
+import { liveTogether, type MemberFactory } from '../../src/participant/living/together.js';
+import { Understudy } from '../../src/participant/living/understudy.js';
+import { plainModel } from '../../src/participant/model.js';
+import { pickSamples, type Samples, score, type Truth } from '../../src/participant/samples.js';
+import { decodeSaved, encodeSaved, type Saved } from '../../src/participant/saved.js';
+import { StudentShelf } from '../../src/participant/shelf.js';
+import { DEFAULT_OBJECTIVE } from '../../src/participant/student.js';
+import { contentHash, encodeStudent } from '../../src/participant/student-file.js';
+import { loadTensorflow } from '../../src/participant/tensorflow.js';
+
+const SEED = 3;
+const [INPUTS, WIDTH] = [4, 2];
+const backend = createBackend({ kind: 'native' });
+
+/** What to predict: two sums of the inputs, or which of them is larger. */
+function samples(owner: number, size: number, loss: Truth['loss']): Samples {
+  const inputs = Float32Array.from(uniforms(SEED, [owner], size * INPUTS));
+  const sums = Float64Array.from({ length: 2 * size }, (_, at) => {
+    const row = 4 * Math.floor(at / 2) + 2 * (at % 2);
+    return inputs[row]! + inputs[row + 1]!;
+  });
+  if (loss === 'squaredError') return { size, inputs, truth: { loss, targets: sums } };
+  const larger = Int32Array.from({ length: size }, (_, row) => Number(sums[2 * row]! > sums[2 * row + 1]!));
+  if (loss === 'softmaxCrossEntropy') return { size, inputs, truth: { loss, labels: larger } };
+  return { size, inputs, truth: { loss, targets: Float64Array.from(larger) } };
+}
+
+/** Answers with two of the inputs, so two peers together know everything and a third only repeats. */
+const window = (first: number) =>
+  plainModel({
+    inputWidth: INPUTS,
+    width: WIDTH,
+    respond: (x, batch) => Float32Array.from({ length: batch * WIDTH }, (_, k) => x[Math.floor(k / 2) * INPUTS + first + (k % 2)]!),
+  });
+
+const ALL: GateSettings = { kind: 'sparse', k: 0, balance: 0, noise: 0 };
+
+function member(index: number, loss: Truth['loss'], gate = ALL): MemberFactory {
+  const net = { widths: [INPUTS, 6, WIDTH], activation: 'tanh', outputActivation: 'identity', optimiser: { learningRate: 5e-3 } } as const;
+  return () => ({
+    participant: new Participant(
+      {
+        index,
+        name: `p${index}`,
+        role: 'generalist',
+        data: samples(index, 120, loss),
+        encoder:
+          index === 3
+            ? plainModel({ inputWidth: INPUTS, width: WIDTH, respond: (_, b) => new Float32Array(b * WIDTH) })
+            : window(index % 3),
+        proxy: DenseNet.random({ ...net, seed: SEED, stream: [50, index], backend }).asModel(),
+      },
+      {
+        ...{ peers: 4, width: WIDTH, outputs: loss === 'binaryCrossEntropy' ? 1 : 2, headHidden: 8, headRate: 1e-2, gateRate: 1e-2 },
+        ...{ weightDecay: 0.01, gate, distillation: DEFAULT_OBJECTIVE, seed: SEED, backend },
+      },
+    ),
+    validation: samples(100 + index, 60, loss),
+  });
+}
+
+const SETTINGS = {
+  ...{ width: WIDTH, rounds: 60, batch: 24, blocks: 3, closingBlocks: 2, validation: 60, blockValidation: 30 },
+  ...{ settleSteps: 60, settleBatch: 24, settleSamples: 120 },
+};
+
+t.test('every participant has a loss of its own: classes, values, probabilities; one that answers nothing is worth nothing', async (t) => {
+  const losses = ['squaredError', 'softmaxCrossEntropy', 'binaryCrossEntropy', 'squaredError'] as const;
+  const members = losses.map((loss, index) => member(index, loss));
+  const lived = await liveTogether({ members, settings: SETTINGS, seed: SEED, backend });
+  t.ok(lived.chainVerified);
+  for (const [index, result] of lived.results.entries()) {
+    if (result === null) throw new Error('a life without a result');
+    t.equal(result.measurement.ideal[3], 0, 'zeros are worth exactly nothing');
+    t.ok(
+      result.losses.at(-1)![1]! < 0.8 * result.losses[0]![1]!,
+      `${losses[index]}: ${result.losses[0]![1]} -> ${result.losses.at(-1)![1]}`,
+    );
+    t.equal(result.reached.head.accuracy === null, losses[index] !== 'softmaxCrossEntropy');
+  }
+  const regression = lived.results[0]!.measurement;
+  const ablation = regression.ablation.slice(0, 3);
+  t.ok(Math.max(...ablation) > 0 && regression.ideal.indexOf(Math.max(...regression.ideal)) === ablation.indexOf(Math.max(...ablation)));
+  t.ok(lived.ledgerRanking.indexOf(Math.min(...lived.ledgerRanking)) === 3, 'and is paid least');
+});
+
+t.test('losses are what they are by hand; a wrong kind of truth is refused', async (t) => {
+  const outputs = Float64Array.of(0.5, -1, 2, 0);
+  const two = { size: 2 };
+  const targets = Float64Array.of(0, -1, 1, 1);
+  t.same(score(outputs, { ...two, truth: { loss: 'squaredError', targets } }), { loss: (0.125 + 0 + 0.5 + 0.5) / 2, accuracy: null });
+  const binary = score(outputs, { ...two, truth: { loss: 'binaryCrossEntropy', targets: Float64Array.of(0, 0, 1, 1) } });
+  const by_hand = (Math.log(1 + Math.exp(0.5)) + Math.log(1 + Math.exp(-1)) + Math.log(1 + Math.exp(-2)) + Math.log(2)) / 2;
+  t.ok(Math.abs(binary.loss - by_hand) < 1e-12 && binary.accuracy === null);
+  const classes = score(outputs, { ...two, truth: { loss: 'softmaxCrossEntropy', labels: Int32Array.of(0, 1) } });
+  t.ok(Math.abs(classes.loss - (Math.log(1 + Math.exp(-1.5)) + Math.log(1 + Math.exp(2))) / 2) < 1e-12);
+  t.equal(classes.accuracy, 0.5);
+  const all = samples(1, 5, 'squaredError');
+  const picked = pickSamples(all, [4, 0]);
+  t.same(picked.inputs, Float32Array.of(...all.inputs.subarray(16, 20), ...all.inputs.subarray(0, 4)));
+});
+
+t.test('gates that ask one peer of three: less travels, and the same life otherwise', async (t) => {
+  const run = (gate: GateSettings) =>
+    liveTogether({
+      members: [0, 1, 2, 3].map((index) => member(index, 'squaredError', gate)),
+      settings: { ...SETTINGS, gate: gate.kind, gateK: gate.k },
+      seed: SEED,
+      backend,
+    });
+  for (const kind of ['sparse', 'productKey'] as const) {
+    const { results, chainVerified } = await run({ kind, k: 1, balance: 0.01, noise: kind === 'sparse' ? 0.3 : 0 });
+    t.ok(chainVerified && results.every((result) => result?.measurement.ideal.every(Number.isFinite)), kind);
+    for (const result of results) t.ok(result!.losses.at(-1)![3]! < result!.losses[0]![3]!, `${kind}: loss of G(x) falls`);
+  }
+});
+
+t.test('a tree of numbers and arrays survives its bytes; other bytes are refused', async (t) => {
+  const saved: Saved = { a: 1, b: [Float64Array.of(1, Number.MIN_VALUE, -0), Float32Array.of(0.1)], c: { d: Uint8Array.of(1, 2), e: {} } };
+  t.same(decodeSaved(encodeSaved(saved)), saved);
+  t.same(encodeSaved(decodeSaved(encodeSaved(saved))), encodeSaved(saved));
+  t.throws(() => decodeSaved(Uint8Array.of(0xff, 1)), { code: 'BTM_TYPE', argument: 'bytes' });
+  t.throws(() => decodeSaved(encodeSaved(saved).slice(0, -1)), { code: 'BTM_TYPE' });
+});
+
+t.test('a participant that is saved and taken up again goes on to the bit: heads, gate, optimisers, place in its data', async (t) => {
+  const { tf } = await loadTensorflow('tfjs-wasm');
+  const encoder = (stream: number) =>
+    denseEncoder({
+      ...{ tf, inputWidth: stream === 1 ? INPUTS + WIDTH : INPUTS, hidden: [5], width: WIDTH, activation: 'tanh' },
+      ...{ outputActivation: 'tanh', learningRate: 1e-2, seed: SEED, stream: [stream] },
+    } as const);
+  const build = () =>
+    new Participant(
+      { index: 0, name: 'p', role: 'generalist', data: samples(1, 20, 'softmaxCrossEntropy'), encoder: encoder(1), proxy: encoder(2) },
+      {
+        ...{ peers: 3, width: WIDTH, outputs: 2, headHidden: 4, headRate: 1e-2, gateRate: 1e-2, weightDecay: 0.1, seed: SEED, backend },
+        gate: { kind: 'sparse', k: 1, balance: 0.01, noise: 0.5 },
+        distillation: DEFAULT_OBJECTIVE,
+      },
+    );
+  const opening = Float64Array.of(1, 0.5, 0.25);
+  const round = async (participant: Participant, number: number) => {
+    const batch = participant.nextBatch(8);
+    const prepared = await participant.prepare(batch, true);
+    const received = { responses: normals(SEED, [9, number], 8 * 3 * WIDTH), answered: new Int32Array(24).fill(1) };
+    const { losses, gradient, mixture } = participant.receive(batch, prepared, received, opening);
+    await participant.learn(batch.inputs, Float32Array.from(gradient.subarray(0, 8 * WIDTH)), 8);
+    return [...Object.values(losses), await participant.distil(batch, mixture), ...(await participant.answer(batch.inputs, 8))];
+  };
+  const one = build();
+  for (let number = 0; number < 4; number++) await round(one, number);
+  const bytes = encodeSaved(await one.save());
+  const other = build();
+  await other.restore(decodeSaved(bytes));
+  t.same(encodeSaved(await other.save()), bytes);
+  for (let number = 4; number < 6; number++) {
+    const [a, b] = [await round(one, number), await round(other, number)];
+    // tensorflow.js keeps powers of its decay rates in f32 and computes them anew when it is restored
+    t.ok(
+      a.every((value, at) => Math.abs(value - b[at]!) < 1e-5),
+      `round ${number}`,
+    );
+    t.same(
+      a.slice(0, 3),
+      b.slice(0, 3).map((value, at) => (number === 4 ? value : a[at]!)),
+      'the losses of the first round, to the bit',
+    );
+  }
+  await t.rejects(build().restore({ ...(decodeSaved(bytes) as object), head: {} }), { code: 'BTM_SHAPE' });
+  for (const participant of [one, other]) participant.dispose();
+});
+
+t.test('an understudy learns what its participant answers, keeps a bounded memory, and travels as a student', async (t) => {
+  const understudy = new Understudy({ inputWidth: INPUTS, hidden: 12, width: WIDTH, learningRate: 1e-2, seed: SEED, stream: [7], backend });
+  t.equal(understudy.learn(), null, 'nothing was served');
+  const teacher = window(1);
+  let [first, last] = [0, 0];
+  for (let step = 0; step < 300; step++) {
+    const { inputs } = samples(200 + (step % 20), 16, 'squaredError');
+    understudy.watch(inputs, await teacher.respond(inputs, 16), 16);
+    last = understudy.learn() as number;
+    if (step === 0) first = last;
+  }
+  t.ok(last < 0.05 * first, `${first} -> ${last}`);
+  for (let step = 0; step < 100; step++) understudy.watch(new Float32Array(64 * INPUTS), new Float32Array(64 * WIDTH), 64);
+  t.ok((understudy.learn() as number) >= 0);
+  t.equal(understudy.learn(), null, 'what was served is forgotten');
+
+  const shelf = new StudentShelf({ inputWidth: INPUTS, width: WIDTH });
+  const bytes = encodeStudent(understudy.student);
+  t.match(shelf.keep('peer', bytes, contentHash(bytes)), { ok: true });
+  const again = new StudentShelf({ inputWidth: INPUTS, width: WIDTH });
+  again.restore(shelf.save());
+  const { inputs } = samples(300, 4, 'squaredError');
+  t.same(again.respond('peer', inputs, 4), shelf.respond('peer', inputs, 4), 'a shelf is saved with its students');
+  t.equal(again.hashOf('peer'), contentHash(bytes));
+});
