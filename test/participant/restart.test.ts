@@ -30,7 +30,7 @@ const SMALL = {
 } as const;
 
 t.test('some are killed: the rest go on with their students; started again, they take their places back', async (t) => {
-  const options: ProcessesOptions = { ...SMALL, rounds: 40, blocks: 10, command, kill: { indices: [1, 5], round: 4, restart: 8 } };
+  const options: ProcessesOptions = { ...SMALL, rounds: 40, blocks: 10, command, kill: { indices: [1, 5], round: 8, restart: 12 } };
   const run = await runProcesses(options);
   t.same(
     run.reports.map(({ status, restarts }) => `${status} ${restarts}`),
@@ -38,8 +38,8 @@ t.test('some are killed: the rest go on with their students; started again, they
   );
   const [survival, ...more] = survivalOf(run);
   t.same(more, []);
-  t.match(survival, { round: 5, away: [1, 5], survivors: [0, 2, 3, 4] });
-  t.ok(survival!.returned !== null && survival!.returned > 8, `back in round ${survival!.returned}`);
+  t.match(survival, { round: 9, away: [1, 5], survivors: [0, 2, 3, 4] });
+  t.ok(survival!.returned !== null && survival!.returned > 12, `back in round ${survival!.returned}`);
   for (const index of survival!.survivors) t.same(run.results[index]?.absences[0]?.held, [1, 5], 'it held the students of both');
   t.ok(run.results.every((result) => result?.measurement.ideal.every(Number.isFinite)));
   const rounds = run.results.map((result) => result?.losses.map(([round]) => round) ?? []);
