@@ -20,16 +20,7 @@ t.teardown(() => {
 });
 
 /** Seconds of training: enough for every step to run. */
-const SMALL = [
-  'rounds=12',
-  'batch=8',
-  'width=4',
-  'headHidden=6',
-  'largestShard=60',
-  'settleSteps=20',
-  'settleBatch=16',
-  'settleSamples=60',
-];
+const SMALL = ['rounds=8', 'batch=8', 'width=4', 'headHidden=6', 'largestShard=60', 'settleSteps=20', 'settleBatch=16', 'settleSamples=60'];
 const BLOCKS = ['blocks=4', 'closingBlocks=2', 'validation=40', 'blockValidation=20'];
 const settings = [...SMALL, ...BLOCKS].flatMap((setting) => ['--set', setting]);
 

@@ -193,3 +193,23 @@ t.test('where all may come back, all may go: rounds that they had begun come aga
   t.match(await barrier(b, 'round 2'), { done: true, out: false });
   t.match(await together, { done: true, out: false });
 });
+
+t.test('a keeper that is still opening its store is waited for, so long and no longer', async (t) => {
+  const [key] = [createKey(seedOf(1))];
+  const transport = await Libp2pTransport.start({ identity: createIdentity(seedOf(9)) });
+  const caller = await Libp2pTransport.start({ identity: createIdentity(Buffer.from(key.seed, 'hex')) });
+  t.teardown(() => caller.close());
+  await caller.introduce(transport.self, transport.addresses());
+  const network = new Network({ transport: caller });
+  await t.rejects(ask(network, transport.self, CALL.head, null), { code: 'BTM_IO' }, 'not at all, where nobody said so');
+  const stop = new AbortController();
+  const givenUp = ask(network, transport.self, CALL.head, null, { patience_ms: 60_000, signal: stop.signal });
+  stop.abort();
+  await t.rejects(givenUp, { code: 'BTM_ABORTED' });
+  const waiting = ask(network, transport.self, CALL.head, null, { patience_ms: 60_000 });
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  const genesis = { participants: [{ key: key.publicKey, stake: TOKEN }] };
+  const keeper = await Keeper.start({ transport, store: memoryStore(), genesis });
+  t.teardown(() => keeper.close());
+  t.match(await waiting, { height: 0 });
+});

@@ -94,8 +94,8 @@ export interface PeerResult extends LifeResult {
   readonly memory_mb: number;
 }
 
-/** Failures after which the keeper may simply have been restarted. */
-const PASSING: ReadonlySet<string> = new Set(['unreachable', 'timeout', 'banned']);
+/** Failures after which the keeper may simply have been restarted: a new one refuses calls that are older than itself, and all calls until it has opened its store. */
+const PASSING: ReadonlySet<string> = new Set(['unreachable', 'timeout', 'banned', 'replay', 'unsupported']);
 
 /** Between two attempts. */
 const PAUSE_MS = 500;
