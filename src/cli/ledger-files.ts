@@ -2,25 +2,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { EnvironmentError, InputError } from '../core/errors.js';
-import { type Action, createKey, type Genesis, type Parameters, type SigningKey } from '../ledger/index.js';
+import { amountField, genesisFile, parametersField } from '../ledger/genesis-file.js';
+import { type Action, createKey, type Genesis, type SigningKey } from '../ledger/index.js';
 
-/** Amounts are written as strings, since they pass 2^53; small ones may be numbers. */
-const amount = z.union([z.string().regex(/^\d+$/), z.int().min(0)]).transform((value) => BigInt(value));
 const key = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits');
-const AMOUNTS = ['tau', 'tauGain', 'tauTarget', 'tauMinimum', 'tauMaximum', 'minimumStake'];
-
-const parameters = z.record(z.string(), z.unknown()).transform((given) => {
-  const entries = Object.entries(given).map(([name, value]) => [name, AMOUNTS.includes(name) ? amount.parse(value) : value]);
-  return Object.fromEntries(entries) as Partial<Parameters>;
-});
-
-const genesisFile = z.strictObject({
-  note: z.string().default(''),
-  parameters: parameters.default({}),
-  participants: z.array(z.strictObject({ key, stake: amount, balance: amount.default(0n), endpoint: z.string().default('') })).default([]),
-  accounts: z.array(z.strictObject({ key, balance: amount })).default([]),
-});
-
 const keyFile = z.object({ seed: key });
 
 async function readJson(path: string): Promise<unknown> {
@@ -74,8 +59,9 @@ export async function writeKey(path: string, signing: SigningKey): Promise<void>
 export async function readAction(given: string): Promise<Action> {
   const value = given.startsWith('@') ? await readJson(given.slice(1)) : parse('action', given);
   const action = checked('action', z.looseObject({ kind: z.string() }), value) as Record<string, unknown>;
-  for (const name of ['stake', 'amount']) if (action[name] !== undefined) action[name] = checked(`action.${name}`, amount, action[name]);
-  if (action['parameters'] !== undefined) action['parameters'] = checked('action.parameters', parameters, action['parameters']);
+  for (const name of ['stake', 'amount'])
+    if (action[name] !== undefined) action[name] = checked(`action.${name}`, amountField, action[name]);
+  if (action['parameters'] !== undefined) action['parameters'] = checked('action.parameters', parametersField, action['parameters']);
   return action as Action;
 }
 

@@ -17,6 +17,7 @@ import {
 import { addBackendOptions, type BackendFlags, backendOf } from './backend-option.js';
 import { audit } from './ledger-audit.js';
 import { readAction, readGenesis, readKey, toJson, writeKey } from './ledger-files.js';
+import type { ServeFlags } from './ledger-serve.js';
 import { exportLedger, readExport } from './ledger-transfer.js';
 import { textTable } from './text-table.js';
 
@@ -50,6 +51,13 @@ export function ledgerCommand(program: Command): void {
   add('snapshot <ledger>', 'keep the present state, so that opening is fast')
     .option('--prune', 'forget the blocks before it')
     .action(snapshot);
+  ledger
+    .command('serve')
+    .description('keep the ledger of a network whose participants run elsewhere (docs/concepts/network.md)')
+    .requiredOption('--config <file>', 'JSON: who it is, where it listens, how the ledger begins and where it is kept')
+    .option('--once', 'end when all participants have delivered their results')
+    .option('--json', 'print what happens as lines of JSON')
+    .action(async (flags: ServeFlags) => (await import('./ledger-serve.js')).serve(flags)); // libp2p takes long to load
   addBackendOptions(add('audit <ledger> <key> <evidence>', 'recompute a published row from responses, head and data (docs/rank-input.md)'))
     .option('--evidence-hash <sha256>', 'what the evidence must hash to (default: sha256=... in the endpoint)')
     .action(auditKey);

@@ -24,6 +24,7 @@ async function main(): Promise<void> {
   const program = new Command('intermodel')
     .description('Measure a model by what it is worth to other models.')
     .version(packageVersion)
+    .enablePositionalOptions() // what comes after a subcommand belongs to it
     .showHelpAfterError('(add --help for the options)');
   const named = COMMANDS[process.argv[2] ?? ''];
   for (const load of named === undefined ? Object.values(COMMANDS) : [named]) (await load())(program);

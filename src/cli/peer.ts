@@ -1,23 +1,55 @@
 /** `intermodel peer`: one participant of a network of processes, from a configuration file. */
 import type { Command } from 'commander';
-import { readPeerConfig } from '../participant/process/config.js';
+import { InputError } from '../core/errors.js';
+import type { PeerResult } from '../participant/living/messages.js';
+import { type PeerConfig, readPeerConfig } from '../participant/process/config.js';
 import { runPeer } from '../participant/process/peer.js';
+import { abortOnInterrupt } from './interrupt.js';
+import { addPeerInit } from './peer-init.js';
+
+interface PeerFlags {
+  readonly config?: string;
+  readonly json?: boolean;
+}
 
 export function peerCommand(program: Command): void {
-  program
+  const peer = program
     .command('peer')
     .description('run one participant from a configuration file (docs/concepts/network.md)')
-    .requiredOption('--config <file>', 'JSON: who it is, where the ledger is kept, what it trains')
+    .option('--config <file>', 'JSON: who it is, where the ledger is kept, what it trains')
     .option('--json', 'print what it measured')
-    .action(async (flags: { readonly config: string; readonly json?: boolean }) => {
-      const config = await readPeerConfig(flags.config);
-      const result = await runPeer(config, {
-        onProgress: ({ phase, done, total }) => process.stderr.write(`${phase} ${done} of ${total}\n`),
-      });
-      const { head, proxy } = result.reached;
-      const show = ({ loss, accuracy }: typeof head) =>
-        accuracy === null ? `loss ${loss.toFixed(4)}` : `accuracy ${accuracy.toFixed(3)}, loss ${loss.toFixed(4)}`;
-      const text = `done: ${show(head)} with the network, ${show(proxy)} without`;
-      process.stdout.write(`${flags.json === true ? JSON.stringify(result) : text}\n`);
-    });
+    .enablePositionalOptions() // --json after `init` belongs to init
+    .action(run);
+  addPeerInit(peer);
+}
+
+async function run(flags: PeerFlags): Promise<void> {
+  const config = await readPeerConfig(configOf(flags));
+  const interrupt = abortOnInterrupt(whatIsKept(config));
+  try {
+    const onProgress = ({ phase, done, total }: { phase: string; done: number; total: number }) =>
+      void process.stderr.write(`${phase} ${done} of ${total}\n`);
+    process.stderr.write('joining: the others have to come before the first round begins\n');
+    const result = await runPeer(config, { signal: interrupt.signal, onProgress });
+    process.stdout.write(`${flags.json === true ? JSON.stringify(result) : describe(result)}\n`);
+  } finally {
+    interrupt.dispose();
+  }
+}
+
+/** Not a required option: commander would ask it of `peer init` too. */
+function configOf({ config }: PeerFlags): string {
+  if (config !== undefined) return config;
+  throw new InputError('BTM_TYPE', 'must be given', { argument: '--config', remedy: '`intermodel peer init` writes such files.' });
+}
+
+function whatIsKept({ state }: PeerConfig): string {
+  if (state === undefined) return 'its configuration names no state file, so what it has learnt is not kept';
+  return `what it has learnt is kept in ${state}; start it again to take its place back`;
+}
+
+function describe({ reached: { head, proxy } }: PeerResult): string {
+  const show = ({ loss, accuracy }: typeof head) =>
+    accuracy === null ? `loss ${loss.toFixed(4)}` : `accuracy ${accuracy.toFixed(3)}, loss ${loss.toFixed(4)}`;
+  return `done: ${show(head)} with the network, ${show(proxy)} without`;
 }

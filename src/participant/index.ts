@@ -42,7 +42,7 @@ export {
   type View,
 } from './participant.js';
 export type { Member, Relay } from './population.js';
-export type { CreateParticipant, OwnContext, OwnParticipant } from './process/own.js';
+export type { CreateParticipant, OwnContext, OwnParticipant } from './process/own-contract.js';
 export { ProductKeyGate, type ProductKeyGateSettings } from './product-key-gate.js';
 export type {
   DemoAgreement,

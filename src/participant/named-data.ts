@@ -1,6 +1,6 @@
 /** Data by name: the digits, the text that this package ships, or a folder of IDX files. */
 import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { packageRoot } from '../backend/index.js';
 import { type DigitData, idxPathsIn, loadDigitFiles, loadMnist } from '../data/dataset.js';
 import { loadText } from '../data/text.js';
@@ -16,6 +16,11 @@ export async function dataNamed(name: string): Promise<DigitData> {
   if (name === 'mnist') return loadMnist();
   if (name === 'text') return loadText('the text of this package, next character', ownText(), { classes: 8 });
   return loadDigitFiles(name, idxPathsIn(name));
+}
+
+/** The same data, named so that it is found from anywhere: a folder is looked for from `here`. */
+export function placeOfData(name: string, here: string): string {
+  return name === 'mnist' || name === 'text' ? name : resolve(here, name);
 }
 
 /** The Markdown files that ship with the package, in a fixed order. */

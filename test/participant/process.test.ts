@@ -147,3 +147,69 @@ t.test('a ledger that is taken up again: all rejoin, and go on from where the fu
   t.same(await first, { round: 30, over: false });
   t.equal(keeper.ledger.height, 1, 'their new addresses are in a block');
 });
+
+t.test('one that was started again before it was missed holds nobody up', async (t) => {
+  const keys = [1, 2].map((number) => createKey(seedOf(number)));
+  const events: string[] = [];
+  const onMember = (_: string, event: string) => events.push(event);
+  const { keeper, addresses, self } = await keep(t, keys, { onMember, onApplicant: () => events.push('waits') });
+  const [a, b] = [await member(t, keys[0], keeper, addresses), await member(t, keys[1], keeper, addresses)];
+  const barrier = (network: Network, name: string, close: boolean) =>
+    ask<BarrierAnswer>(network, self, CALL.barrier, { name, round: 1, close });
+  await Promise.all([barrier(a, 'block 1', true), barrier(b, 'block 1', true)]);
+  const waiting = barrier(a, 'round 1', false);
+  const back = ask<RejoinAnswer>(b, self, CALL.rejoin, { round: 0 });
+  t.match(await waiting, { done: true, out: false }, 'nobody waits for where it was');
+  t.match(await barrier(a, 'block 2', true), { done: true, height: 2 });
+  t.same(await back, { round: 1, over: false });
+  t.same(events, ['out', 'waits', 'in']);
+});
+
+t.test('a ledger that is taken up again does not wait for ever for one that stays away', async (t) => {
+  const keys = [1, 2].map((number) => createKey(seedOf(number)));
+  const out: string[] = [];
+  const { keeper, addresses, self } = await keep(t, keys, { joinPatience_ms: 300, onMember: (key) => out.push(key) });
+  const a = await member(t, keys[0], keeper, addresses);
+  t.same(await ask<RejoinAnswer>(a, self, CALL.rejoin, { round: 4 }), { round: 4, over: false });
+  t.same(out, [keys[1].publicKey]);
+});
+
+t.test('where all may come back, all may go: rounds that they had begun come again', async (t) => {
+  const keys = [1, 2].map((number) => createKey(seedOf(number)));
+  const { keeper, addresses, self } = await keep(t, keys, { resumes: true, patience_ms: 400, joinPatience_ms: 60_000 });
+  const [a, b] = [await member(t, keys[0], keeper, addresses), await member(t, keys[1], keeper, addresses)];
+  const barrier = (network: Network, name: string) => ask<BarrierAnswer>(network, self, CALL.barrier, { name, round: 1, close: false });
+  await Promise.all([barrier(a, 'round 1'), barrier(b, 'round 1')]);
+  barrier(a, 'round 2').catch(() => {}); // begun, and never ended
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  for (const { publicKey } of keys) keeper.leave(publicKey);
+  t.same([...keeper.members].sort(), keys.map(({ publicKey }) => publicKey).sort(), 'both are waited for');
+  const first = ask<RejoinAnswer>(a, self, CALL.rejoin, { round: 1 });
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  t.equal(keeper.members.length, 2, 'the patience of a round that was given up puts nobody out');
+  t.same(await ask<RejoinAnswer>(b, self, CALL.rejoin, { round: 0 }), { round: 1, over: false });
+  t.same(await first, { round: 1, over: false });
+  const together = barrier(a, 'round 2');
+  t.match(await barrier(b, 'round 2'), { done: true, out: false });
+  t.match(await together, { done: true, out: false });
+});
+
+t.test('a keeper that is still opening its store is waited for, so long and no longer', async (t) => {
+  const [key] = [createKey(seedOf(1))];
+  const transport = await Libp2pTransport.start({ identity: createIdentity(seedOf(9)) });
+  const caller = await Libp2pTransport.start({ identity: createIdentity(Buffer.from(key.seed, 'hex')) });
+  t.teardown(() => caller.close());
+  await caller.introduce(transport.self, transport.addresses());
+  const network = new Network({ transport: caller });
+  await t.rejects(ask(network, transport.self, CALL.head, null), { code: 'BTM_IO' }, 'not at all, where nobody said so');
+  const stop = new AbortController();
+  const givenUp = ask(network, transport.self, CALL.head, null, { patience_ms: 60_000, signal: stop.signal });
+  stop.abort();
+  await t.rejects(givenUp, { code: 'BTM_ABORTED' });
+  const waiting = ask(network, transport.self, CALL.head, null, { patience_ms: 60_000 });
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  const genesis = { participants: [{ key: key.publicKey, stake: TOKEN }] };
+  const keeper = await Keeper.start({ transport, store: memoryStore(), genesis });
+  t.teardown(() => keeper.close());
+  t.match(await waiting, { height: 0 });
+});

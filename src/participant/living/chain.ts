@@ -14,7 +14,7 @@ import {
   TOKEN,
 } from '../../ledger/index.js';
 import { Network, type PeerKey, type Transport } from '../../network/index.js';
-import { ask, type BarrierAnswer, CALL, type PeerProgress, type RejoinAnswer } from './messages.js';
+import { ask, type BarrierAnswer, CALL, type PeerProgress, type RejoinAnswer, type Waiting } from './messages.js';
 import { openReplica } from './replica.js';
 
 /** What a chain is reached through. */
@@ -25,8 +25,8 @@ export interface ChainOptions {
   /** Of the competition mask, in tokens. */
   readonly temperature: number;
   readonly backend: Backend;
-  /** How long to wait for a keeper that does not answer, for instance while it is started again. Default: not at all. */
-  readonly patience_ms?: number;
+  /** What to do while the keeper does not answer, for instance because it is being started again. Default: fail at once. */
+  readonly waiting?: Waiting;
 }
 
 export class Chain {
@@ -39,7 +39,7 @@ export class Chain {
   /** @throws EnvironmentError BTM_IO when the keeper is silent or serves a block that does not verify */
   static async open(options: ChainOptions): Promise<Chain> {
     const network = new Network({ transport: options.transport }); // asks the keeper alone, so its books are apart from those of the peers
-    return new Chain(options, network, await openReplica(network, options.keeper, options.patience_ms));
+    return new Chain(options, network, await openReplica(network, options.keeper, options.waiting));
   }
 
   get height(): number {
@@ -141,6 +141,6 @@ export class Chain {
   }
 
   #ask<T>(method: string, value: unknown): Promise<T> {
-    return ask(this.network, this.options.keeper, method, value, this.options.patience_ms);
+    return ask(this.network, this.options.keeper, method, value, this.options.waiting);
   }
 }

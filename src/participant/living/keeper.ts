@@ -4,7 +4,7 @@ import { InternalError } from '../../core/errors.js';
 import { decodeTransaction, type Genesis, type Ledger, openLedger, type Store } from '../../ledger/index.js';
 import { type HandlerContext, Network, type PeerKey, type Transport } from '../../network/index.js';
 import { type BarrierAnswer, type BarrierRequest, CALL, type PeerProgress, type RejoinAnswer, type RejoinRequest } from './messages.js';
-import { Roll } from './roll.js';
+import { Roll, type RollOptions } from './roll.js';
 
 /** How a keeper starts. */
 export interface KeeperOptions {
@@ -16,11 +16,15 @@ export interface KeeperOptions {
   readonly patience_ms?: number;
   /** The same for the first barrier, while participants are still being started. Default: patience_ms. */
   readonly joinPatience_ms?: number;
+  /** Whether all may go before anybody has finished, and come back later. Default false: then it is over. */
+  readonly resumes?: boolean;
   readonly onBlock?: (round: number, refused: readonly Refusal[]) => void;
   readonly onProgress?: (peer: PeerKey, progress: PeerProgress) => void;
   readonly onResult?: (peer: PeerKey, result: unknown) => void;
   /** Somebody is no longer waited for, or is again. */
   readonly onMember?: (peer: PeerKey, event: 'out' | 'in') => void;
+  /** Somebody came late, or back, and waits to be let in. */
+  readonly onApplicant?: (peer: PeerKey) => void;
 }
 
 /** A transaction that the ledger refused. */
@@ -42,17 +46,7 @@ export class Keeper {
   private constructor(options: KeeperOptions, ledger: Ledger) {
     this.#options = options;
     this.ledger = ledger;
-    const { patience_ms = 120_000, joinPatience_ms = patience_ms, onMember } = options;
-    this.#roll = new Roll({
-      members: ledger
-        .state()
-        .participants()
-        .map(({ key }) => key),
-      patience_ms,
-      joinPatience_ms,
-      closeBlock: (round) => this.#close(round),
-      ...(onMember === undefined ? {} : { onMember }),
-    });
+    this.#roll = new Roll(this.#rollOptions());
     this.network = new Network({
       transport: options.transport,
       service: {
@@ -75,10 +69,35 @@ export class Keeper {
     this.#roll.leave(key);
   }
 
+  /** Those who are waited for. */
+  get members(): readonly PeerKey[] {
+    return this.#roll.members;
+  }
+
+  /** Whether rounds go on: everybody that is waited for has been there. */
+  get training(): boolean {
+    return this.#roll.running;
+  }
+
   async close(): Promise<void> {
     this.#roll.end();
     await this.network.close();
     await this.ledger.close();
+  }
+
+  #rollOptions(): RollOptions {
+    const { patience_ms = 120_000, joinPatience_ms = patience_ms, resumes = false, onMember, onApplicant } = this.#options;
+    const state = this.ledger.state();
+    return {
+      members: state.participants().map(({ key }) => key),
+      patience_ms,
+      joinPatience_ms: state.height > 0 ? patience_ms : joinPatience_ms, // they have come before
+      returnPatience_ms: joinPatience_ms,
+      resumes,
+      closeBlock: (round) => this.#close(round),
+      ...(onMember === undefined ? {} : { onMember }),
+      ...(onApplicant === undefined ? {} : { onApplicant }),
+    };
   }
 
   #calls(): Record<string, (bytes: Uint8Array, context: HandlerContext) => Promise<Uint8Array>> {
@@ -95,6 +114,7 @@ export class Keeper {
         return encode(null);
       },
       [CALL.result]: async (bytes, { from }) => {
+        this.#roll.finish(from);
         onResult?.(from, decode(bytes));
         return encode(null);
       },

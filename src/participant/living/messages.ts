@@ -1,6 +1,6 @@
 /** What the participants of a run tell the one that keeps the ledger, and what it answers. All of it is CBOR. */
 import { decode, encode } from 'cborg';
-import { EnvironmentError } from '../../core/errors.js';
+import { AbortedError, EnvironmentError } from '../../core/errors.js';
 import type { Network, PeerKey, PeerTraffic, ServiceCounters } from '../../network/index.js';
 import type { Absence } from './absence.js';
 
@@ -94,22 +94,33 @@ export interface PeerResult extends LifeResult {
   readonly memory_mb: number;
 }
 
-/** Failures after which the keeper may simply have been restarted. */
-const PASSING: ReadonlySet<string> = new Set(['unreachable', 'timeout', 'banned']);
+/** Failures after which the keeper may simply have been restarted: a new one refuses calls that are older than itself, and all calls until it has opened its store. */
+const PASSING: ReadonlySet<string> = new Set(['unreachable', 'timeout', 'banned', 'replay', 'unsupported']);
 
 /** Between two attempts. */
 const PAUSE_MS = 500;
 
+/** How to wait for a keeper. */
+export interface Waiting {
+  /** How long to go on trying while nobody answers. Default: not at all. */
+  readonly patience_ms?: number;
+  /** Gives up at once. */
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Calls the keeper. A keeper that is being started again is waited for; beyond that a failure is an EnvironmentError, since without a ledger nothing goes on.
  *
- * @param patience_ms how long to go on trying while nobody answers
+ * @throws EnvironmentError BTM_IO, AbortedError
  */
-export async function ask<T>(network: Network, keeper: PeerKey, method: string, value: unknown, patience_ms = 0): Promise<T> {
+export async function ask<T>(network: Network, keeper: PeerKey, method: string, value: unknown, waiting: Waiting = {}): Promise<T> {
+  const { patience_ms = 0, signal } = waiting;
   const bytes = encode(value);
+  const options = { deadline_ms: DEADLINE_MS, ignoreBan: true, ...(signal === undefined ? {} : { signal }) };
   for (const started = performance.now(); ; ) {
-    const outcome = await network.call(keeper, method, bytes, { deadline_ms: DEADLINE_MS, ignoreBan: true });
+    const outcome = await network.call(keeper, method, bytes, options);
     if (outcome.ok) return decode(outcome.value) as T;
+    if (signal?.aborted === true) throw new AbortedError('waiting for the keeper of the ledger');
     const { code, reason } = outcome.failure;
     if (!PASSING.has(code) || performance.now() - started > patience_ms) throw silent(method, `${code}: ${reason}`);
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));

@@ -10,10 +10,16 @@ export interface RollOptions {
   readonly patience_ms: number;
   /** The same for barriers before the first has opened, while participants are still being started. */
   readonly joinPatience_ms: number;
+  /** From the first that comes back to a ledger that was taken up again, the others have this long. Default: joinPatience_ms. */
+  readonly returnPatience_ms?: number;
+  /** Whether all may go before anybody has finished, and come back later. Default false: then it is over. */
+  readonly resumes?: boolean;
   /** Closes a block after this round; late ones come in when it has. */
   readonly closeBlock: (round: number) => Promise<void>;
   /** Somebody is no longer waited for, or is again. */
   readonly onMember?: (peer: PeerKey, event: 'out' | 'in') => void;
+  /** Somebody came late, or back, and waits to be let in. */
+  readonly onApplicant?: (peer: PeerKey) => void;
 }
 
 /** A place where everybody waits for everybody. */
@@ -34,6 +40,8 @@ const REMEMBERED = 256;
 export class Roll {
   readonly #options: RollOptions;
   readonly #live: Set<PeerKey>;
+  readonly #gone = new Set<PeerKey>();
+  readonly #finished = new Set<PeerKey>();
   readonly #barriers = new Map<string, Barrier>();
   readonly #places = new Map<PeerKey, Barrier>();
   readonly #applicants = new Map<PeerKey, number>();
@@ -50,6 +58,16 @@ export class Roll {
   /** Whether somebody is waited for. */
   has(key: PeerKey): boolean {
     return this.#live.has(key);
+  }
+
+  /** Those who are waited for. */
+  get members(): readonly PeerKey[] {
+    return [...this.#live];
+  }
+
+  /** Somebody trains. */
+  get running(): boolean {
+    return this.#running;
   }
 
   /** All that trained have left. */
@@ -74,15 +92,28 @@ export class Roll {
   /** Gone: nobody waits for it any more, until it applies again. */
   leave(key: PeerKey): void {
     if (!this.#live.delete(key)) return;
-    this.#options.onMember?.(key, 'out');
+    if (!this.#finished.has(key)) {
+      this.#gone.add(key);
+      this.#options.onMember?.(key, 'out');
+    }
+    if (this.over && this.#options.resumes === true && this.#finished.size === 0) this.#beginAgain();
     for (const barrier of [...this.#barriers.values()]) this.#check(barrier);
     this.#checkFresh();
     if (this.over) this.#wake();
   }
 
+  /** It has done all it came for. */
+  finish(key: PeerKey): void {
+    this.#finished.add(key);
+    this.leave(key);
+  }
+
   /** One that is late, or back, with so many rounds behind it. It comes in with the next block. */
   apply(key: PeerKey, round: number): void {
     if (this.#admitted.has(key)) return;
+    if (this.#running || this.#othersWait(key)) this.leave(key); // started again before it was missed: nobody waits for where it was
+    if (!this.#running && this.#applicants.size === 0) this.#awaitReturn();
+    if (!this.#applicants.has(key)) this.#options.onApplicant?.(key);
     this.#applicants.set(key, round);
     this.#checkFresh();
   }
@@ -104,6 +135,29 @@ export class Roll {
     this.#ended = true;
   }
 
+  #othersWait(key: PeerKey): boolean {
+    return [...this.#barriers.values()].some(({ arrived }) => [...arrived].some((other) => other !== key));
+  }
+
+  /** Those that stay away are out, so that those that came back need not wait for ever. */
+  #awaitReturn(): void {
+    const { joinPatience_ms, returnPatience_ms = joinPatience_ms } = this.#options;
+    const giveUp = (): void => {
+      if (this.#running || this.#ended) return;
+      for (const key of [...this.#live]) if (!this.#applicants.has(key)) this.leave(key);
+    };
+    setTimeout(giveUp, returnPatience_ms).unref();
+  }
+
+  /** Everybody has gone: as if the ledger were taken up again. */
+  #beginAgain(): void {
+    this.#running = false;
+    this.#barriers.clear(); // rounds that they had begun come again
+    this.#places.clear();
+    for (const key of this.#options.members) this.#live.add(key);
+    if (this.#applicants.size > 0) this.#awaitReturn();
+  }
+
   /** A ledger that was taken up again, with nobody training yet: all go on together from where the furthest was. */
   #checkFresh(): void {
     const everybody = [...this.#live].every((key) => this.#applicants.has(key));
@@ -116,8 +170,8 @@ export class Roll {
   #admit(round: number): void {
     for (const key of this.#applicants.keys()) {
       this.#admitted.set(key, round);
-      if (!this.#live.has(key)) this.#options.onMember?.(key, 'in');
       this.#live.add(key);
+      if (this.#gone.delete(key)) this.#options.onMember?.(key, 'in');
     }
     this.#applicants.clear();
     this.#wake();
@@ -142,7 +196,8 @@ export class Roll {
 
   /** Those that have not come are out; where that would be most, it is the few that have come who are out of step. */
   #giveUp(barrier: Barrier): void {
-    if (barrier.passed || this.#ended || barrier.arrived.size === 0) return;
+    const forgotten = this.#barriers.get(barrier.request.name) !== barrier;
+    if (barrier.passed || this.#ended || forgotten || barrier.arrived.size === 0) return;
     const came = [...this.#live].filter((key) => barrier.arrived.has(key));
     const few = 2 * came.length < this.#live.size;
     for (const key of few ? came : [...this.#live].filter((key) => !barrier.arrived.has(key))) this.leave(key);

@@ -3,23 +3,44 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { EnvironmentError, InputError } from '../../core/errors.js';
-import { resolveSettings } from '../settings.js';
+import { placeOfData } from '../named-data.js';
+import { DEMO_DEFAULTS, resolveSettings } from '../settings.js';
 
 const key = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hexadecimal digits');
-const multiaddrs = z.array(z.string().startsWith('/')).max(16);
+const multiaddrs = z.array(z.string().startsWith('/', 'must be a multiaddr, for instance /ip4/127.0.0.1/tcp/4001')).max(16);
 
-const schema = z.strictObject({
+/** What every process of a network says of itself. */
+export const processFields = {
   formatVersion: z.literal(1),
-  /** Seed of the run: shards, initial weights and the order of samples follow from it. */
-  seed: z.int().min(0),
   /** The 32-byte private seed of its key, hexadecimal. Keep the file to yourself. */
   identity: key,
-  /** Multiaddrs to listen on. */
-  listen: multiaddrs.default(['/ip4/127.0.0.1/tcp/0']),
-  /** How peers are found beside the addresses on the ledger; nothing by default. */
+  /** How others are found beside the addresses that are written down; nothing by default. */
   discovery: z.strictObject({ bootstrap: multiaddrs.optional(), mdns: z.boolean().optional(), dht: z.boolean().optional() }).default({}),
+};
+
+/** Longest patience: about eleven days, well within what a timer can wait. */
+const PATIENCE_MAX_S = 1_000_000;
+
+/** Seconds. */
+export const patienceField = z.number().positive().max(PATIENCE_MAX_S);
+
+/** Multiaddrs to listen on. */
+export const listenField = (standard: string) => multiaddrs.min(1).default([standard]);
+
+const schema = z.strictObject({
+  ...processFields,
+  /** Seed of the run: shards, initial weights and the order of samples follow from it. */
+  seed: z.int().min(0),
+  listen: listenField('/ip4/127.0.0.1/tcp/0'),
+  /** Where the others reach it, written on the ledger. Left out: where it listens, on this machine's addresses. */
+  announce: multiaddrs.min(1).optional(),
   /** Who keeps the ledger, and where it can be reached; no address where it is to be discovered. */
-  keeper: z.strictObject({ key, addresses: multiaddrs }),
+  keeper: z.strictObject({
+    key,
+    addresses: multiaddrs,
+    /** Seconds that it is waited for while it does not answer: it may be being started, again. */
+    patience_s: patienceField.default(60),
+  }),
   /** How numbers travel. */
   wire: z.enum(['f32', 'f16', 'int8']).default('f32'),
   tensorflow: z.enum(['auto', 'tfjs-node', 'tfjs-wasm']).default('auto'),
@@ -30,6 +51,8 @@ const schema = z.strictObject({
   data: z.string().min(1).default('mnist'),
   /** A module that exports a participant of your own, in place of the cast; see own.ts. */
   participant: z.string().min(1).optional(),
+  /** Numbers per sample that everybody on the network asks with; a participant of your own is checked against it. */
+  inputWidth: z.int().min(1).optional(),
   /** Whether it distils itself for its peers, and keeps their students for when they are gone. */
   students: z.boolean().default(true),
   /** A file that keeps what it has learnt, so that it can be started again. */
@@ -48,28 +71,36 @@ export type PeerConfig = Omit<z.infer<typeof schema>, 'settings'> & { readonly s
  */
 export function parsePeerConfig(value: unknown): PeerConfig {
   const parsed = checkConfig(schema, value);
+  for (const name of Object.keys(parsed.settings)) checkSettingName(name, `config.settings.${name}`);
   return { ...parsed, settings: resolveSettings(parsed.settings) };
+}
+
+/** A misspelt setting would otherwise quietly be the default. @throws InputError BTM_DOMAIN */
+export function checkSettingName(name: string, argument: string): keyof typeof DEMO_DEFAULTS {
+  if (Object.hasOwn(DEMO_DEFAULTS, name)) return name as keyof typeof DEMO_DEFAULTS;
+  throw new InputError('BTM_DOMAIN', 'is not a setting', { argument, remedy: `There are: ${Object.keys(DEMO_DEFAULTS).join(', ')}.` });
 }
 
 /** Reads and checks a configuration file; paths in it are relative to it. */
 export async function readPeerConfig(path: string): Promise<PeerConfig> {
   const config = parsePeerConfig(await readJson(path));
-  const { participant, state } = config;
+  const { participant, state, data } = config;
   const here = dirname(path);
   return {
     ...config,
+    data: placeOfData(data, here),
     ...(participant === undefined ? {} : { participant: resolve(here, participant) }),
     ...(state === undefined ? {} : { state: resolve(here, state) }),
   };
 }
 
 /** The value as the schema describes it. @throws InputError BTM_DOMAIN naming the field */
-export function checkConfig<T extends z.ZodType>(kind: T, value: unknown): z.infer<T> {
+export function checkConfig<T extends z.ZodType>(kind: T, value: unknown, argument = 'config'): z.infer<T> {
   const parsed = kind.safeParse(value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new InputError('BTM_DOMAIN', `is not a valid configuration: ${issue.message}`, {
-    argument: ['config', ...issue.path].join('.'),
+    argument: [argument, ...issue.path].join('.'),
     remedy: 'See docs/concepts/network.md for a whole example.',
   });
 }

@@ -12,7 +12,7 @@ import { genesisOf, identityOf, keeperIdentity } from '../living/genesis.js';
 import { Keeper } from '../living/keeper.js';
 import type { LifeSettings } from '../living/life.js';
 import type { PeerProgress, PeerResult } from '../living/messages.js';
-import { dataNamed } from '../named-data.js';
+import { dataNamed, placeOfData } from '../named-data.js';
 import type { DemoBlock, DemoSettings } from '../result.js';
 import { resolveSettings } from '../settings.js';
 import type { TensorflowChoice } from '../tensorflow.js';
@@ -79,7 +79,7 @@ export async function runProcesses(options: ProcessesOptions, hooks: ProcessesHo
   const {
     seed: givenSeed,
     command,
-    data = 'mnist',
+    data: givenData = 'mnist',
     wire = 'f32',
     tensorflow = 'auto',
     store = memoryStore(),
@@ -89,6 +89,7 @@ export async function runProcesses(options: ProcessesOptions, hooks: ProcessesHo
   } = options;
   const seed = checkInteger('seed', givenSeed ?? 7, 0);
   const settings = resolveSettings(given);
+  const data = placeOfData(givenData, process.cwd()); // the configurations lie in another folder
   checkKill(kill, settings.participants);
   const { train } = await dataNamed(data);
   const cast = buildCast({ participants: settings.participants, classes: train.classes, largestShard: settings.largestShard, seed });

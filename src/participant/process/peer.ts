@@ -1,9 +1,9 @@
 /** One participant in a process of its own: finds the keeper of the ledger and its peers, lives, and tells what it measured. */
 import { type Backend, createBackend } from '../../backend/index.js';
-import { InputError } from '../../core/errors.js';
+import { AbortedError, InputError } from '../../core/errors.js';
 import { describeData } from '../../data/dataset.js';
 import { createKey } from '../../ledger/index.js';
-import { createIdentity, Libp2pTransport } from '../../network/index.js';
+import type { Libp2pTransport } from '../../network/index.js';
 import { buildCast } from '../cast.js';
 import { Chain } from '../living/chain.js';
 import { Life, type LifeProgress } from '../living/life.js';
@@ -16,6 +16,8 @@ import { buildMember, type Member, type Relay } from '../population.js';
 import { inputWidthOf } from '../samples.js';
 import { loadTensorflow } from '../tensorflow.js';
 import type { PeerConfig } from './config.js';
+import { addressesIn, endpointOf } from './endpoint.js';
+import { introduceKeeper, openTransport } from './open-transport.js';
 import { loadOwn } from './own.js';
 import { readState, writeState } from './state-file.js';
 
@@ -24,6 +26,9 @@ export interface PeerHooks {
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: LifeProgress) => void;
 }
+
+/** How long a step may take to end after Ctrl-C. */
+const GRACE_MS = 3_000;
 
 const UNDERSTUDY = { hidden: 64, learningRate: 5e-3, stream: 10 } as const;
 
@@ -43,31 +48,41 @@ interface Played {
  * @throws EnvironmentError without tensorflow.js, data, native addon or libp2p, or when the keeper is silent; AbortedError
  */
 export async function runPeer(config: PeerConfig, hooks: PeerHooks = {}): Promise<PeerResult> {
-  const identity = createIdentity(Buffer.from(config.identity, 'hex'));
-  const { listen, wire, keeper } = config;
-  const transport = await Libp2pTransport.start({ identity, listen, wire, discovery: discoveryOf(config) });
+  const transport = await openTransport(config);
   try {
-    if (keeper.addresses.length > 0) await transport.introduce(keeper.key, keeper.addresses);
-    return await liveOn(transport, config, hooks);
+    await introduceKeeper(transport, config.keeper.key, config.keeper.addresses);
+    const late = after(GRACE_MS, hooks.signal);
+    return await unless(late, liveOn(transport, config, hooks, late));
   } finally {
     await transport.close(); // an open socket would keep the process alive
   }
 }
 
-function discoveryOf({ discovery: { bootstrap, mdns, dht } }: PeerConfig) {
-  return {
-    ...(bootstrap === undefined ? {} : { bootstrap }),
-    ...(mdns === undefined ? {} : { mdns }),
-    ...(dht === undefined ? {} : { dht }),
-  };
+/** Fires so long after the other. */
+function after(delay_ms: number, signal: AbortSignal | undefined): AbortSignal {
+  const late = new AbortController();
+  const wait = (): void => void setTimeout(() => late.abort(), delay_ms).unref();
+  if (signal?.aborted === true) wait();
+  else signal?.addEventListener('abort', wait, { once: true });
+  return late.signal;
 }
 
-async function liveOn(transport: Libp2pTransport, config: PeerConfig, hooks: PeerHooks): Promise<PeerResult> {
+/** A step that waits for others may take minutes. Past its time it is left behind. */
+async function unless<T>(late: AbortSignal, work: Promise<T>): Promise<T> {
+  work.catch(() => {}); // once left behind it fails as its connections close, which was asked for
+  const left = new Promise<never>((_, reject) => {
+    late.addEventListener('abort', () => reject(new AbortedError('this participant')), { once: true });
+  });
+  return Promise.race([work, left]);
+}
+
+async function liveOn(transport: Libp2pTransport, config: PeerConfig, hooks: PeerHooks, late: AbortSignal): Promise<PeerResult> {
   const { settings, seed, keeper } = config;
   const { kind, isa } = config.backend;
   const backend = createBackend({ kind, threads: 1, ...(isa === undefined ? {} : { isa }) });
   const key = createKey(Buffer.from(config.identity, 'hex'));
-  const chain = await Chain.open({ transport, keeper: keeper.key, key, temperature: settings.maskTemperature, backend });
+  const waiting = { patience_ms: 1000 * keeper.patience_s, signal: late };
+  const chain = await Chain.open({ transport, keeper: keeper.key, key, temperature: settings.maskTemperature, backend, waiting });
   const index = positionOn(chain, key.publicKey, settings.participants);
   const { member, ...described } = await play(index, config, backend, (peer, inputs, batch) => link.relay(peer, inputs, batch));
   const { participant, validation } = member;
@@ -79,9 +94,10 @@ async function liveOn(transport: Libp2pTransport, config: PeerConfig, hooks: Pee
   const link: Link = new Link({ transport, stakeOf: (peer) => chain.stakeOf(peer), inputWidth, width, ...standIn });
   const life = new Life({
     ...{ participant, validation, settings, seed, link, chain, backend, ...standIn },
-    endpoint: transport.addresses()[0],
+    endpoint: endpointOf(config.announce ?? transport.addresses()),
     onEndpoint: async (peer, endpoint) => {
-      await transport.introduce(peer, [endpoint]);
+      // An endpoint that nobody can dial is its owner's affair: calls to it fail, and are counted as unreachable.
+      await transport.introduce(peer, addressesIn(endpoint)).catch(() => undefined);
       link.network.forgive(peer);
     },
     onProgress: (progress) => {
@@ -92,7 +108,7 @@ async function liveOn(transport: Libp2pTransport, config: PeerConfig, hooks: Pee
   let telling: Promise<void> = Promise.resolve();
   try {
     await takeUp(life, config.state);
-    await live(life, hooks.signal, () => keep(life, config.state));
+    await liveAndKeep(life, config.state, hooks.signal);
     await telling; // nobody asks anybody any more: the counters below are of calls that have ended
     const result = { ...booksOf(life, link), ...described };
     await chain.deliver(result);
@@ -119,7 +135,9 @@ function positionOn(chain: Chain, key: string, participants: number): number {
 async function play(index: number, config: PeerConfig, backend: Backend, relay: Relay): Promise<Played> {
   const { settings, seed } = config;
   if (config.participant !== undefined) {
-    const context = { index, peers: settings.participants, width: settings.width, seed, settings, backend, relay };
+    const { inputWidth } = config;
+    const { participants: peers, width: answers } = settings;
+    const context = { index, peers, width: answers, ...(inputWidth === undefined ? {} : { inputWidth }), seed, settings, backend, relay };
     const member = await loadOwn(config.participant, context);
     const { data } = member.participant;
     const width = inputWidthOf(data);
@@ -137,6 +155,16 @@ async function play(index: number, config: PeerConfig, backend: Backend, relay: 
 async function takeUp(life: Life, path: string | undefined): Promise<void> {
   const saved = path === undefined ? null : await readState(path);
   if (saved !== null) await life.restore(saved);
+}
+
+/** Keeps what it has learnt after every block, and when it is stopped between two steps. */
+async function liveAndKeep(life: Life, path: string | undefined, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await live(life, signal, () => keep(life, path));
+  } catch (error) {
+    if (error instanceof AbortedError) await keep(life, path);
+    throw error;
+  }
 }
 
 async function keep(life: Life, path: string | undefined): Promise<void> {

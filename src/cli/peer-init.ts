@@ -1,0 +1,104 @@
+/** `intermodel peer init`: the configurations of a network that is started by hand. */
+import { access, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { EnvironmentError } from '../core/errors.js';
+import type { WireType } from '../network/index.js';
+import { checkSettingName } from '../participant/process/config.js';
+import { type Plan, type PlannedFile, planNetwork } from '../participant/process/plan.js';
+import type { DemoSettings } from '../participant/result.js';
+import type { TensorflowChoice } from '../participant/tensorflow.js';
+import { wholeNumber } from './backend-option.js';
+
+interface InitFlags {
+  readonly participants: number;
+  readonly out: string;
+  readonly seed: number;
+  readonly host: string;
+  readonly port: number;
+  readonly data: string;
+  readonly wire: WireType;
+  readonly tensorflow: TensorflowChoice;
+  readonly rounds?: number;
+  readonly set: Readonly<Record<string, string | number>>;
+  readonly json?: boolean;
+}
+
+export function addPeerInit(peer: Command): void {
+  peer
+    .command('init')
+    .description('write the configurations of a network that you start by hand, with fresh keys')
+    .requiredOption('--participants <number>', 'how many take part', wholeNumber)
+    .requiredOption('--out <folder>', 'where to write keeper.json and peer-0.json, peer-1.json, ...')
+    .option('--seed <number>', 'shards, initial weights and orders follow from it; keys never do', wholeNumber, 7)
+    .option('--host <multiaddr>', 'where the keeper of the ledger can be reached', '/ip4/127.0.0.1')
+    .option('--port <number>', 'its port', wholeNumber, 4001)
+    .option('--data <name>', "'mnist', 'text', or a folder of four IDX files", 'mnist')
+    .addOption(new Option('--wire <type>', 'how numbers travel').choices(['f32', 'f16', 'int8']).default('f32'))
+    .addOption(new Option('--tensorflow <engine>', 'what runs the encoders').choices(['auto', 'tfjs-node', 'tfjs-wasm']).default('auto'))
+    .option('--rounds <number>', 'training rounds', wholeNumber)
+    .option('--set <name=value>', 'any other setting; may be repeated', setting, {})
+    .option('--json', 'print JSON')
+    .action(init);
+}
+
+async function init(flags: InitFlags): Promise<void> {
+  const { participants, out, seed, host, port, data, wire, tensorflow, rounds, set } = flags;
+  for (const name of Object.keys(set)) checkSettingName(name, `--set ${name}`);
+  const settings = { ...set, ...(rounds === undefined ? {} : { rounds }) } as Partial<DemoSettings>;
+  const plan = await planNetwork({ participants, seed, host, port, data, wire, tensorflow, settings });
+  await writeAll(out, [plan.keeper, ...plan.peers]);
+  process.stdout.write(`${flags.json === true ? JSON.stringify(summary(out, plan)) : describe(out, plan)}\n`);
+}
+
+function summary(out: string, { keeper, peers, address }: Plan): object {
+  const named = ({ name, key }: PlannedFile) => ({ file: join(out, name), key });
+  return { keeper: { ...named(keeper), address }, peers: peers.map(named) };
+}
+
+function describe(out: string, { keeper, peers, address }: Plan): string {
+  return [
+    `${peers.length + 1} configurations written; each holds a private key, so move them where nobody else can read them.`,
+    `On the machine with ${address}:`,
+    `  intermodel ledger serve --config ${join(out, keeper.name)}`,
+    `Then, each on any machine that reaches it:`,
+    ...peers.map(({ name }) => `  intermodel peer --config ${join(out, name)}`),
+  ].join('\n');
+}
+
+/** All or, where one is there already, none; each for its owner only. */
+async function writeAll(folder: string, files: readonly PlannedFile[]): Promise<void> {
+  await tried(folder, () => mkdir(folder, { recursive: true }));
+  for (const { name } of files) if (await exists(join(folder, name))) throw failure(join(folder, name), 'there is such a file already');
+  for (const { name, config } of files) {
+    const path = join(folder, name);
+    await tried(path, () => writeFile(path, `${JSON.stringify(config, undefined, 2)}\n`, { mode: 0o600, flag: 'wx' }));
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function tried(path: string, write: () => Promise<unknown>): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    throw failure(path, (error as Error).message);
+  }
+}
+
+function failure(path: string, reason: string): EnvironmentError {
+  return new EnvironmentError('BTM_IO', `cannot write ${path}`, [{ what: path, reason }], ['choose another --out']);
+}
+
+/** `name=value`, added to those before. */
+function setting(text: string, before: Readonly<Record<string, string | number>>): Record<string, string | number> {
+  const [name, value, ...rest] = text.split('=');
+  if (name === undefined || value === undefined || value === '' || rest.length > 0)
+    throw new InvalidArgumentError('It must look like batch=16.');
+  return { ...before, [name]: Number.isFinite(Number(value)) ? Number(value) : value };
+}

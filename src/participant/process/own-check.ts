@@ -1,0 +1,91 @@
+/** Checks of what somebody's own module returns: it is code that nobody here has seen, so everything is named that does not fit. */
+import { InputError, type InputErrorCode } from '../../core/errors.js';
+import { checkInteger, checkLabels, checkOneOf, checkVector } from '../../core/validate.js';
+import type { ResponseModel } from '../model.js';
+import { inputWidthOf, type Samples } from '../samples.js';
+import type { OwnContext, OwnParticipant } from './own-contract.js';
+
+const LOSSES = ['softmaxCrossEntropy', 'binaryCrossEntropy', 'squaredError'] as const;
+
+/** The participant, if it can take part in this network. @throws InputError naming the part that does not fit */
+export function checkOwn(value: unknown, { width, inputWidth: agreed }: Pick<OwnContext, 'width' | 'inputWidth'>): OwnParticipant {
+  const own = partOf('participant', value) as unknown as OwnParticipant;
+  checkInteger('participant.outputs', own.outputs, 1);
+  const inputWidth = checkSamples('participant.data', own.data, own.outputs, agreed);
+  checkSamples('participant.validation', own.validation, own.outputs, inputWidth);
+  const { loss } = own.data.truth;
+  if (own.validation.truth.loss !== loss) refuse('BTM_DOMAIN', 'participant.validation.truth.loss', `must be ${loss}, as in data`);
+  checkModel('participant.encoder', own.encoder, width, [inputWidth, inputWidth + width]);
+  if (own.proxy !== undefined) checkModel('participant.proxy', own.proxy, width, [inputWidth]);
+  if (own.name !== undefined && typeof own.name !== 'string') refuse('BTM_TYPE', 'participant.name', 'must be a string');
+  return own;
+}
+
+/** The model, held to what it promised: deeper down an answer of another length would look like other numbers. */
+export function guarded(argument: string, model: ResponseModel): ResponseModel {
+  const { inputWidth, width, description } = model;
+  const { train, save, restore } = model;
+  return {
+    ...{ inputWidth, width, description },
+    async respond(inputs, batch) {
+      return Float32Array.from(checkVector(`${argument}.respond()`, await model.respond(inputs, batch), batch * width));
+    },
+    ...(train === undefined ? {} : { train: async (inputs, gradient, batch) => train.call(model, inputs, gradient, batch) }),
+    ...(save === undefined ? {} : { save: () => save.call(model) }),
+    ...(restore === undefined ? {} : { restore: (saved) => restore.call(model, saved) }),
+    dispose: () => model.dispose(),
+  };
+}
+
+/** Returns how many numbers a sample has; `wanted` of them where that is settled. */
+function checkSamples(argument: string, value: unknown, outputs: number, wanted: number | undefined): number {
+  const samples = partOf(argument, value) as unknown as Samples;
+  checkInteger(`${argument}.size`, samples.size, 1);
+  if (!(samples.inputs instanceof Float32Array)) refuse('BTM_TYPE', `${argument}.inputs`, 'must be a Float32Array');
+  const width = inputWidthOf(samples);
+  if (!Number.isInteger(width) || width === 0)
+    refuse('BTM_SHAPE', `${argument}.inputs`, `must hold as many numbers for each of ${samples.size}`);
+  if (wanted !== undefined && width !== wanted)
+    refuse('BTM_SHAPE', `${argument}.inputs`, `must have ${wanted} numbers per sample, got ${width}`);
+  checkVector(`${argument}.inputs`, samples.inputs, samples.inputs.length);
+  checkTruth(`${argument}.truth`, samples, outputs);
+  return width;
+}
+
+function checkTruth(argument: string, { size, truth }: Samples, outputs: number): void {
+  checkOneOf(`${argument}.loss`, partOf(argument, truth)['loss'], LOSSES);
+  if (truth.loss === 'softmaxCrossEntropy') {
+    if (!(truth.labels instanceof Int32Array)) refuse('BTM_TYPE', `${argument}.labels`, 'must be an Int32Array');
+    checkLabels(`${argument}.labels`, truth.labels, size, outputs);
+    return;
+  }
+  if (!(truth.targets instanceof Float64Array)) refuse('BTM_TYPE', `${argument}.targets`, 'must be a Float64Array');
+  checkVector(`${argument}.targets`, truth.targets, size * outputs);
+  const index = truth.loss === 'binaryCrossEntropy' ? truth.targets.findIndex((target) => target < 0 || target > 1) : -1;
+  if (index >= 0) refuse('BTM_DOMAIN', `${argument}.targets`, 'must be in [0, 1]', index);
+}
+
+function checkModel(argument: string, value: unknown, width: number, inputWidths: readonly number[]): void {
+  const model = partOf(argument, value);
+  if (model['width'] !== width) refuse('BTM_SHAPE', `${argument}.width`, `must be ${width}, as the network agreed, got ${model['width']}`);
+  if (!inputWidths.includes(model['inputWidth'] as number)) {
+    const widths = inputWidths.length === 1 ? `${inputWidths[0]}` : `${inputWidths[0]}, or ${inputWidths[1]} with the answer of its proxy`;
+    refuse('BTM_SHAPE', `${argument}.inputWidth`, `must be ${widths}, got ${model['inputWidth']}`);
+  }
+  if (typeof model['description'] !== 'string') refuse('BTM_TYPE', `${argument}.description`, 'must be a string');
+  for (const name of ['respond', 'dispose']) checkFunction(`${argument}.${name}`, model[name]);
+  for (const name of ['train', 'save', 'restore']) if (model[name] !== undefined) checkFunction(`${argument}.${name}`, model[name]);
+}
+
+function checkFunction(argument: string, value: unknown): void {
+  if (typeof value !== 'function') refuse('BTM_TYPE', argument, 'must be a function');
+}
+
+function partOf(argument: string, value: unknown): Readonly<Record<string, unknown>> {
+  if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
+  return refuse('BTM_TYPE', argument, `must be an object, got ${value === null ? 'null' : typeof value}`);
+}
+
+function refuse(code: InputErrorCode, argument: string, problem: string, index?: number): never {
+  throw new InputError(code, problem, { argument, ...(index === undefined ? {} : { index }) });
+}
