@@ -26,6 +26,7 @@ export interface ParticipantSettings {
   readonly headHidden: number;
   readonly headRate: number;
   readonly gateRate: number;
+  readonly readoutRate: number;
   readonly weightDecay: number;
   readonly gate: GateSettings;
   /** How the proxy learns G(x). */
@@ -124,7 +125,7 @@ export class Participant {
     this.encoder = parts.encoder;
     this.proxy = parts.proxy;
     this.#settings = settings;
-    const { peers, width, outputs, headHidden, headRate, gateRate, weightDecay, seed, backend } = settings;
+    const { peers, width, outputs, headHidden, headRate, gateRate, readoutRate, weightDecay, seed, backend } = settings;
     const reader = (widths: readonly number[], learningRate: number, purpose: number) =>
       DenseNet.random({
         widths,
@@ -136,8 +137,8 @@ export class Participant {
         backend,
       });
     this.head = reader([peers * width, headHidden, outputs], headRate, STREAM.head);
-    this.#own = reader([width, outputs], gateRate, STREAM.own);
-    this.readout = reader([width, outputs], gateRate, STREAM.readout);
+    this.#own = reader([width, outputs], readoutRate, STREAM.own);
+    this.readout = reader([width, outputs], readoutRate, STREAM.readout);
     this.#gate = createGate(settings.gate, {
       peers,
       contextWidth: width,

@@ -117,8 +117,9 @@ export interface DemoSettings {
   readonly weightDecay: number;
   readonly encoderRate: number;
   readonly proxyRate: number;
-  /** Of the gate, and of the linear readouts of G(x) and of the own response. */
   readonly gateRate: number;
+  /** Of the linear readouts of G(x) and of the own response. */
+  readonly readoutRate: number;
   /** How the gate chooses: scores for every peer, or product keys. */
   readonly gate: 'sparse' | 'productKey';
   /** Peers asked per sample while training; 0 for all. Measurements ask everybody. */

@@ -31,6 +31,7 @@ export const DEMO_DEFAULTS: DemoSettings & { readonly estimator: DemoEstimator }
   encoderRate: 2e-3,
   proxyRate: 3e-3,
   gateRate: 1e-2,
+  readoutRate: 1e-2,
   gate: 'sparse',
   gateK: 0,
   gateBalance: 0,
@@ -76,6 +77,7 @@ const POSITIVES: readonly (keyof DemoSettings)[] = [
   'encoderRate',
   'proxyRate',
   'gateRate',
+  'readoutRate',
   'maskTemperature',
   'stepBound',
   'tau',
@@ -117,12 +119,12 @@ export function participantSettings(
   settings: DemoSettings,
   own: Pick<ParticipantSettings, 'outputs' | 'seed' | 'backend'>,
 ): ParticipantSettings {
-  const { participants: peers, width, headHidden, headRate, gateRate, weightDecay } = settings;
+  const { participants: peers, width, headHidden, headRate, gateRate, readoutRate, weightDecay } = settings;
   const { gate: kind, gateK: k, gateBalance: balance, gateNoise: noise } = settings;
   const { distillation, distillationTemperature: temperature, distillationAlpha: alpha, responseWeight } = settings;
   return {
     ...own,
-    ...{ peers, width, headHidden, headRate, gateRate, weightDecay },
+    ...{ peers, width, headHidden, headRate, gateRate, readoutRate, weightDecay },
     gate: { kind, k, balance, noise },
     distillation: { kind: distillation, temperature, alpha, responseWeight },
   };

@@ -59,7 +59,15 @@ function member(index: number, loss: Truth['loss'], gate = ALL): MemberFactory {
         proxy: DenseNet.random({ ...net, seed: SEED, stream: [50, index], backend }).asModel(),
       },
       {
-        ...{ peers: 4, width: WIDTH, outputs: loss === 'binaryCrossEntropy' ? 1 : 2, headHidden: 8, headRate: 1e-2, gateRate: 1e-2 },
+        ...{
+          peers: 4,
+          width: WIDTH,
+          outputs: loss === 'binaryCrossEntropy' ? 1 : 2,
+          headHidden: 8,
+          headRate: 1e-2,
+          gateRate: 1e-2,
+          readoutRate: 1e-2,
+        },
         ...{ weightDecay: 0.01, gate, distillation: DEFAULT_OBJECTIVE, seed: SEED, backend },
       },
     ),
@@ -142,7 +150,18 @@ t.test('a participant that is saved and taken up again goes on to the bit: heads
     new Participant(
       { index: 0, name: 'p', role: 'generalist', data: samples(1, 20, 'softmaxCrossEntropy'), encoder: encoder(1), proxy: encoder(2) },
       {
-        ...{ peers: 3, width: WIDTH, outputs: 2, headHidden: 4, headRate: 1e-2, gateRate: 1e-2, weightDecay: 0.1, seed: SEED, backend },
+        ...{
+          peers: 3,
+          width: WIDTH,
+          outputs: 2,
+          headHidden: 4,
+          headRate: 1e-2,
+          gateRate: 1e-2,
+          readoutRate: 1e-2,
+          weightDecay: 0.1,
+          seed: SEED,
+          backend,
+        },
         gate: { kind: 'sparse', k: 1, balance: 0.01, noise: 0.5 },
         distillation: DEFAULT_OBJECTIVE,
       },

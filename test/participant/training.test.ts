@@ -122,7 +122,18 @@ t.test('a participant answers from its own input and proxy alone, and returns gr
   const participant = new Participant(
     { index: 1, name: 'p', role: 'generalist', data, encoder, proxy },
     {
-      ...{ peers, width, outputs: 2, headHidden: 4, headRate: 1e-2, gateRate: 1e-2, weightDecay: 0, seed: SEED, backend },
+      ...{
+        peers,
+        width,
+        outputs: 2,
+        headHidden: 4,
+        headRate: 1e-2,
+        gateRate: 1e-2,
+        readoutRate: 1e-2,
+        weightDecay: 0,
+        seed: SEED,
+        backend,
+      },
       gate: { kind: 'sparse', k: 0, balance: 0, noise: 0 },
       distillation: DEFAULT_OBJECTIVE,
     },

@@ -95,6 +95,7 @@ export function demoFixture(): DemoResult {
       encoderRate: 0.002,
       proxyRate: 0.01,
       gateRate: 0.01,
+      readoutRate: 0.01,
       gate: 'sparse',
       gateK: 0,
       gateBalance: 0,
