@@ -1,6 +1,8 @@
 /** What lives on a network is made of: own losses, saved states, students, gates that ask few. */
 import t from 'tap';
 import { createBackend } from '../../src/backend/index.js';
+import { EnvironmentError } from '../../src/core/errors.js';
+import { memoryStore, type Store } from '../../src/ledger/index.js';
 import { DenseNet } from '../../src/participant/dense-net.js';
 import { normals, uniforms } from '../../src/participant/draw.js';
 import type { GateSettings } from '../../src/participant/gate.js';
@@ -98,6 +100,18 @@ t.test('every participant has a loss of its own: classes, values, probabilities;
   const ablation = regression.ablation.slice(0, 3);
   t.ok(Math.max(...ablation) > 0 && regression.ideal.indexOf(Math.max(...regression.ideal)) === ablation.indexOf(Math.max(...ablation)));
   t.ok(lived.ledgerRanking.indexOf(Math.min(...lived.ledgerRanking)) === 3, 'and is paid least');
+});
+
+t.test('a store that refuses a block ends the lives with its own error', async (t) => {
+  const store: Store = memoryStore();
+  const full = new EnvironmentError('BTM_IO', 'the disk is full');
+  const { append } = store;
+  store.append = async (...call) => {
+    if (call[0] >= 2) throw full;
+    return append.apply(store, call);
+  };
+  const members = [0, 1, 2, 3].map((index) => member(index, 'squaredError'));
+  await t.rejects(liveTogether({ members, settings: SETTINGS, seed: SEED, backend, store }), full);
 });
 
 t.test('losses are what they are by hand; a wrong kind of truth is refused', async (t) => {

@@ -11,6 +11,10 @@ import { parsePeerConfig, readPeerConfig } from '../../src/participant/process/c
 
 t.setTimeout(240_000);
 
+const unexpected = (error: unknown): never => {
+  throw error;
+};
+
 const seedOf = (number: number) => new Uint8Array(32).fill(number);
 const config = {
   formatVersion: 1,
@@ -63,7 +67,7 @@ async function member(t: Test, key: SigningKey, keeper: Keeper, addresses: reado
 async function keep(t: Test, keys: readonly SigningKey[], options: Partial<KeeperOptions> = {}) {
   const transport = await Libp2pTransport.start({ identity: createIdentity(seedOf(9)) });
   const genesis = { participants: keys.map((key) => ({ key: key.publicKey, stake: 5n * TOKEN })) };
-  const keeper = await Keeper.start({ transport, store: memoryStore(), genesis, ...options });
+  const keeper = await Keeper.start({ transport, store: memoryStore(), genesis, onFailure: unexpected, ...options });
   t.teardown(() => keeper.close());
   return { keeper, addresses: transport.addresses(), self: keeper.network.self };
 }
@@ -209,7 +213,7 @@ t.test('a keeper that is still opening its store is waited for, so long and no l
   const waiting = ask(network, transport.self, CALL.head, null, { patience_ms: 60_000 });
   await new Promise((resolve) => setTimeout(resolve, 200));
   const genesis = { participants: [{ key: key.publicKey, stake: TOKEN }] };
-  const keeper = await Keeper.start({ transport, store: memoryStore(), genesis });
+  const keeper = await Keeper.start({ onFailure: unexpected, transport, store: memoryStore(), genesis });
   t.teardown(() => keeper.close());
   t.match(await waiting, { height: 0 });
 });

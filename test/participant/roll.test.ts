@@ -15,7 +15,7 @@ function roll(members: readonly string[], options: Partial<RollOptions> = {}) {
     members,
     patience_ms: PATIENCE_MS,
     joinPatience_ms: PATIENCE_MS,
-    closeBlock: async (round) => void events.push(`block ${round}`),
+    closeBlock: async (round) => events.push(`block ${round}`) > 0,
     onMember: (key, event) => events.push(`${key} ${event}`),
     ...options,
   });
@@ -97,4 +97,13 @@ t.test('nobody is put out after the end', async (t) => {
   kept.end();
   await sleep(2 * PATIENCE_MS);
   t.same(events, []);
+});
+
+t.test('a block that cannot be closed: nobody goes on', async (t) => {
+  const { come, events } = roll(['a', 'b'], { closeBlock: async () => false });
+  const barrier = come('a', 'block 1', true);
+  come('b', 'block 1', true);
+  await sleep(2 * PATIENCE_MS);
+  t.ok(barrier.passed && !barrier.done);
+  t.same(events, [], 'and nobody is to blame');
 });

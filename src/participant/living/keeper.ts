@@ -1,6 +1,5 @@
 /** Keeps the ledger of a run: takes transactions, closes a block when everybody is ready, serves the chain to replicas, and lets late ones in. */
 import { decode, encode } from 'cborg';
-import { InternalError } from '../../core/errors.js';
 import { decodeTransaction, type Genesis, type Ledger, openLedger, type Store } from '../../ledger/index.js';
 import { type HandlerContext, Network, type PeerKey, type Transport } from '../../network/index.js';
 import { type BarrierAnswer, type BarrierRequest, CALL, type PeerProgress, type RejoinAnswer, type RejoinRequest } from './messages.js';
@@ -18,6 +17,8 @@ export interface KeeperOptions {
   readonly joinPatience_ms?: number;
   /** Whether all may go before anybody has finished, and come back later. Default false: then it is over. */
   readonly resumes?: boolean;
+  /** A block could not be closed, for instance because the disk is full: nobody can go on. */
+  readonly onFailure: (error: unknown) => void;
   readonly onBlock?: (round: number, refused: readonly Refusal[]) => void;
   readonly onProgress?: (peer: PeerKey, progress: PeerProgress) => void;
   readonly onResult?: (peer: PeerKey, result: unknown) => void;
@@ -151,15 +152,17 @@ export class Keeper {
     return { round: admitted ?? null, over: admitted === undefined && this.#roll.over };
   }
 
-  async #close(round: number): Promise<void> {
+  async #close(round: number): Promise<boolean> {
     try {
       await this.ledger.closeBlock();
     } catch (error) {
-      throw new InternalError(`closing a block failed: ${String(error)}`);
+      this.#options.onFailure(error);
+      return false;
     }
     const refused = this.#refused;
     this.#refused = [];
     this.#options.onBlock?.(round, refused);
+    return true;
   }
 }
 

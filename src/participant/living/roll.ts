@@ -14,8 +14,8 @@ export interface RollOptions {
   readonly returnPatience_ms?: number;
   /** Whether all may go before anybody has finished, and come back later. Default false: then it is over. */
   readonly resumes?: boolean;
-  /** Closes a block after this round; late ones come in when it has. */
-  readonly closeBlock: (round: number) => Promise<void>;
+  /** Closes a block after this round; late ones come in when it has. False when it cannot be closed: then nobody goes on. */
+  readonly closeBlock: (round: number) => Promise<boolean>;
   /** Somebody is no longer waited for, or is again. */
   readonly onMember?: (peer: PeerKey, event: 'out' | 'in') => void;
   /** Somebody came late, or back, and waits to be let in. */
@@ -164,7 +164,7 @@ export class Roll {
     if (this.#running || this.#live.size === 0 || !everybody) return;
     this.#running = true;
     const round = Math.max(...this.#applicants.values());
-    this.#options.closeBlock(round).then(() => this.#admit(round));
+    this.#options.closeBlock(round).then((closed) => closed && this.#admit(round));
   }
 
   #admit(round: number): void {
@@ -212,7 +212,7 @@ export class Roll {
     barrier.passed = true;
     this.#running = true;
     const { close, round } = barrier.request;
-    if (close) this.#options.closeBlock(round).then(() => this.#pass(barrier));
+    if (close) this.#options.closeBlock(round).then((closed) => closed && this.#pass(barrier));
     else this.#open(barrier);
   }
 

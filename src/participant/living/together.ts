@@ -97,6 +97,8 @@ interface Books {
   readonly blocks: readonly DemoBlock[];
   /** By key; a participant that has not come yet goes by its number. */
   readonly names: Map<PeerKey, string>;
+  /** Rejects when a block cannot be closed. */
+  readonly failed: Promise<never>;
 }
 
 async function openBooks(
@@ -109,14 +111,20 @@ async function openBooks(
   const names = new Map(keys.map((key, index) => [key, `participant ${index}`]));
   const blocks: DemoBlock[] = [];
   const { transport } = await meeting.join(keeperIdentity(seed));
+  let onFailure!: (error: unknown) => void;
+  const failed = new Promise<never>((_, reject) => {
+    onFailure = reject;
+  });
+  failed.catch(() => undefined); // whoever lives then hears of it
   const keeper: Keeper = await Keeper.start({
     transport,
     store,
     genesis: genesisOf(keys, settings),
     patience_ms: ONE_DAY_MS,
+    onFailure,
     onBlock: (round, refused) => blocks.push(describeBlock(keeper.ledger, names, round, refused)),
   });
-  return { keeper, blocks, names };
+  return { keeper, blocks, names, failed };
 }
 
 /** What a {@link Together} stands on. */
@@ -157,7 +165,8 @@ export class Together {
 
   /** Everybody lives until it comes to this phase. */
   async live(until: Phase = 'done'): Promise<void> {
-    await Promise.all(this.everybody.map(({ life }) => live(life, this.ground.hooks.signal, undefined, until)));
+    const { hooks, failed } = this.ground;
+    await Promise.race([Promise.all(this.everybody.map(({ life }) => live(life, hooks.signal, undefined, until))), failed]);
   }
 
   /** Takes a participant off the network completely: it asks nobody and nobody reaches it. */

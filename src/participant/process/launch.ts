@@ -132,6 +132,7 @@ class Run {
   #round = 0;
   #killed = false;
   #restarted = false;
+  #failure: unknown = null;
 
   constructor(
     private readonly cast: readonly CastMember[],
@@ -160,6 +161,7 @@ class Run {
       transport,
       store,
       genesis: genesisOf(keys, settings),
+      onFailure: (error) => this.#fail(error),
       onBlock: (round, refused) => {
         this.#blocks.push(describeBlock((this.#keeper as Keeper).ledger, names, round, refused));
         this.#strike(round);
@@ -180,13 +182,22 @@ class Run {
       await writeFile(this.#config(index), JSON.stringify(own), { mode: 0o600 }); // it holds a private key
     }
     this.fleet.startAll();
-    await this.fleet.finished();
+    await this.fleet.finished().catch((error: unknown) => {
+      throw this.#failure ?? error;
+    });
+    if (this.#failure !== null) throw this.#failure;
   }
 
   outcome() {
     const reports = this.cast.map(({ name }, index) => ({ index, name, key: this.identities[index].key, ...this.fleet.fate(index) }));
     const results = reports.map(({ status }, index) => (status === 'finished' ? this.#results[index] : null));
     return { reports, results, blocks: this.#blocks };
+  }
+
+  /** Nobody can go on without a ledger. */
+  #fail(error: unknown): void {
+    this.#failure = error;
+    this.fleet.stop();
   }
 
   #config(index: number): string {

@@ -138,6 +138,7 @@ class Desk {
       patience_ms: 1000 * patience_s,
       joinPatience_ms: 1000 * joinPatience_s,
       ...(genesis === undefined ? {} : { genesis }),
+      onFailure: (error) => this.#fail(error),
       onBlock: (round, refused) => this.#block(round, refused),
       onProgress: (key, progress) => this.#emit({ type: 'progress', key, progress }),
       onResult: (key, result) => this.#result(key, result),
