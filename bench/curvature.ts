@@ -8,7 +8,7 @@ import { createBackend, loadAddon } from '../src/backend/index.js';
 import { RandomStream } from '../src/core/random.js';
 import { removalScores } from '../src/curvature.js';
 import type { Activation, Head } from '../src/head.js';
-import { loadTensorflow } from '../src/participant/tensorflow.js';
+import { loadTensorflow } from '../src/participant/models/tensorflow.js';
 
 const SEED = 20261122;
 const ROUNDS = 15;

@@ -4,9 +4,9 @@
  */
 import { createBackend } from '../src/backend/index.js';
 import { loadMnist } from '../src/data/dataset.js';
-import { type DistillationNetwork, openDistillationNetwork } from '../src/participant/distillation-network.js';
-import { reportStudent, type StudentReport, trafficOf } from '../src/participant/distillation-report.js';
-import { DEFAULT_OBJECTIVE } from '../src/participant/student.js';
+import { type DistillationNetwork, openDistillationNetwork } from '../src/participant/students/distillation-network.js';
+import { reportStudent, type StudentReport, trafficOf } from '../src/participant/students/distillation-report.js';
+import { DEFAULT_OBJECTIVE } from '../src/participant/students/student.js';
 
 const PEERS = 16;
 const BATCH = 32;

@@ -1,10 +1,10 @@
 /** `intermodel demo --processes`: the same demonstration with every participant in a process of its own, libp2p between them. */
 import { fileURLToPath } from 'node:url';
 import { type Backend, packageVersion } from '../backend/index.js';
-import { assembleDemo } from '../participant/assemble.js';
+import { assembleDemo } from '../participant/demo/assemble.js';
+import type { DemoResult } from '../participant/demo/result.js';
 import { type ProcessesOptions, type ProcessesResult, runProcesses } from '../participant/process/launch.js';
 import { survivalOf, survivorsRanking } from '../participant/process/survival.js';
-import type { DemoResult } from '../participant/result.js';
 import type { Section } from '../report/page.js';
 import { failuresOf, networkSection, networkText } from './network-tables.js';
 import { survivalSections, survivalText } from './survival-tables.js';

@@ -1,5 +1,5 @@
 /** The result of the demonstration as text for a terminal. */
-import type { DemoResult } from '../participant/result.js';
+import type { DemoResult } from '../participant/demo/result.js';
 import { textTable } from './text-table.js';
 
 /** Units that a column heading has no room for. */

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createBackend, loadAddon, packageRoot, packageVersion, platformTarget } from '../backend/index.js';
 import { type Attempt, EnvironmentError } from '../core/errors.js';
-import { loadTensorflow } from '../participant/tensorflow.js';
+import { loadTensorflow } from '../participant/models/tensorflow.js';
 
 /** The answer to one question. */
 export interface Finding {

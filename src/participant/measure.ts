@@ -2,8 +2,8 @@
 import type { Backend } from '../backend/index.js';
 import { peerGram, removalScores } from '../curvature.js';
 import type { Head } from '../head.js';
+import type { DemoEstimator } from './demo/settings.js';
 import type { Truth } from './samples.js';
-import type { DemoEstimator } from './settings.js';
 
 /** One participant's head over the responses to its validation batch. */
 export interface MeasureOptions {

@@ -5,15 +5,15 @@
  * its own response, and a proxy distilled from G. Its encoder sees [x, proxy(x)], so an answer stands on what the network knew without asking any further (depth 1).
  */
 import type { Backend } from '../backend/index.js';
-import { DenseNet } from './dense-net.js';
+import type { ParticipantRole } from './demo/result.js';
 import { permutation } from './draw.js';
-import { createGate, type GateSettings } from './gate.js';
-import type { GateChoice, GateMixture, TrainableGate } from './mixture.js';
-import type { ResponseModel } from './model.js';
-import type { ParticipantRole } from './result.js';
+import { createGate, type GateSettings } from './gates/gate.js';
+import type { GateChoice, GateMixture, TrainableGate } from './gates/mixture.js';
+import { DenseNet } from './models/dense-net.js';
+import type { ResponseModel } from './models/model.js';
 import { inputWidthOf, pickSamples, type Samples, type Scored, score } from './samples.js';
 import { numberIn, partsOf, type Saved } from './saved.js';
-import { type DistillationObjective, studentLesson } from './student.js';
+import { type DistillationObjective, studentLesson } from './students/student.js';
 
 /** Sizes and step sizes of a participant. */
 export interface ParticipantSettings {

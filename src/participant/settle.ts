@@ -1,6 +1,7 @@
 /** Brings heads close to a minimum with the encoders held fixed: the measure drops the linear term, which vanishes only there. */
-import type { DenseNet } from './dense-net.js';
+
 import { permutation } from './draw.js';
+import type { DenseNet } from './models/dense-net.js';
 import { pickRows, pickTruth, type Samples } from './samples.js';
 
 /** Responses that no longer change, and how long to train on them. */

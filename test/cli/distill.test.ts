@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { contentHash, decodeStudent } from '../../src/participant/student-file.js';
+import { contentHash, decodeStudent } from '../../src/participant/students/student-file.js';
 import { intermodel } from './run.js';
 
 const SMALL = ['distill', '--participants', '4', '--rounds', '4', '--steps', '3', '--away', '1'];

@@ -2,11 +2,11 @@
 import t from 'tap';
 import { RandomStream } from '../../src/core/random.js';
 import { createHub, createIdentity, type Handlers, Network } from '../../src/network/index.js';
-import { DenseNet } from '../../src/participant/dense-net.js';
-import { askChosen, type RoutedQuery, returnGradients } from '../../src/participant/routing.js';
-import { StudentOffer, StudentShelf } from '../../src/participant/shelf.js';
-import { DEFAULT_OBJECTIVE, distilStep } from '../../src/participant/student.js';
-import { contentHash, decodeStudent, encodeStudent } from '../../src/participant/student-file.js';
+import { askChosen, type RoutedQuery, returnGradients } from '../../src/participant/gates/routing.js';
+import { DenseNet } from '../../src/participant/models/dense-net.js';
+import { StudentOffer, StudentShelf } from '../../src/participant/students/shelf.js';
+import { DEFAULT_OBJECTIVE, distilStep } from '../../src/participant/students/student.js';
+import { contentHash, decodeStudent, encodeStudent } from '../../src/participant/students/student-file.js';
 import { firstDifference } from '../support/backends.js';
 
 const net = (seed: number, widths: readonly number[]): DenseNet =>

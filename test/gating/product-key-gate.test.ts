@@ -1,7 +1,7 @@
 /** The product-key gate as a participant trains it. */
 import t from 'tap';
 import { RandomStream } from '../../src/core/random.js';
-import { ProductKeyGate } from '../../src/participant/product-key-gate.js';
+import { ProductKeyGate } from '../../src/participant/gates/product-key-gate.js';
 
 t.test('query and codebooks learn from the loss which peer knows which context', async (t) => {
   const [peers, batch, width] = [11, 32, 4];

@@ -1,9 +1,9 @@
 /** The trainable gate: it finds the peers that help, keeps to k, leaves out the silent, and stays within a budget in bytes. */
 import t from 'tap';
 import { RandomStream } from '../../src/core/random.js';
-import { DenseNet } from '../../src/participant/dense-net.js';
-import { bytesPerPeer, peersWithinBudget } from '../../src/participant/gate-budget.js';
-import { SparseGate, type SparseGateOptions } from '../../src/participant/sparse-gate.js';
+import { bytesPerPeer, peersWithinBudget } from '../../src/participant/gates/gate-budget.js';
+import { SparseGate, type SparseGateOptions } from '../../src/participant/gates/sparse-gate.js';
+import { DenseNet } from '../../src/participant/models/dense-net.js';
 
 const base: SparseGateOptions = {
   peers: 6,

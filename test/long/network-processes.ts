@@ -4,11 +4,11 @@
  */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { runDemo } from '../../src/participant/demo.js';
-import { dataNamed } from '../../src/participant/named-data.js';
+import { runDemo } from '../../src/participant/demo/demo.js';
+import { dataNamed } from '../../src/participant/demo/named-data.js';
+import type { DemoSettings } from '../../src/participant/demo/result.js';
+import { DEMO_DEFAULTS } from '../../src/participant/demo/settings.js';
 import { runProcesses } from '../../src/participant/process/launch.js';
-import type { DemoSettings } from '../../src/participant/result.js';
-import { DEMO_DEFAULTS } from '../../src/participant/settings.js';
 import { spearman } from '../../src/ranking.js';
 
 const { values } = parseArgs({

@@ -4,8 +4,8 @@ import { competitionMask } from '../../src/competition.js';
 import { log } from '../../src/core/arithmetic/index.js';
 import { headForward } from '../../src/head.js';
 import { type CompetingRowOptions, competingRow } from '../../src/participant/competing.js';
-import { DenseNet } from '../../src/participant/dense-net.js';
 import { normals, uniforms } from '../../src/participant/draw.js';
+import { DenseNet } from '../../src/participant/models/dense-net.js';
 import { applyOpening } from '../../src/participant/participant.js';
 
 const SEED = 21;

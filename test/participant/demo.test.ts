@@ -3,7 +3,7 @@ import { createBackend } from '../../src/backend/index.js';
 import { describeDemo } from '../../src/cli/demo-text.js';
 import { loadMnist } from '../../src/data/dataset.js';
 import { TEXT_SYMBOLS, textSamples } from '../../src/data/text.js';
-import { type DemoOptions, type DemoProgress, runDemo } from '../../src/participant/demo.js';
+import { type DemoOptions, type DemoProgress, runDemo } from '../../src/participant/demo/demo.js';
 
 /** The whole path in seconds: too little training for the ranking to be true, enough for every step to run. */
 const SMALL: DemoOptions = {

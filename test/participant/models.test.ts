@@ -1,8 +1,8 @@
 import t from 'tap';
 import { normals, uniforms } from '../../src/participant/draw.js';
-import { denseEncoder, layersModel } from '../../src/participant/layers-model.js';
-import { plainModel } from '../../src/participant/model.js';
-import { loadTensorflow } from '../../src/participant/tensorflow.js';
+import { denseEncoder, layersModel } from '../../src/participant/models/layers-model.js';
+import { plainModel } from '../../src/participant/models/model.js';
+import { loadTensorflow } from '../../src/participant/models/tensorflow.js';
 
 const SEED = 7;
 

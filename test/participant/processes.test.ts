@@ -1,10 +1,10 @@
 /** Participants in processes of their own: the same numbers as in one process. */
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import { runDemo } from '../../src/participant/demo.js';
-import { dataNamed } from '../../src/participant/named-data.js';
+import { runDemo } from '../../src/participant/demo/demo.js';
+import { dataNamed } from '../../src/participant/demo/named-data.js';
+import type { DemoResult } from '../../src/participant/demo/result.js';
 import { type ProcessesResult, runProcesses } from '../../src/participant/process/launch.js';
-import type { DemoResult } from '../../src/participant/result.js';
 
 t.setTimeout(280_000);
 

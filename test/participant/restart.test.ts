@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { createBackend } from '../../src/backend/index.js';
-import { assembleDemo } from '../../src/participant/assemble.js';
+import { assembleDemo } from '../../src/participant/demo/assemble.js';
 import { type ProcessesOptions, runProcesses } from '../../src/participant/process/launch.js';
 import { survivalOf } from '../../src/participant/process/survival.js';
 

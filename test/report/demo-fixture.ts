@@ -1,5 +1,5 @@
 /** A small invented run of the demonstration, for tests of the page alone. Its numbers mean nothing. */
-import type { DemoParticipant, DemoResult, ParticipantRole, RankingName } from '../../src/participant/result.js';
+import type { DemoParticipant, DemoResult, ParticipantRole, RankingName } from '../../src/participant/demo/result.js';
 
 const ROLES: readonly ParticipantRole[] = [
   ...new Array<ParticipantRole>(4).fill('generalist'),

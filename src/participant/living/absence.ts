@@ -2,7 +2,7 @@
 import type { Backend } from '../../backend/index.js';
 import { removalScores } from '../../curvature.js';
 import type { Head } from '../../head.js';
-import type { DenseNet } from '../dense-net.js';
+import type { DenseNet } from '../models/dense-net.js';
 import { applyOpening } from '../participant.js';
 import { type Samples, score } from '../samples.js';
 

@@ -1,7 +1,7 @@
 /** The ledger of a run as plain data: block by block, and as it stands. */
 import { type Ledger, ROW_PARTS, TOKEN } from '../../ledger/index.js';
 import type { PeerKey } from '../../network/index.js';
-import type { DemoBlock } from '../result.js';
+import type { DemoBlock } from '../demo/result.js';
 import type { Refusal } from './keeper.js';
 import type { LifeResult } from './messages.js';
 

@@ -2,7 +2,7 @@
 import { RandomStream } from '../../core/random.js';
 import { type Genesis, ROW_PARTS, rowToParts, sparseRow, TOKEN } from '../../ledger/index.js';
 import { createIdentity, type Identity, type PeerKey } from '../../network/index.js';
-import type { DemoSettings } from '../result.js';
+import type { DemoSettings } from '../demo/result.js';
 
 const KEY_STREAM = 8;
 const KEEPER_STREAM = 88;

@@ -7,19 +7,19 @@
  */
 import type { Backend } from '../../backend/index.js';
 import { competingRow } from '../competing.js';
+import type { DemoSettings } from '../demo/result.js';
+import type { DemoEstimator } from '../demo/settings.js';
 import { type Measurement, measure, measureRow } from '../measure.js';
 import { applyOpening, type Lesson, type Participant, type Reached, type StepLosses, type View } from '../participant.js';
-import type { DemoSettings } from '../result.js';
 import { firstSamples, type Samples } from '../samples.js';
 import { numberIn, partsOf, type Saved } from '../saved.js';
-import type { DemoEstimator } from '../settings.js';
 import { settleHead } from '../settle.js';
+import type { Understudy } from '../students/understudy.js';
 import { type Absence, fill, replaceBlocks } from './absence.js';
 import type { Chain } from './chain.js';
 import type { Returned } from './inbox.js';
 import type { Answers, Link } from './link.js';
 import type { LifeResult } from './messages.js';
-import type { Understudy } from './understudy.js';
 
 /** Where a life is. */
 export type Phase = 'joining' | 'training' | 'settling' | 'measuring' | 'closing' | 'done';

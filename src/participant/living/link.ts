@@ -1,11 +1,11 @@
 /** One participant's connection: it serves its encoder to holders of stake, asks its peers, and puts students where peers are missing. */
 import { Network, type PeerKey, type Tensor, type Transport } from '../../network/index.js';
+import { askChosen, type Origin, type RoutedQuery, type RoutedResponses, returnGradients } from '../gates/routing.js';
 import type { Participant, Received } from '../participant.js';
-import { askChosen, type Origin, type RoutedQuery, type RoutedResponses, returnGradients } from '../routing.js';
-import { StudentOffer, StudentShelf } from '../shelf.js';
-import { encodeStudent } from '../student-file.js';
+import { StudentOffer, StudentShelf } from '../students/shelf.js';
+import { encodeStudent } from '../students/student-file.js';
+import type { Understudy } from '../students/understudy.js';
 import { GradientInbox } from './inbox.js';
-import type { Understudy } from './understudy.js';
 
 /** Samples per query. */
 const CHUNK = 512;

@@ -4,10 +4,11 @@ import type { Backend } from '../../backend/index.js';
 import { AbortedError } from '../../core/errors.js';
 import { createKey, memoryStore, type Store } from '../../ledger/index.js';
 import type { Identity, PeerKey } from '../../network/index.js';
-import type { Member, Relay } from '../population.js';
-import type { DemoBlock, DemoSettings } from '../result.js';
+import type { Member, Relay } from '../demo/population.js';
+import type { DemoBlock, DemoSettings } from '../demo/result.js';
+import { resolveSettings } from '../demo/settings.js';
 import { inputWidthOf } from '../samples.js';
-import { resolveSettings } from '../settings.js';
+import { Understudy, type UnderstudyOptions } from '../students/understudy.js';
 import { describeBlock, describeLedger, type Lived } from './books.js';
 import { Chain } from './chain.js';
 import { genesisOf, identityOf, keeperIdentity } from './genesis.js';
@@ -15,7 +16,6 @@ import { Keeper } from './keeper.js';
 import { Life, type LifeProgress, type LifeSettings, type Phase } from './life.js';
 import { Link } from './link.js';
 import { type Meeting, type MeetingKind, openMeeting } from './meeting.js';
-import { Understudy, type UnderstudyOptions } from './understudy.js';
 
 /** Builds a participant; `relay` asks another one. */
 export type MemberFactory = (relay: Relay) => Member;

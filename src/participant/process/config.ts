@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { EnvironmentError, InputError } from '../../core/errors.js';
-import { placeOfData } from '../named-data.js';
-import { DEMO_DEFAULTS, resolveSettings } from '../settings.js';
+import { placeOfData } from '../demo/named-data.js';
+import { DEMO_DEFAULTS, resolveSettings } from '../demo/settings.js';
 
 const key = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hexadecimal digits');
 const multiaddrs = z.array(z.string().startsWith('/', 'must be a multiaddr, for instance /ip4/127.0.0.1/tcp/4001')).max(16);

@@ -6,16 +6,16 @@ import { InputError } from '../../core/errors.js';
 import { checkInteger } from '../../core/validate.js';
 import { memoryStore, type Store } from '../../ledger/index.js';
 import { type Identity, Libp2pTransport, type PeerKey, type WireType } from '../../network/index.js';
-import { buildCast, type CastMember } from '../cast.js';
+import { buildCast, type CastMember } from '../demo/cast.js';
+import { dataNamed, placeOfData } from '../demo/named-data.js';
+import type { DemoBlock, DemoSettings } from '../demo/result.js';
+import { resolveSettings } from '../demo/settings.js';
 import { describeBlock, describeLedger, type Lived } from '../living/books.js';
 import { genesisOf, identityOf, keeperIdentity } from '../living/genesis.js';
 import { Keeper } from '../living/keeper.js';
 import type { LifeSettings } from '../living/life.js';
 import type { PeerProgress, PeerResult } from '../living/messages.js';
-import { dataNamed, placeOfData } from '../named-data.js';
-import type { DemoBlock, DemoSettings } from '../result.js';
-import { resolveSettings } from '../settings.js';
-import type { TensorflowChoice } from '../tensorflow.js';
+import type { TensorflowChoice } from '../models/tensorflow.js';
 import { Fleet, type ProcessStatus } from './fleet.js';
 
 /** Participants that are killed, to show that the rest go on. */

@@ -1,7 +1,7 @@
 /** Checks of what somebody's own module returns: it is code that nobody here has seen, so everything is named that does not fit. */
 import { InputError, type InputErrorCode } from '../../core/errors.js';
 import { checkInteger, checkLabels, checkOneOf, checkVector } from '../../core/validate.js';
-import type { ResponseModel } from '../model.js';
+import type { ResponseModel } from '../models/model.js';
 import { inputWidthOf, type Samples } from '../samples.js';
 import type { OwnContext, OwnParticipant } from './own-contract.js';
 

@@ -1,8 +1,8 @@
 /** What a module of somebody's own is told, and what it gives. `examples/own-participant.ts` is one. */
 import type { Backend } from '../../backend/index.js';
-import type { ResponseModel } from '../model.js';
-import type { Relay } from '../population.js';
-import type { DemoSettings } from '../result.js';
+import type { Relay } from '../demo/population.js';
+import type { DemoSettings } from '../demo/result.js';
+import type { ResponseModel } from '../models/model.js';
 import type { Samples } from '../samples.js';
 
 /** What the module's function is told. */

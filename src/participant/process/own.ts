@@ -1,12 +1,12 @@
 /** A participant that somebody brings: a module of their own with a model, data and loss, in place of a part of the cast. */
 import { pathToFileURL } from 'node:url';
 import { EnvironmentError, InputError } from '../../core/errors.js';
-import { DenseNet } from '../dense-net.js';
-import type { ResponseModel } from '../model.js';
+import type { Member } from '../demo/population.js';
+import { participantSettings } from '../demo/settings.js';
+import { DenseNet } from '../models/dense-net.js';
+import type { ResponseModel } from '../models/model.js';
 import { Participant } from '../participant.js';
-import type { Member } from '../population.js';
 import { inputWidthOf } from '../samples.js';
-import { participantSettings } from '../settings.js';
 import { checkOwn, guarded } from './own-check.js';
 import type { CreateParticipant, OwnContext } from './own-contract.js';
 

@@ -3,12 +3,12 @@ import { InputError } from '../../core/errors.js';
 import { checkInteger } from '../../core/validate.js';
 import type { Genesis } from '../../ledger/index.js';
 import { createIdentity, type Identity, type PeerKey, type WireType } from '../../network/index.js';
-import { buildCast } from '../cast.js';
+import { buildCast } from '../demo/cast.js';
+import { dataNamed, placeOfData, TEXT_SETTINGS } from '../demo/named-data.js';
+import type { DemoSettings } from '../demo/result.js';
+import { resolveSettings } from '../demo/settings.js';
 import { genesisOf } from '../living/genesis.js';
-import { dataNamed, placeOfData, TEXT_SETTINGS } from '../named-data.js';
-import type { DemoSettings } from '../result.js';
-import { resolveSettings } from '../settings.js';
-import type { TensorflowChoice } from '../tensorflow.js';
+import type { TensorflowChoice } from '../models/tensorflow.js';
 import { isLoopback } from './endpoint.js';
 
 /** What to plan. */

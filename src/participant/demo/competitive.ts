@@ -1,8 +1,8 @@
 /** The ranking that competing participants would settle on: the equilibrium of the game whose curvatures are the ones measured. */
-import type { Backend } from '../backend/index.js';
-import { AbortedError } from '../core/errors.js';
-import { type Equilibrium, solveEquilibrium } from '../equilibrium/index.js';
-import type { Measurement } from './measure.js';
+import type { Backend } from '../../backend/index.js';
+import { AbortedError } from '../../core/errors.js';
+import { type Equilibrium, solveEquilibrium } from '../../equilibrium/index.js';
+import type { Measurement } from '../measure.js';
 import type { DemoSettings } from './result.js';
 
 /** The measured game and how far the search goes. */

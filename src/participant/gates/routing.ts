@@ -1,6 +1,6 @@
 /** Queries and gradients sent only to the peers that a gate chose, sample by sample, with students standing in for the absent. */
-import type { Network, Outcome, PeerKey, Tensor } from '../network/index.js';
-import type { StudentShelf } from './shelf.js';
+import type { Network, Outcome, PeerKey, Tensor } from '../../network/index.js';
+import type { StudentShelf } from '../students/shelf.js';
 
 /** A batch, and whom to ask about each sample of it. */
 export interface RoutedQuery {

@@ -1,17 +1,17 @@
 /** The demonstration: real models on real digits query, measure, rank and pay each other. One call, one plain-data result. */
 import { setImmediate as nextTick } from 'node:timers/promises';
-import { type Backend, createBackend } from '../backend/index.js';
-import { AbortedError, InternalError } from '../core/errors.js';
-import { checkInteger } from '../core/validate.js';
-import { type DigitData, describeData, loadMnist } from '../data/dataset.js';
+import { type Backend, createBackend } from '../../backend/index.js';
+import { AbortedError, InternalError } from '../../core/errors.js';
+import { checkInteger } from '../../core/validate.js';
+import { type DigitData, describeData, loadMnist } from '../../data/dataset.js';
+import type { LifeProgress, Phase } from '../living/life.js';
+import { liveTogether } from '../living/together.js';
+import { loadTensorflow, type TensorflowChoice } from '../models/tensorflow.js';
 import { assembleDemo } from './assemble.js';
 import { buildCast } from './cast.js';
-import type { LifeProgress, Phase } from './living/life.js';
-import { liveTogether } from './living/together.js';
 import { buildMember } from './population.js';
 import type { DemoResult, DemoSettings } from './result.js';
 import { resolveSettings } from './settings.js';
-import { loadTensorflow, type TensorflowChoice } from './tensorflow.js';
 
 /** What to run. Every setting has a default; see `DEMO_DEFAULTS`. */
 export interface DemoOptions extends Partial<DemoSettings> {

@@ -3,7 +3,7 @@
  * Adapters: {@link plainModel} for functions, `layersModel` (layers-model.ts) for tensorflow.js.
  */
 
-import type { Saved } from './saved.js';
+import type { Saved } from '../saved.js';
 
 /** What the network asks of a model. Both calls are stateless in the request: training gets the inputs again. */
 export interface ResponseModel {

@@ -1,12 +1,12 @@
 /** `intermodel distill` as a function: everybody trains, some peers are taken away, one is distilled and leaves. Plain data out. */
 import { setImmediate as nextTick } from 'node:timers/promises';
-import { AbortedError, InputError } from '../core/errors.js';
-import { checkInteger } from '../core/validate.js';
-import type { DenseNet } from './dense-net.js';
+import { AbortedError, InputError } from '../../core/errors.js';
+import { checkInteger } from '../../core/validate.js';
+import type { DenseNet } from '../models/dense-net.js';
+import type { Participant, StepLosses } from '../participant.js';
+import { type ClassScore, labelsOf, type Samples, scoreClasses } from '../samples.js';
 import { type DistillationNetwork, type DistillationNetworkOptions, openDistillationNetwork } from './distillation-network.js';
 import { type AbsenceReport, reportAbsence, reportStudent, type StudentReport, trafficOf } from './distillation-report.js';
-import type { Participant, StepLosses } from './participant.js';
-import { type ClassScore, labelsOf, type Samples, scoreClasses } from './samples.js';
 import { distilStep } from './student.js';
 import { contentHash, decodeStudent, encodeStudent } from './student-file.js';
 

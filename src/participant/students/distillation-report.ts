@@ -1,11 +1,11 @@
 /** What the students of a network are worth: against G(x) on held-out data, and in the place of peers that are away. */
-import { removalScores } from '../curvature.js';
-import { distillationLoss } from '../distillation.js';
-import { spearman } from '../ranking.js';
+import { removalScores } from '../../curvature.js';
+import { distillationLoss } from '../../distillation.js';
+import { spearman } from '../../ranking.js';
+import type { LifeView } from '../living/life.js';
+import type { Alive } from '../living/together.js';
+import { type ClassScore, labelsOf, scoreClasses } from '../samples.js';
 import type { DenseMember, DistillationNetwork } from './distillation-network.js';
-import type { LifeView } from './living/life.js';
-import type { Alive } from './living/together.js';
-import { type ClassScore, labelsOf, scoreClasses } from './samples.js';
 import { encodeStudent } from './student-file.js';
 
 /** One participant's student against its gating ensemble, on held-out data. */

@@ -1,9 +1,9 @@
 /** tensorflow.js layers models as response models, trained on the loss gradient their askers send back. */
 import type * as tensorflow from '@tensorflow/tfjs';
-import { InputError } from '../core/errors.js';
-import { normals } from './draw.js';
+import { InputError } from '../../core/errors.js';
+import { normals } from '../draw.js';
+import { partsOf, type Saved } from '../saved.js';
 import type { ResponseModel } from './model.js';
-import { partsOf, type Saved } from './saved.js';
 import type { Tensorflow } from './tensorflow.js';
 
 /** A layers model and how it learns. */

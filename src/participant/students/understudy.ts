@@ -1,9 +1,9 @@
 /** Learns to answer as a participant answers, from the queries it serves: what peers fetch and use in its position while it is away. */
 import type { Backend } from '../../backend/index.js';
 import type { PeerKey } from '../../network/index.js';
-import { DenseNet } from '../dense-net.js';
+import { DenseNet } from '../models/dense-net.js';
 import type { Saved, Stateful } from '../saved.js';
-import { DEFAULT_OBJECTIVE, distilStep } from '../student.js';
+import { DEFAULT_OBJECTIVE, distilStep } from './student.js';
 
 /** Sizes of an understudy. */
 export interface UnderstudyOptions {

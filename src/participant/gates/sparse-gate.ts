@@ -2,13 +2,13 @@
  * The sparse gate of a participant: G(x) = sum over its k chosen peers of g_j(x) f_j(x) (R-18). Scores are a linear map of a context that the participant has before it
  * asks anybody; noise with a trained scale lets peers outside the k best be tried; the balance loss keeps requests from piling up on few.
  */
-import type { Backend } from '../backend/index.js';
-import { checkInteger, checkNonNegative } from '../core/validate.js';
-import { gate, gateBalance, gateGradient, noisyScores, noisyScoresGradient } from '../gating.js';
-import type { AdamOptions } from './adam.js';
-import { DenseNet } from './dense-net.js';
+import type { Backend } from '../../backend/index.js';
+import { checkInteger, checkNonNegative } from '../../core/validate.js';
+import { gate, gateBalance, gateGradient, noisyScores, noisyScoresGradient } from '../../gating.js';
+import type { AdamOptions } from '../models/adam.js';
+import { DenseNet } from '../models/dense-net.js';
+import { numberIn, partsOf, type Saved } from '../saved.js';
 import { type GateChoice, type GateMixture, mixChosen, type TrainableGate, throughMixture } from './mixture.js';
-import { numberIn, partsOf, type Saved } from './saved.js';
 
 /** How a gate chooses and learns. */
 export interface SparseGateOptions {

@@ -1,17 +1,17 @@
 /** The participants of `intermodel distill`: dense nets on shards of their own, with students; the lives of everybody else. */
-import type { Backend } from '../backend/index.js';
-import { checkInteger } from '../core/validate.js';
-import type { DigitData } from '../data/dataset.js';
-import { dealShards, type Shard, type ShardRequest } from '../data/shards.js';
-import { DenseNet } from './dense-net.js';
-import { permutation } from './draw.js';
-import type { MeetingKind } from './living/meeting.js';
-import { openTogether, type Together, type TogetherHooks } from './living/together.js';
-import { Participant } from './participant.js';
-import type { Member } from './population.js';
-import type { DemoSettings } from './result.js';
-import { type Samples, samplesOf } from './samples.js';
-import { participantSettings, resolveSettings } from './settings.js';
+import type { Backend } from '../../backend/index.js';
+import { checkInteger } from '../../core/validate.js';
+import type { DigitData } from '../../data/dataset.js';
+import { dealShards, type Shard, type ShardRequest } from '../../data/shards.js';
+import type { Member } from '../demo/population.js';
+import type { DemoSettings } from '../demo/result.js';
+import { participantSettings, resolveSettings } from '../demo/settings.js';
+import { permutation } from '../draw.js';
+import type { MeetingKind } from '../living/meeting.js';
+import { openTogether, type Together, type TogetherHooks } from '../living/together.js';
+import { DenseNet } from '../models/dense-net.js';
+import { Participant } from '../participant.js';
+import { type Samples, samplesOf } from '../samples.js';
 import type { DistillationObjective } from './student.js';
 
 /** What a network of dense participants is built from. */

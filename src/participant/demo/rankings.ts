@@ -1,7 +1,7 @@
 /** Rankings side by side, and how far they agree. */
-import type { Backend } from '../backend/index.js';
-import { correlations, idealRanking } from '../ranking.js';
-import type { Measurement } from './measure.js';
+import type { Backend } from '../../backend/index.js';
+import { correlations, idealRanking } from '../../ranking.js';
+import type { Measurement } from '../measure.js';
 import type { DemoAgreement, DemoRanking, RankingName } from './result.js';
 
 /** Positions of values, 1 for the largest; equal values share the better position. */

@@ -2,10 +2,10 @@
  * Students of peers, kept for when a peer cannot be reached. A peer announces the hash of its student; whoever wants it asks for it by that hash and keeps it only if the
  * bytes hash to it, so it does not matter who handed them over.
  */
-import { InputError } from '../core/errors.js';
-import type { Handlers, Network, PeerKey } from '../network/index.js';
-import type { DenseNet } from './dense-net.js';
-import { partsOf, type Saved, type Stateful } from './saved.js';
+import { InputError } from '../../core/errors.js';
+import type { Handlers, Network, PeerKey } from '../../network/index.js';
+import type { DenseNet } from '../models/dense-net.js';
+import { partsOf, type Saved, type Stateful } from '../saved.js';
 import { contentHash, decodeStudent, encodeStudent } from './student-file.js';
 
 /** Topic and method under which students travel. */

@@ -1,7 +1,7 @@
 /** What gates share: the choice they make, the mixture G(x) that comes of it, and the way back through it. */
-import type { Backend } from '../backend/index.js';
-import { gate } from '../gating.js';
-import type { Stateful } from './saved.js';
+import type { Backend } from '../../backend/index.js';
+import { gate } from '../../gating.js';
+import type { Stateful } from '../saved.js';
 
 /** Whom to ask for each sample. */
 export interface GateChoice {

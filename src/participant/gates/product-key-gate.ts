@@ -2,14 +2,14 @@
  * A product-key gate of a participant (R-18): peer i * columns + j has the key [first_i, second_j], a query is a linear map of the context, and the k best keys are found
  * from rows + columns products. Query and codebooks learn from the participant's own loss.
  */
-import type { Backend } from '../backend/index.js';
-import { checkInteger } from '../core/validate.js';
-import { type ProductKeys, productKeyGate, productKeyGateGradient } from '../gating-product-key.js';
-import { Adam, type AdamOptions } from './adam.js';
-import { DenseNet } from './dense-net.js';
-import { normals } from './draw.js';
+import type { Backend } from '../../backend/index.js';
+import { checkInteger } from '../../core/validate.js';
+import { type ProductKeys, productKeyGate, productKeyGateGradient } from '../../gating-product-key.js';
+import { normals } from '../draw.js';
+import { Adam, type AdamOptions } from '../models/adam.js';
+import { DenseNet } from '../models/dense-net.js';
+import { partsOf, restoreArrays, type Saved } from '../saved.js';
 import { type GateChoice, type GateMixture, mixChosen, type TrainableGate, throughMixture } from './mixture.js';
-import { partsOf, restoreArrays, type Saved } from './saved.js';
 
 /** How a product-key gate chooses and learns. */
 export interface ProductKeyGateSettings {

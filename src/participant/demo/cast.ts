@@ -1,7 +1,7 @@
 /** Who takes part in the demonstration: roles, classes, shard sizes and encoders, all a function of the number of participants and the seed. */
-import { InputError } from '../core/errors.js';
-import type { ShardRequest } from '../data/shards.js';
-import { permutation } from './draw.js';
+import { InputError } from '../../core/errors.js';
+import type { ShardRequest } from '../../data/shards.js';
+import { permutation } from '../draw.js';
 import type { ParticipantRole } from './result.js';
 
 /** One part in the cast. */

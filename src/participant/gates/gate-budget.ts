@@ -1,6 +1,6 @@
 /** How many peers an outward budget in bytes pays for. */
-import { InputError } from '../core/errors.js';
-import { checkNonNegative } from '../core/validate.js';
+import { InputError } from '../../core/errors.js';
+import { checkNonNegative } from '../../core/validate.js';
 
 /** Sizes that decide what one batch costs a participant in outward bytes. */
 export interface BroadcastCost {

@@ -1,9 +1,9 @@
 /** Settings of the demonstration: defaults, and checks of what a caller asks for. */
 
-import { InputError } from '../core/errors.js';
-import { checkInteger, checkNonNegative, checkOneOf, checkPositive } from '../core/validate.js';
-import type { Estimator } from '../curvature.js';
-import type { ParticipantSettings } from './participant.js';
+import { InputError } from '../../core/errors.js';
+import { checkInteger, checkNonNegative, checkOneOf, checkPositive } from '../../core/validate.js';
+import type { Estimator } from '../../curvature.js';
+import type { ParticipantSettings } from '../participant.js';
 import type { DemoSettings } from './result.js';
 
 /** Estimators that need nothing but a head and its responses. */

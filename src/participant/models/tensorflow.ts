@@ -1,6 +1,6 @@
 /** Finds a tensorflow.js that works here: tfjs-node when it is installed and loads, otherwise tfjs with its wasm backend. */
 import type * as tensorflow from '@tensorflow/tfjs';
-import { type Attempt, EnvironmentError } from '../core/errors.js';
+import { type Attempt, EnvironmentError } from '../../core/errors.js';
 
 /** The module, as both packages export it. */
 export type Tensorflow = typeof tensorflow;

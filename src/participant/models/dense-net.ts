@@ -1,12 +1,12 @@
 /** A trainable dense network on the backend's kernels: encoders, readouts, gates and students that need no tensor library. */
-import type { Backend } from '../backend/index.js';
-import type { NumericArray } from '../core/validate.js';
-import { type Activation, headForward, headGradient } from '../head.js';
+import type { Backend } from '../../backend/index.js';
+import type { NumericArray } from '../../core/validate.js';
+import { type Activation, headForward, headGradient } from '../../head.js';
+import { normals } from '../draw.js';
+import type { Truth } from '../samples.js';
+import { partsOf, restoreArrays, type Saved, type Stateful } from '../saved.js';
 import { Adam, type AdamOptions } from './adam.js';
-import { normals } from './draw.js';
 import type { ResponseModel } from './model.js';
-import type { Truth } from './samples.js';
-import { partsOf, restoreArrays, type Saved, type Stateful } from './saved.js';
 
 /** One layer: activation(weights x + bias). */
 export interface DenseLayer {

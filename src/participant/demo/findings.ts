@@ -1,6 +1,7 @@
 /** Says where the odd participants landed and why, from the numbers of the run; and which claims held. */
+
+import type { Measurement } from '../measure.js';
 import type { CastMember } from './cast.js';
-import type { Measurement } from './measure.js';
 import type { DemoAgreement, DemoCheck, DemoFinding, DemoParticipant, DemoRanking, RankingName } from './result.js';
 
 /** What a run measured. */

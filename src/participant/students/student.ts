@@ -2,9 +2,9 @@
  * A student: a small network that answers in another model's place (R-19). It is trained on that model's responses, held fixed, by the distillation loss between the
  * class logits that a readout makes of both, and by the squared error of the responses themselves, so that it also fits where any other reader expects the response.
  */
-import type { NumericArray } from '../core/validate.js';
-import { type DistillationKind, distillationLoss } from '../distillation.js';
-import type { DenseNet } from './dense-net.js';
+import type { NumericArray } from '../../core/validate.js';
+import { type DistillationKind, distillationLoss } from '../../distillation.js';
+import type { DenseNet } from '../models/dense-net.js';
 
 /** What a student is trained towards. */
 export interface DistillationObjective {

@@ -1,14 +1,14 @@
 /** What participants measured as one result, for reports: whether they lived in one process or in many. */
-import { type Backend, packageVersion } from '../backend/index.js';
-import type { Equilibrium } from '../equilibrium/index.js';
+import { type Backend, packageVersion } from '../../backend/index.js';
+import type { Equilibrium } from '../../equilibrium/index.js';
+import type { Lived } from '../living/books.js';
+import type { LifeSettings } from '../living/life.js';
+import type { LifeResult } from '../living/messages.js';
+import type { Measurement } from '../measure.js';
 import { assumptionsOf } from './assumptions.js';
 import type { CastMember } from './cast.js';
 import { competitiveEquilibrium } from './competitive.js';
 import { checksOf, findingsOf } from './findings.js';
-import type { Lived } from './living/books.js';
-import type { LifeSettings } from './living/life.js';
-import type { LifeResult } from './living/messages.js';
-import type { Measurement } from './measure.js';
 import { agreementOf, buildRankings } from './rankings.js';
 import type { DemoCurve, DemoParticipant, DemoResult } from './result.js';
 

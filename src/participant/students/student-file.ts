@@ -1,9 +1,9 @@
 /** Students as bytes: deterministic CBOR with 32-bit parameters, named by the SHA-256 of those bytes. */
 import { createHash } from 'node:crypto';
 import { decode, encode, rfc8949EncodeOptions } from 'cborg';
-import { InputError } from '../core/errors.js';
-import type { Activation } from '../head.js';
-import { type DenseLayer, DenseNet } from './dense-net.js';
+import { InputError } from '../../core/errors.js';
+import type { Activation } from '../../head.js';
+import { type DenseLayer, DenseNet } from '../models/dense-net.js';
 
 const FORMAT = 'intermodel-student/1';
 const ACTIVATIONS: readonly Activation[] = ['identity', 'relu', 'tanh', 'gelu', 'sigmoid'];

@@ -1,6 +1,6 @@
 /** Adam with decoupled weight decay for plain Float64Arrays: plain operations in a fixed order, so the same steps give the same bits. */
 
-import { numberIn, partsOf, restoreArrays, type Saved, type Stateful } from './saved.js';
+import { numberIn, partsOf, restoreArrays, type Saved, type Stateful } from '../saved.js';
 
 /** How parameters move. */
 export interface AdamOptions {

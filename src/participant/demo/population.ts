@@ -1,17 +1,17 @@
 /** Builds the participants of the demonstration: shards, encoders and proxies, all drawn from one seed. Any one of them can be built alone. */
 import { createHash } from 'node:crypto';
-import type { Backend } from '../backend/index.js';
-import type { DigitData } from '../data/dataset.js';
-import { dealIndices, take } from '../data/shards.js';
+import type { Backend } from '../../backend/index.js';
+import type { DigitData } from '../../data/dataset.js';
+import { dealIndices, take } from '../../data/shards.js';
+import { normals, permutation } from '../draw.js';
+import { denseEncoder } from '../models/layers-model.js';
+import { plainModel, type ResponseModel } from '../models/model.js';
+import type { Tensorflow } from '../models/tensorflow.js';
+import { Participant } from '../participant.js';
+import { type Samples, samplesOf } from '../samples.js';
 import type { CastMember } from './cast.js';
-import { normals, permutation } from './draw.js';
-import { denseEncoder } from './layers-model.js';
-import { plainModel, type ResponseModel } from './model.js';
-import { Participant } from './participant.js';
 import type { DemoSettings } from './result.js';
-import { type Samples, samplesOf } from './samples.js';
 import { participantSettings } from './settings.js';
-import type { Tensorflow } from './tensorflow.js';
 
 /** One participant, and the samples on which it measures its peers. */
 export interface Member {

@@ -1,6 +1,6 @@
 /** Which gate a participant uses. */
-import type { Backend } from '../backend/index.js';
-import type { AdamOptions } from './adam.js';
+import type { Backend } from '../../backend/index.js';
+import type { AdamOptions } from '../models/adam.js';
 import type { TrainableGate } from './mixture.js';
 import { ProductKeyGate } from './product-key-gate.js';
 import { SparseGate } from './sparse-gate.js';
