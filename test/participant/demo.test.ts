@@ -4,35 +4,18 @@ import { describeDemo } from '../../src/cli/demo-text.js';
 import { loadMnist } from '../../src/data/dataset.js';
 import { TEXT_SYMBOLS, textSamples } from '../../src/data/text.js';
 import { type DemoOptions, type DemoProgress, runDemo } from '../../src/participant/demo/demo.js';
+import { SMALL } from './small.js';
 
-/** The whole path in seconds: too little training for the ranking to be true, enough for every step to run. */
-const SMALL: DemoOptions = {
-  seed: 5,
-  participants: 6,
-  rounds: 6,
-  batch: 8,
-  width: 4,
-  headHidden: 6,
-  largestShard: 60,
-  settleSteps: 20,
-  settleBatch: 16,
-  settleSamples: 60,
-  blocks: 2,
-  closingBlocks: 2,
-  validation: 40,
-  blockValidation: 20,
-  backend: createBackend({ kind: 'native' }),
-  tensorflow: 'tfjs-wasm',
-};
+const OPTIONS: DemoOptions = { ...SMALL, backend: createBackend({ kind: 'native' }) };
 
 t.test('a run trains, measures, submits, ranks and pays; the same seed gives the same bytes', async (t) => {
   const data = await loadMnist();
   const steps: DemoProgress[] = [];
-  const result = await runDemo({ ...SMALL, data }, { onProgress: (step) => void steps.push(step) });
-  const again = await runDemo({ ...SMALL, data });
+  const result = await runDemo({ ...OPTIONS, data }, { onProgress: (step) => void steps.push(step) });
+  const again = await runDemo({ ...OPTIONS, data });
   t.equal(JSON.stringify(result), JSON.stringify(again));
   t.equal(describeDemo(result), describeDemo(again));
-  t.notSame((await runDemo({ ...SMALL, data, seed: 6, rounds: 1, blocks: 0 })).weights, result.weights);
+  t.notSame((await runDemo({ ...OPTIONS, data, seed: 6, rounds: 1, blocks: 0 })).weights, result.weights);
 
   t.same(new Set(result.participants.map((p) => p.role)), new Set(['generalist', 'specialist', 'scarce', 'shuffled', 'noise', 'copy']));
   t.same(new Set(steps.map((step) => step.phase)), new Set(['loading', 'training', 'settling', 'measuring', 'competing', 'closing']));
@@ -59,7 +42,7 @@ t.test('a run trains, measures, submits, ranks and pays; the same seed gives the
 });
 
 t.test('the copy answers what its original answers, and the ideal ranking is the mean of the scores', async (t) => {
-  const result = await runDemo({ ...SMALL, rounds: 2, blocks: 1, closingBlocks: 1 });
+  const result = await runDemo({ ...OPTIONS, rounds: 2, blocks: 1, closingBlocks: 1 });
   const copy = result.participants.find((p) => p.role === 'copy')!;
   t.equal(copy.copyOf, result.participants[0].name);
   const ideal = result.rankings.find((ranking) => ranking.name === 'ideal')!;
@@ -72,7 +55,7 @@ t.test('the copy answers what its original answers, and the ideal ranking is the
 t.test('participants on text join, are measured, ranked and paid by the same code', async (t) => {
   const words = Array.from({ length: 2500 }, (_, k) => ['abcde', 'fghij', 'adgj', 'behc', 'if'][(k * k + (k >> 3)) % 5]);
   const data = textSamples('made-up words', words.join(''), { context: 4, classes: 10 });
-  const result = await runDemo({ ...SMALL, data, rounds: 40 });
+  const result = await runDemo({ ...OPTIONS, data, rounds: 40 });
   t.match(result.data, { name: 'made-up words', height: 4, width: TEXT_SYMBOLS, classes: 10 });
   t.ok(result.blocks.every((block) => block.refused.length === 0));
   t.ok(result.rankings.every((ranking) => ranking.values.every(Number.isFinite)));
@@ -82,7 +65,7 @@ t.test('participants on text join, are measured, ranked and paid by the same cod
 });
 
 t.test('participants may compete for payoff instead of reporting: rows stay admissible and differ from the measured ones', async (t) => {
-  const short = { ...SMALL, rounds: 4, blocks: 4 };
+  const short = { ...OPTIONS, rounds: 4, blocks: 4 };
   const competing = await runDemo({ ...short, rows: 'competing' });
   t.ok(competing.blocks.every((block) => block.refused.length === 0));
   t.notSame(competing.weights, (await runDemo(short)).weights);
@@ -95,12 +78,12 @@ t.test('a run stops when it is told to, and refuses settings it cannot run', asy
   const onProgress = (step: DemoProgress): void => {
     if (step.phase === 'training' && step.done === 2) stopper.abort();
   };
-  await t.rejects(runDemo({ ...SMALL, rounds: 500 }, { signal: stopper.signal, onProgress }), { name: 'AbortError' });
-  await t.rejects(runDemo({ ...SMALL, participants: 5 }), { code: 'BTM_DOMAIN', argument: 'participants' });
-  await t.rejects(runDemo({ ...SMALL, maskTemperature: 0 }), { code: 'BTM_DOMAIN', argument: 'maskTemperature' });
-  await t.rejects(runDemo({ ...SMALL, blocks: 7 }), { code: 'BTM_DOMAIN', argument: 'blocks' });
-  await t.rejects(runDemo({ ...SMALL, largestShard: 20000 }), { code: 'BTM_DOMAIN', argument: 'requests' });
-  await t.rejects(runDemo({ ...SMALL, estimator: 'guess' }), { code: 'BTM_DOMAIN', argument: 'estimator' });
+  await t.rejects(runDemo({ ...OPTIONS, rounds: 500 }, { signal: stopper.signal, onProgress }), { name: 'AbortError' });
+  await t.rejects(runDemo({ ...OPTIONS, participants: 5 }), { code: 'BTM_DOMAIN', argument: 'participants' });
+  await t.rejects(runDemo({ ...OPTIONS, maskTemperature: 0 }), { code: 'BTM_DOMAIN', argument: 'maskTemperature' });
+  await t.rejects(runDemo({ ...OPTIONS, blocks: 7 }), { code: 'BTM_DOMAIN', argument: 'blocks' });
+  await t.rejects(runDemo({ ...OPTIONS, largestShard: 20000 }), { code: 'BTM_DOMAIN', argument: 'requests' });
+  await t.rejects(runDemo({ ...OPTIONS, estimator: 'guess' }), { code: 'BTM_DOMAIN', argument: 'estimator' });
 });
 
 function sum(values: readonly number[]): number {

@@ -5,29 +5,11 @@ import { runDemo } from '../../src/participant/demo/demo.js';
 import { dataNamed } from '../../src/participant/demo/named-data.js';
 import type { DemoResult } from '../../src/participant/demo/result.js';
 import { type ProcessesResult, runProcesses } from '../../src/participant/process/launch.js';
+import { SMALL } from './small.js';
 
 t.setTimeout(280_000);
 
 const command = [process.execPath, fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))];
-
-/** Seconds of training: enough for every step to run. */
-const SMALL = {
-  seed: 5,
-  participants: 6,
-  rounds: 6,
-  batch: 8,
-  width: 4,
-  headHidden: 6,
-  largestShard: 60,
-  settleSteps: 20,
-  settleBatch: 16,
-  settleSamples: 60,
-  blocks: 3,
-  closingBlocks: 2,
-  validation: 40,
-  blockValidation: 20,
-  tensorflow: 'tfjs-wasm',
-} as const;
 
 function equalToOneProcess(t: Test, run: ProcessesResult, demo: DemoResult): void {
   t.same(

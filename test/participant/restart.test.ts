@@ -5,29 +5,11 @@ import { createBackend } from '../../src/backend/index.js';
 import { assembleDemo } from '../../src/participant/demo/assemble.js';
 import { type ProcessesOptions, runProcesses } from '../../src/participant/process/launch.js';
 import { survivalOf } from '../../src/participant/process/survival.js';
+import { SMALL } from './small.js';
 
 t.setTimeout(280_000);
 
 const command = [process.execPath, fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))];
-
-/** Seconds of training: enough for every step to run. */
-const SMALL = {
-  seed: 5,
-  participants: 6,
-  rounds: 6,
-  batch: 8,
-  width: 4,
-  headHidden: 6,
-  largestShard: 60,
-  settleSteps: 20,
-  settleBatch: 16,
-  settleSamples: 60,
-  blocks: 3,
-  closingBlocks: 2,
-  validation: 40,
-  blockValidation: 20,
-  tensorflow: 'tfjs-wasm',
-} as const;
 
 t.test('some are killed: the rest go on with their students; started again, they take their places back', async (t) => {
   const options: ProcessesOptions = { ...SMALL, rounds: 40, blocks: 10, command, kill: { indices: [1, 5], round: 8, restart: 12 } };

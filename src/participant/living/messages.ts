@@ -2,6 +2,7 @@
 import { decode, encode } from 'cborg';
 import { AbortedError, EnvironmentError } from '../../core/errors.js';
 import type { Network, PeerKey, PeerTraffic, ServiceCounters } from '../../network/index.js';
+import type { DemoResult } from '../demo/result.js';
 import type { Absence } from './absence.js';
 
 /** Named calls of the keeper. Reading the ledger is open to everybody; the rest needs stake. */
@@ -83,13 +84,7 @@ export interface PeerResult extends LifeResult {
   readonly traffic: readonly (readonly [PeerKey, PeerTraffic])[];
   readonly service: ServiceCounters;
   readonly encoderBackend: { readonly name: string; readonly version: string };
-  readonly data: {
-    readonly name: string;
-    readonly samples: number;
-    readonly classes: number;
-    readonly height: number;
-    readonly width: number;
-  };
+  readonly data: DemoResult['data'];
   readonly processor_s: number;
   readonly memory_mb: number;
 }

@@ -1,0 +1,18 @@
+/** The whole path in seconds: too little training for the ranking to be true, enough for every step to run. */
+export const SMALL = {
+  seed: 5,
+  participants: 6,
+  rounds: 6,
+  batch: 8,
+  width: 4,
+  headHidden: 6,
+  largestShard: 60,
+  settleSteps: 20,
+  settleBatch: 16,
+  settleSamples: 60,
+  blocks: 2,
+  closingBlocks: 2,
+  validation: 40,
+  blockValidation: 20,
+  tensorflow: 'tfjs-wasm',
+} as const;
