@@ -1,7 +1,7 @@
 /** `intermodel demo`: real models on real digits, trained, measured, ranked and paid, in one command. */
 import { writeFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { EnvironmentError } from '../core/errors.js';
+import { EnvironmentError, InputError } from '../core/errors.js';
 import { type DemoOptions, type DemoProgress, runDemo } from '../participant/demo/demo.js';
 import { dataNamed, TEXT_SETTINGS } from '../participant/demo/named-data.js';
 import type { DemoResult, DemoSettings } from '../participant/demo/result.js';
@@ -70,7 +70,22 @@ export function demoCommand(program: Command): void {
   addBackendOptions(command).action(demo);
 }
 
+/** Options that would otherwise be ignored. */
+function checkFlags({ processes, kill, restart, students, wire, k, budget }: DemoFlags): void {
+  const refuse = (argument: string, problem: string): never => {
+    throw new InputError('BTM_DOMAIN', problem, { argument });
+  };
+  if (processes !== true) {
+    if (kill !== undefined) refuse('--kill', 'needs --processes');
+    if (!students) refuse('--no-students', 'needs --processes');
+    if (wire !== 'f32') refuse('--wire', 'needs --processes: nothing travels within one process');
+  }
+  if (restart !== undefined && kill === undefined) refuse('--restart', 'needs --kill');
+  if (k !== undefined && budget !== undefined) refuse('--budget', 'sets k: leave out one of the two');
+}
+
 async function demo(flags: DemoFlags): Promise<void> {
+  checkFlags(flags);
   const interrupt = abortOnInterrupt('a run keeps nothing until its report is written');
   const progress = phases();
   try {

@@ -90,7 +90,7 @@ const POSITIVES: readonly (keyof DemoSettings)[] = [
  * @throws InputError naming the setting
  */
 export function resolveSettings(given: Partial<DemoSettings>): DemoSettings & { readonly estimator: DemoEstimator } {
-  const settings = { ...DEMO_DEFAULTS, ...given };
+  const settings = { ...DEMO_DEFAULTS, ...fitting(given), ...given };
   checkInteger('participants', settings.participants, 2, 256);
   checkInteger('largestShard', settings.largestShard, 20);
   checkInteger('blocks', settings.blocks, 0, settings.rounds);
@@ -108,6 +108,11 @@ export function resolveSettings(given: Partial<DemoSettings>): DemoSettings & { 
   checkOneOf('emission', settings.emission, ['l1', 'l2', 'none']);
   const estimator = checkOneOf('estimator', settings.estimator, DEMO_ESTIMATORS);
   return { ...settings, estimator };
+}
+
+/** Defaults that are at most what was asked for: a short run has fewer blocks. */
+function fitting({ rounds = DEMO_DEFAULTS.rounds, validation = DEMO_DEFAULTS.validation }: Partial<DemoSettings>): Partial<DemoSettings> {
+  return { blocks: Math.min(DEMO_DEFAULTS.blocks, rounds), blockValidation: Math.min(DEMO_DEFAULTS.blockValidation, validation) };
 }
 
 function checkShare(argument: string, value: number): void {

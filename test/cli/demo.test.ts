@@ -1,0 +1,37 @@
+/** `intermodel demo`: options that would be ignored are refused; a run in which somebody is killed still says what it has to say. */
+import t from 'tap';
+import { intermodel } from './run.js';
+
+t.setTimeout(240_000);
+
+t.test('options that would be ignored are refused by name', async (t) => {
+  const wrong: [string[], string][] = [
+    [['--kill', '1@3'], '--kill needs --processes'],
+    [['--restart', '5', '--processes'], '--restart needs --kill'],
+    [['--no-students'], '--no-students needs --processes'],
+    [['--wire', 'int8'], '--wire needs --processes'],
+    [['--k', '2', '--budget', '100000'], '--budget sets k'],
+    [['--budget', '1'], 'budget does not pay for one peer'],
+    [['--participants', '6', '--k', '9'], 'gateK'],
+    [['--processes', '--participants', '6', '--kill', '9@10'], 'kill.indices'],
+  ];
+  for (const [args, problem] of wrong) {
+    const { code, stderr } = await intermodel(['demo', ...args]);
+    t.equal(code, 2, args.join(' '));
+    t.ok(stderr.includes(problem), stderr);
+  }
+});
+
+t.test('somebody is killed and stays away: no report with holes, but what it cost and how the rest rank each other', async (t) => {
+  const args = ['demo', '--processes', '--participants', '6', '--rounds', '12', '--kill', '1@2', '--json', '--out', t.testdir()];
+  const { code, stdout } = await intermodel(args);
+  t.equal(code, 0);
+  const result = JSON.parse(stdout);
+  t.match(result, { kind: 'intermodel-processes', formatVersion: 1, seed: 7, chainVerified: true });
+  t.same(
+    result.reports.map((report: { status: string }) => report.status),
+    ['finished', 'killed', 'finished', 'finished', 'finished', 'finished'],
+  );
+  t.match(result.survival, [{ away: [1], survivors: [0, 2, 3, 4, 5], returned: null }]);
+  t.same(result.survivors.map((one: { position: number }) => one.position).sort(), [1, 2, 3, 4, 5]);
+});
