@@ -114,6 +114,24 @@ t.test('a store that refuses a block ends the lives with its own error', async (
   await t.rejects(liveTogether({ members, settings: SETTINGS, seed: SEED, backend, store }), full);
 });
 
+t.test('a state is taken up on the ledger it was kept on, and refused on another', async (t) => {
+  const open = (seed: number) =>
+    openTogether({
+      members: [0, 1, 2, 3].map((index) => member(index, 'squaredError')),
+      settings: { ...SETTINGS, rounds: 3 },
+      seed,
+      backend,
+    });
+  const [one, same, other] = [await open(1), await open(1), await open(2)];
+  await one.live('settling');
+  const saved = decodeSaved(encodeSaved(await one.everybody[0]!.life.save()));
+  await same.everybody[0]!.life.restore(saved);
+  t.match(same.everybody[0]!.life.state, { phase: 'joining', round: 3, blocks: 3 });
+  t.same(same.everybody[0]!.life.losses, one.everybody[0]!.life.losses);
+  await t.rejects(other.everybody[0]!.life.restore(saved), { code: 'BTM_DOMAIN', argument: 'state' });
+  for (const network of [one, same, other]) await network.close();
+});
+
 t.test('losses are what they are by hand; a wrong kind of truth is refused', async (t) => {
   const outputs = Float64Array.of(0.5, -1, 2, 0);
   const two = { size: 2 };

@@ -42,6 +42,11 @@ export class Chain {
     return new Chain(options, network, await openReplica(network, options.keeper, options.waiting));
   }
 
+  /** SHA-256 of the genesis: which ledger it is. */
+  get id(): string {
+    return this.replica.chain;
+  }
+
   get height(): number {
     return this.replica.height;
   }

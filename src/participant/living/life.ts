@@ -6,6 +6,7 @@
  * whether its participants share a process or not.
  */
 import type { Backend } from '../../backend/index.js';
+import { InputError } from '../../core/errors.js';
 import { competingRow } from '../competing.js';
 import type { DemoSettings } from '../demo/result.js';
 import type { DemoEstimator } from '../demo/settings.js';
@@ -146,9 +147,10 @@ export class Life {
 
   /** Everything that a restart must not lose. Between two steps only. */
   async save(): Promise<Saved> {
-    const { participant, understudy, link } = this.#parts;
+    const { participant, understudy, link, chain } = this.#parts;
     const { round, blocks } = this.#state;
     return {
+      chain: Buffer.from(chain.id, 'hex'),
       round,
       blocks,
       losses: [...this.#losses].map(([at, { head, own, gate, proxy }]) => Float64Array.of(at, head, own, gate, proxy)),
@@ -158,10 +160,15 @@ export class Life {
     };
   }
 
-  /** Takes up what {@link Life.save} gave, before it joins. */
+  /** Takes up what {@link Life.save} gave, before it joins. @throws InputError when that was on another ledger, or by a participant of other sizes */
   async restore(saved: Saved): Promise<void> {
-    const { participant, understudy, link } = this.#parts;
+    const { participant, understudy, link, chain } = this.#parts;
     const parts = partsOf(saved);
+    const { chain: kept } = parts;
+    if (!(kept instanceof Uint8Array) || Buffer.from(kept).toString('hex') !== chain.id) {
+      const remedy = 'Delete the file to begin anew on this ledger, or name another one.';
+      throw new InputError('BTM_DOMAIN', 'was kept on another ledger', { argument: 'state', remedy });
+    }
     this.#state = { ...this.#state, round: numberIn(parts, 'round'), blocks: numberIn(parts, 'blocks') };
     for (const kept of (parts['losses'] ?? []) as readonly Float64Array[]) {
       const [at, head, own, gate, proxy] = kept;
