@@ -106,7 +106,10 @@ async function inProcesses(flags: DemoFlags, signal: AbortSignal): Promise<void>
   const { demoProcesses } = await import('./demo-processes.js'); // draws, too
   const { demo, rest, text, sections } = await demoProcesses(options, backendOf(flags), signal);
   if (demo !== null) await publish(flags, demo, sections);
-  else if (flags.json === true) process.stdout.write(`${JSON.stringify(rest)}\n`);
+  else {
+    process.stderr.write(`no report was written to ${flags.out}: somebody did not finish, and it would have holes\n`);
+    if (flags.json === true) process.stdout.write(`${JSON.stringify(rest)}\n`);
+  }
   if (demo === null && kill === undefined) process.exitCode = 1;
   (flags.json === true ? process.stderr : process.stdout).write(`\n${text}\n`);
 }

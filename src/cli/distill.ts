@@ -24,7 +24,7 @@ interface DistillFlags extends BackendFlags {
   readonly budget?: number;
   readonly steps: number;
   readonly leaver: number;
-  readonly away: readonly number[];
+  readonly away?: readonly number[];
   readonly kind: DistillationKind;
   readonly temperature: number;
   readonly alpha: number;
@@ -50,7 +50,11 @@ export function distillCommand(program: Command): void {
     .option('--budget <bytes>', 'outward bytes per batch of 32; sets k in place of --k', wholeNumber)
     .option('--steps <number>', 'steps of distillation, 64 samples each', wholeNumber, 300)
     .option('--leaver <index>', 'the participant that leaves', wholeNumber, 0)
-    .option('--away <indices>', 'peers taken away to compare students with zeros in their place; empty for none', indices, [1, 3, 5])
+    .option(
+      '--away <indices>',
+      'peers taken away to compare students with zeros in their place; empty for none (default: 1,3,5, as far as there are so many)',
+      indices,
+    )
     .addOption(new Option('--kind <name>', 'divergence').choices(['forwardKl', 'reverseKl', 'jsd', 'mse']).default('forwardKl'))
     .option('--temperature <number>', 'of the distillation', decimal, 2)
     .option('--alpha <number>', 'share of the divergence against the labels', decimal, 0.5)
@@ -94,7 +98,7 @@ async function runOptions(flags: DistillFlags): Promise<DistillationRunOptions> 
     distilSteps: flags.steps,
     distilBatch: 64,
     leaver: flags.leaver,
-    away: flags.away,
+    away: flags.away ?? [1, 3, 5].filter((index) => index < peers - 1),
   };
 }
 

@@ -1,7 +1,9 @@
 /** `intermodel ledger`: start, feed, read, check, prove, move and audit a ledger. */
+
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { InputError } from '../core/errors.js';
+import { EnvironmentError, InputError } from '../core/errors.js';
 import {
   createKey,
   etcdStore,
@@ -67,8 +69,16 @@ async function openStore(place: string, flags: Flags): Promise<Store> {
   return /^https?:/.test(place) ? etcdStore({ endpoints: place.split(','), prefix: flags.prefix }) : sqliteStore(place);
 }
 
+/** A mistyped path must not come into being, and then look damaged. */
+async function openExisting(place: string, flags: Flags): Promise<Store> {
+  if (!/^https?:/.test(place) && !existsSync(place)) {
+    throw new EnvironmentError('BTM_IO', `cannot read ${place}`, [{ what: place, reason: 'no such file' }], ['check the path']);
+  }
+  return openStore(place, flags);
+}
+
 async function withLedger<T>(place: string, flags: Flags, work: (ledger: Ledger) => Promise<T>): Promise<T> {
-  const store = await openStore(place, flags);
+  const store = await openExisting(place, flags);
   try {
     return await work(await openLedger({ store }));
   } finally {
@@ -175,7 +185,7 @@ async function block(place: string, height: string | undefined, flags: Flags): P
 }
 
 async function verify(place: string, flags: Flags): Promise<void> {
-  const store = await openStore(place, flags);
+  const store = await openExisting(place, flags);
   try {
     const onProgress = (height: number, of: number): void => {
       if (height % 100 === 0) process.stderr.write(`verified ${height} of ${of} blocks\n`);
@@ -210,7 +220,7 @@ async function check(proofFile: string, blockHash: string, flags: Flags): Promis
 }
 
 async function exportTo(place: string, file: string, flags: Flags): Promise<void> {
-  const store = await openStore(place, flags);
+  const store = await openExisting(place, flags);
   try {
     const height = await exportLedger(store, file);
     print(flags, { height, file }, () => `${height} blocks written to ${file}`);

@@ -20,12 +20,16 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   sweep: async () => (await import('./sweep.js')).sweepCommand,
 };
 
+/** A mistyped option is wrong input, not a bug. */
+const WRONG_INPUT = 2;
+
 async function main(): Promise<void> {
   const program = new Command('intermodel')
     .description('Measure a model by what it is worth to other models.')
     .version(packageVersion)
     .enablePositionalOptions() // what comes after a subcommand belongs to it
-    .showHelpAfterError('(add --help for the options)');
+    .showHelpAfterError('(add --help for the options)')
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : WRONG_INPUT));
   const named = COMMANDS[process.argv[2] ?? ''];
   for (const load of named === undefined ? Object.values(COMMANDS) : [named]) (await load())(program);
   await program.parseAsync();

@@ -5,8 +5,8 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { EnvironmentError } from '../core/errors.js';
 import type { WireType } from '../network/index.js';
 import type { DemoSettings } from '../participant/demo/result.js';
+import { checkSettingName } from '../participant/demo/settings.js';
 import type { TensorflowChoice } from '../participant/models/tensorflow.js';
-import { checkSettingName } from '../participant/process/config.js';
 import { type Plan, type PlannedFile, planNetwork } from '../participant/process/plan.js';
 import { wholeNumber } from './backend-option.js';
 

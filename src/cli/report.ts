@@ -3,6 +3,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { EnvironmentError } from '../core/errors.js';
+import { TEXT_SETTINGS } from '../participant/demo/named-data.js';
+import type { DemoResult } from '../participant/demo/result.js';
+import { DEMO_DEFAULTS } from '../participant/demo/settings.js';
 import { readDemoResult } from './report-input.js';
 
 interface ReportFlags {
@@ -22,7 +25,7 @@ export function reportCommand(program: Command): void {
     .action(async (path: string, flags: ReportFlags) => {
       const result = await readDemoResult(path);
       const { demoReport, demoSvgFiles } = await import('../report/index.js');
-      const command = `intermodel demo --seed ${result.seed} --participants ${result.participants.length}`;
+      const command = commandOf(result);
       const files = [{ path: flags.out, text: await demoReport(result, { command }) }];
       if (flags.svg !== undefined)
         for (const { name, svg } of await demoSvgFiles(result)) files.push({ path: join(flags.svg, name), text: svg });
@@ -30,6 +33,20 @@ export function reportCommand(program: Command): void {
       const written = files.map((file) => file.path);
       process.stdout.write(flags.json === true ? `${JSON.stringify({ written })}\n` : `wrote ${written.join(', ')}\n`);
     });
+}
+
+/** The command that makes the run again, as far as its settings differ from the defaults. */
+function commandOf({ seed, settings, data }: DemoResult): string {
+  const onText = data.name.startsWith('the text');
+  const rounds = onText ? TEXT_SETTINGS.rounds : DEMO_DEFAULTS.rounds;
+  const parts = [`--seed ${seed}`, `--participants ${settings.participants}`];
+  if (onText) parts.push('--data text');
+  if (settings.rounds !== rounds) parts.push(`--rounds ${settings.rounds}`);
+  for (const name of ['estimator', 'rows', 'gate'] as const) {
+    if (settings[name] !== DEMO_DEFAULTS[name]) parts.push(`--${name} ${settings[name]}`);
+  }
+  if (settings.gateK > 0) parts.push(`--k ${settings.gateK}`);
+  return `intermodel demo ${parts.join(' ')}`;
 }
 
 async function write(files: readonly { readonly path: string; readonly text: string }[], folder: string | undefined): Promise<void> {

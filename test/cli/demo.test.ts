@@ -14,6 +14,9 @@ t.test('options that would be ignored are refused by name', async (t) => {
     [['--budget', '1'], 'budget does not pay for one peer'],
     [['--participants', '6', '--k', '9'], 'gateK'],
     [['--processes', '--participants', '6', '--kill', '9@10'], 'kill.indices'],
+    [['--processes', '--participants', '6', '--rounds', '20', '--kill', '1@30'], 'kill.round'],
+    [['--nosuch'], 'unknown option'],
+    [['--kill', 'nonsense', '--processes'], 'must look like 2,5,7@60'],
   ];
   for (const [args, problem] of wrong) {
     const { code, stderr } = await intermodel(['demo', ...args]);

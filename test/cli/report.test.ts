@@ -13,7 +13,7 @@ t.test('the page drawn from saved JSON is the page drawn from the result', async
   t.equal(run.code, 0, run.stderr);
   t.equal(
     readFileSync(join(folder, 'page.html'), 'utf8'),
-    await demoReport(demoFixture(), { command: 'intermodel demo --seed 7 --participants 16' }),
+    await demoReport(demoFixture(), { command: 'intermodel demo --seed 7 --participants 16 --rounds 480' }),
   );
   t.equal(readdirSync(join(folder, 'figures')).length, 5);
   t.match(run.stdout, /^wrote .*page\.html, .*ranking-against-truth\.svg/);

@@ -33,5 +33,5 @@ t.test('the sensitivity table in small', async (t) => {
 
 t.test('one figure is asked for, and only one', async (t) => {
   for (const args of [[], ['--figure', '4', '--sensitivity']]) t.equal(intermodel(['simulate', ...args]).code, 2);
-  t.equal(intermodel(['simulate', '--figure', '7']).code, 1);
+  t.equal(intermodel(['simulate', '--figure', '7']).code, 2);
 });

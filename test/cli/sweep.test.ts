@@ -87,7 +87,7 @@ t.test('a sweep that cannot be run says why, with its exit code', async (t) => {
     [[...ARGS, '--trials', '0'], 2, /trials/],
     [[...ARGS, '--shard', '3/2'], 2, /shard/],
     [[...ARGS, '--spec', 'missing.json'], 3, /missing\.json/],
-    [[...ARGS, '--n', '3,x'], 1, /not a number/],
+    [[...ARGS, '--n', '3,x'], 2, /not a number/],
     [['sweep', 'merge', 'nowhere', '--out', 'x'], 3, /nowhere/],
   ];
   for (const [args, code, words] of cases) {

@@ -84,7 +84,7 @@ t.test('a planned network: fresh keys, addresses that fit the host, the rules of
     [{ participants: 5 }, 'participants'],
     [{ host: '192.168.1.5' }, 'host'],
     [{ port: 0 }, 'port'],
-    [{ settings: { rounds: 5 } }, 'blocks'],
+    [{ settings: { rounds: 5, blocks: 6 } }, 'blocks'],
   ] as const) {
     await t.rejects(plan(change), { code: 'BTM_DOMAIN', argument });
   }

@@ -57,7 +57,12 @@ export function checksOf(outcome: Outcome): DemoCheck[] {
   return checks;
 }
 
-function noiseText({ measurements }: Outcome, index: number): string {
+function noiseText(outcome: Outcome, index: number): string {
+  const { measurements, participants } = outcome;
+  if (positionIn(outcome, 'ledger', index) <= participants.length - Math.floor(participants.length / 4)) {
+    return 'Noise says nothing about a sample, but these heads have not been trained, or measured on enough samples, to turn away from it.';
+  }
+
   const own = mean(measurements.map((m) => m.ideal[index]));
   const ablation = mean(measurements.map((m) => m.ablation[index]));
   const effect = ablation < 0 ? 'removing it lowers the loss' : 'removing it raises the loss only by chance';

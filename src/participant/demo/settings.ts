@@ -90,6 +90,7 @@ const POSITIVES: readonly (keyof DemoSettings)[] = [
  * @throws InputError naming the setting
  */
 export function resolveSettings(given: Partial<DemoSettings>): DemoSettings & { readonly estimator: DemoEstimator } {
+  for (const name of Object.keys(given)) checkSettingName(name, name);
   const settings = { ...DEMO_DEFAULTS, ...fitting(given), ...given };
   checkInteger('participants', settings.participants, 2, 256);
   checkInteger('largestShard', settings.largestShard, 20);
@@ -108,6 +109,12 @@ export function resolveSettings(given: Partial<DemoSettings>): DemoSettings & { 
   checkOneOf('emission', settings.emission, ['l1', 'l2', 'none']);
   const estimator = checkOneOf('estimator', settings.estimator, DEMO_ESTIMATORS);
   return { ...settings, estimator };
+}
+
+/** A misspelt setting would otherwise quietly be the default. @throws InputError BTM_DOMAIN */
+export function checkSettingName(name: string, argument: string): keyof typeof DEMO_DEFAULTS {
+  if (Object.hasOwn(DEMO_DEFAULTS, name)) return name as keyof typeof DEMO_DEFAULTS;
+  throw new InputError('BTM_DOMAIN', 'is not a setting', { argument, remedy: `There are: ${Object.keys(DEMO_DEFAULTS).join(', ')}.` });
 }
 
 /** Defaults that are at most what was asked for: a short run has fewer blocks. */

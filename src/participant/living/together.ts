@@ -1,7 +1,7 @@
 /** Participants that live in one process: the same lives as between machines, over the in-process transport or libp2p on loopback. */
 import { setImmediate as nextTick } from 'node:timers/promises';
 import type { Backend } from '../../backend/index.js';
-import { AbortedError } from '../../core/errors.js';
+import { AbortedError, InputError } from '../../core/errors.js';
 import { createKey, memoryStore, type Store } from '../../ledger/index.js';
 import type { Identity, PeerKey } from '../../network/index.js';
 import type { Member, Relay } from '../demo/population.js';
@@ -63,6 +63,9 @@ export async function liveTogether(options: TogetherOptions, hooks: TogetherHook
 
 /** Brings participants together without letting them do anything yet. Whoever opens this closes it. */
 export async function openTogether(options: TogetherOptions, hooks: TogetherHooks = {}): Promise<Together> {
+  if (!Array.isArray(options.members) || options.members.length < 2) {
+    throw new InputError('BTM_SHAPE', 'must be a list of at least two participants', { argument: 'members', value: options.members });
+  }
   const settings = resolveSettings({ ...options.settings, participants: options.members.length });
   const identities = options.members.map((_, index) => identityOf(options.seed, index));
   const meeting = openMeeting(options.transport ?? 'memory');

@@ -3,6 +3,8 @@
  * Adapters: {@link plainModel} for functions, `layersModel` (layers-model.ts) for tensorflow.js.
  */
 
+import { InputError } from '../../core/errors.js';
+import { checkInteger } from '../../core/validate.js';
 import type { Saved } from '../saved.js';
 
 /** What the network asks of a model. Both calls are stateless in the request: training gets the inputs again. */
@@ -52,6 +54,10 @@ export interface PlainModelOptions {
  * ```
  */
 export function plainModel(options: PlainModelOptions): ResponseModel {
+  checkInteger('inputWidth', options?.inputWidth, 1);
+  checkInteger('width', options.width, 1);
+  if (typeof options.respond !== 'function')
+    throw new InputError('BTM_TYPE', 'must be a function', { argument: 'respond', value: options.respond });
   const { train } = options;
   return {
     inputWidth: options.inputWidth,

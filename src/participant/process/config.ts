@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { EnvironmentError, InputError } from '../../core/errors.js';
 import { placeOfData } from '../demo/named-data.js';
-import { DEMO_DEFAULTS, resolveSettings } from '../demo/settings.js';
+import { checkSettingName, resolveSettings } from '../demo/settings.js';
 
 const key = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hexadecimal digits');
 const multiaddrs = z.array(z.string().startsWith('/', 'must be a multiaddr, for instance /ip4/127.0.0.1/tcp/4001')).max(16);
@@ -73,12 +73,6 @@ export function parsePeerConfig(value: unknown): PeerConfig {
   const parsed = checkConfig(schema, value);
   for (const name of Object.keys(parsed.settings)) checkSettingName(name, `config.settings.${name}`);
   return { ...parsed, settings: resolveSettings(parsed.settings) };
-}
-
-/** A misspelt setting would otherwise quietly be the default. @throws InputError BTM_DOMAIN */
-export function checkSettingName(name: string, argument: string): keyof typeof DEMO_DEFAULTS {
-  if (Object.hasOwn(DEMO_DEFAULTS, name)) return name as keyof typeof DEMO_DEFAULTS;
-  throw new InputError('BTM_DOMAIN', 'is not a setting', { argument, remedy: `There are: ${Object.keys(DEMO_DEFAULTS).join(', ')}.` });
 }
 
 /** Reads and checks a configuration file; paths in it are relative to it. */

@@ -90,7 +90,7 @@ export async function runProcesses(options: ProcessesOptions, hooks: ProcessesHo
   const seed = checkInteger('seed', givenSeed ?? 7, 0);
   const settings = resolveSettings(given);
   const data = placeOfData(givenData, process.cwd()); // the configurations lie in another folder
-  checkKill(kill, settings.participants);
+  checkKill(kill, settings);
   const { train } = await dataNamed(data);
   const cast = buildCast({ participants: settings.participants, classes: train.classes, largestShard: settings.largestShard, seed });
   const identities = cast.map((_, index) => identityOf(seed, index));
@@ -111,11 +111,11 @@ export async function runProcesses(options: ProcessesOptions, hooks: ProcessesHo
   }
 }
 
-function checkKill(kill: Kill | undefined, participants: number): void {
+function checkKill(kill: Kill | undefined, { participants, rounds }: DemoSettings): void {
   if (kill === undefined) return;
   for (const index of kill.indices) checkInteger('kill.indices', index, 0, participants - 1);
-  checkInteger('kill.round', kill.round, 0);
-  if (kill.restart !== undefined) checkInteger('kill.restart', kill.restart, kill.round + 1);
+  checkInteger('kill.round', kill.round, 0, rounds);
+  if (kill.restart !== undefined) checkInteger('kill.restart', kill.restart, kill.round + 1, rounds);
   if (new Set(kill.indices).size === participants) {
     throw new InputError('BTM_DOMAIN', 'must leave somebody alive', { argument: 'kill.indices', value: kill.indices });
   }
@@ -219,7 +219,7 @@ class Run {
   }
 
   #ended(index: number, status: ProcessStatus): void {
-    if (status !== 'finished') this.hooks.onProgress?.(`${this.cast[index].name} ${status}`);
+    if (status !== 'finished' && this.hooks.signal?.aborted !== true) this.hooks.onProgress?.(`${this.cast[index].name} ${status}`);
     this.#keeper?.leave(this.identities[index].key);
   }
 

@@ -64,10 +64,10 @@ export interface SurvivorRank {
   readonly worth: number;
 }
 
-/** Ranking (2) of those that finished, by those that finished. */
+/** Ranking (2) of those that finished, by those that finished; best first. */
 export function survivorsRanking({ results }: Pick<ProcessesResult, 'results'>): SurvivorRank[] {
   const left = results.flatMap((result) => (result === null ? [] : [result]));
   const worth = left.map(({ index }) => left.reduce((sum, { measurement }) => sum + measurement.ideal[index] / left.length, 0));
   const positions = positionsOf(worth);
-  return left.map(({ index }, at) => ({ index, position: positions[at], worth: worth[at] }));
+  return left.map(({ index }, at) => ({ index, position: positions[at], worth: worth[at] })).sort((a, b) => a.position - b.position);
 }
