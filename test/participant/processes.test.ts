@@ -36,7 +36,7 @@ t.test('processes over libp2p measure, rank and pay what one process does, to th
 });
 
 t.test('so do rows that compete, sparse gates and text', async (t) => {
-  const settings = { ...SMALL, rows: 'competing', gate: 'productKey', gateK: 2, data: 'text', students: false } as const;
-  const run = await runProcesses({ ...settings, command });
+  const settings = { ...SMALL, rows: 'competing', gate: 'productKey', gateK: 2 } as const;
+  const run = await runProcesses({ ...settings, data: 'text', students: false, command });
   equalToOneProcess(t, run, await runDemo({ ...settings, data: await dataNamed('text') }));
 });
