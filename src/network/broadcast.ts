@@ -3,7 +3,7 @@ import { InputError } from '../core/errors.js';
 import { checkInteger, checkNonNegative, checkNonNegativeVector } from '../core/validate.js';
 import { checkPeerKey } from './identity.js';
 import type { Network } from './network.js';
-import { checkTensor, elementCount } from './tensor.js';
+import { blockOf, checkTensor, elementCount } from './tensor.js';
 import type { Outcome, PeerKey, Tensor } from './types.js';
 
 /** What to ask of whom. */
@@ -128,7 +128,7 @@ export async function sendBack(network: Network, options: SendBackOptions): Prom
   const outcomes = await Promise.all(
     peers.map((peer, index) => {
       if (answered[index] === 0) return null;
-      const gradient = { shape: [batch, width], data: slice(gradients, batch, peers.length, width, index) };
+      const gradient = { shape: [batch, width], data: blockOf(gradients, batch, peers.length, width, index) };
       return network.backward(peer, input, gradient, callOptions);
     }),
   );
@@ -167,15 +167,6 @@ function gather(outcomes: readonly (Outcome<Tensor> | null)[], batch: number, wi
     }
   });
   return responses;
-}
-
-function slice(gradients: Float32Array, batch: number, peers: number, width: number, index: number): Float32Array {
-  const own = new Float32Array(batch * width);
-  for (let row = 0; row < batch; row++) {
-    const start = (row * peers + index) * width;
-    own.set(gradients.subarray(start, start + width), row * width);
-  }
-  return own;
 }
 
 function checkOptions(options: BroadcastOptions) {

@@ -20,6 +20,7 @@ export { createHub, type Hub } from './memory.js';
 export { type CallOptions, Network, type NetworkOptions, type QueryOptions } from './network.js';
 export { errorBound } from './quantise.js';
 export type { HandlerContext, Handlers, ServiceOptions } from './service.js';
+export { blockOf } from './tensor.js';
 export {
   type AnnouncementListener,
   type Answer,

@@ -63,3 +63,13 @@ export function checkTensor(argument: string, value: Tensor): Tensor {
   }
   return value;
 }
+
+/** One peer's block `[batch, width]` of values `[batch, peers, width]`. */
+export function blockOf(values: Float32Array | Float64Array, batch: number, peers: number, width: number, peer: number): Float32Array {
+  const block = new Float32Array(batch * width);
+  for (let row = 0; row < batch; row++) {
+    const start = (row * peers + peer) * width;
+    block.set(values.subarray(start, start + width), row * width);
+  }
+  return block;
+}

@@ -7,6 +7,7 @@
  */
 import type { Backend } from '../../backend/index.js';
 import { InputError } from '../../core/errors.js';
+import { blockOf } from '../../network/index.js';
 import { competingRow } from '../competing.js';
 import type { DemoSettings } from '../demo/result.js';
 import type { DemoEstimator } from '../demo/settings.js';
@@ -170,8 +171,7 @@ export class Life {
       throw new InputError('BTM_DOMAIN', 'was kept on another ledger', { argument: 'state', remedy });
     }
     this.#state = { ...this.#state, round: numberIn(parts, 'round'), blocks: numberIn(parts, 'blocks') };
-    for (const kept of (parts['losses'] ?? []) as readonly Float64Array[]) {
-      const [at, head, own, gate, proxy] = kept;
+    for (const [at, head, own, gate, proxy] of (parts['losses'] ?? []) as readonly Float64Array[]) {
       this.#losses.set(at, { head, own, gate, proxy });
     }
     await participant.restore(parts['participant'] ?? {});
@@ -272,7 +272,7 @@ export class Life {
     const taken = link.inbox.take();
     const parts: Returned[] = keys.flatMap((key, peer) => {
       if (peer !== participant.index) return taken.get(key) ?? [];
-      const own = ownSlice(lesson.gradient, batch.size, keys.length, width, peer);
+      const own = blockOf(lesson.gradient, batch.size, keys.length, width, peer);
       return [{ input: { shape: [batch.size], data: batch.inputs }, gradient: { shape: [batch.size, width], data: own } }];
     });
     const gradient = concat(parts.map((part) => part.gradient.data));
@@ -294,13 +294,12 @@ export class Life {
     return chain.submitRow(competingRow({ ...call, ...chain.market(), ...step, index: participant.index, responses }).row);
   }
 
-  /** Everybody offers its student and fetches those of the others, so that all hold what the others were at this block. */
+  /** Everybody offers its student and fetches those of the others, so that all hold what the others were at this block. One without a student still comes to the barrier. */
   async #exchangeStudents(round: number): Promise<void> {
     const { link, chain, understudy } = this.#parts;
-    if (understudy === undefined) return;
     await link.publishStudent();
     await chain.barrier(`round ${round} published`, round);
-    await link.fetchStudents();
+    if (understudy !== undefined) await link.fetchStudents();
   }
 
   /** Peers that went away, or came back, since the last round: what it costs to do without them. */
@@ -370,15 +369,6 @@ export class Life {
   #progress(phase: Phase, done: number, total: number, loss?: number): void {
     this.#parts.onProgress?.({ phase, done, total, ...(loss === undefined ? {} : { loss }) });
   }
-}
-
-function ownSlice(gradient: Float64Array, samples: number, peers: number, width: number, own: number): Float32Array {
-  const slice = new Float32Array(samples * width);
-  for (let s = 0; s < samples; s++) {
-    const from = (s * peers + own) * width;
-    slice.set(gradient.subarray(from, from + width), s * width);
-  }
-  return slice;
 }
 
 function concat(parts: readonly Float32Array[]): Float32Array {

@@ -78,7 +78,7 @@ export class Link {
     this.#options = options;
     this.#oneProcess = oneProcess;
     this.#call = oneProcess ? { deadline_ms: ONE_PROCESS.deadline_ms } : {};
-    this.shelf = new StudentShelf({ inputWidth, width });
+    this.shelf = new StudentShelf({ inputWidth, width }, this.#call);
     this.#network = this.#join(transport);
   }
 

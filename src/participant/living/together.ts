@@ -8,7 +8,7 @@ import type { Member, Relay } from '../demo/population.js';
 import type { DemoBlock, DemoSettings } from '../demo/result.js';
 import { resolveSettings } from '../demo/settings.js';
 import { inputWidthOf } from '../samples.js';
-import { Understudy, type UnderstudyOptions } from '../students/understudy.js';
+import { UNDERSTUDY_STREAM, Understudy, type UnderstudyOptions } from '../students/understudy.js';
 import { describeBlock, describeLedger, type Lived } from './books.js';
 import { Chain } from './chain.js';
 import { genesisOf, identityOf, keeperIdentity } from './genesis.js';
@@ -82,9 +82,6 @@ export async function openTogether(options: TogetherOptions, hooks: TogetherHook
 
 /** Nobody is late in one process. */
 const ONE_DAY_MS = 24 * 3600 * 1000;
-
-/** The random stream of the understudies. */
-const UNDERSTUDY_STREAM = 10;
 
 /** One participant and what it lives with. */
 export interface Alive {

@@ -14,7 +14,7 @@ import type { PeerResult } from '../living/messages.js';
 import { live } from '../living/together.js';
 import { loadTensorflow } from '../models/tensorflow.js';
 import { inputWidthOf } from '../samples.js';
-import { Understudy } from '../students/understudy.js';
+import { UNDERSTUDY_STREAM, Understudy } from '../students/understudy.js';
 import type { PeerConfig } from './config.js';
 import { addressesIn, endpointOf } from './endpoint.js';
 import { introduceKeeper, openTransport } from './open-transport.js';
@@ -30,7 +30,7 @@ export interface PeerHooks {
 /** How long a step may take to end after Ctrl-C. */
 const GRACE_MS = 3_000;
 
-const UNDERSTUDY = { hidden: 64, learningRate: 5e-3, stream: 10 } as const;
+const UNDERSTUDY = { hidden: 64, learningRate: 5e-3 } as const;
 
 /** The participant and what it runs on. */
 interface Played {
@@ -88,8 +88,8 @@ async function liveOn(transport: Libp2pTransport, config: PeerConfig, hooks: Pee
   const { participant, validation } = member;
   const { width } = settings;
   const inputWidth = inputWidthOf(participant.data);
-  const { stream, ...size } = UNDERSTUDY;
-  const understudy = config.students ? new Understudy({ ...size, inputWidth, width, seed, stream: [stream, index], backend }) : undefined;
+  const stream = [UNDERSTUDY_STREAM, index];
+  const understudy = config.students ? new Understudy({ ...UNDERSTUDY, inputWidth, width, seed, stream, backend }) : undefined;
   const standIn = understudy === undefined ? {} : { understudy };
   const link: Link = new Link({ transport, stakeOf: (peer) => chain.stakeOf(peer), inputWidth, width, ...standIn });
   const life = new Life({

@@ -3,7 +3,7 @@
  * bytes hash to it, so it does not matter who handed them over.
  */
 import { InputError } from '../../core/errors.js';
-import type { Handlers, Network, PeerKey } from '../../network/index.js';
+import type { CallOptions, Handlers, Network, PeerKey } from '../../network/index.js';
 import type { DenseNet } from '../models/dense-net.js';
 import { partsOf, type Saved, type Stateful } from '../saved.js';
 import { contentHash, decodeStudent, encodeStudent } from './student-file.js';
@@ -32,11 +32,15 @@ export interface StudentShape {
 export class StudentShelf implements Stateful {
   readonly #kept = new Map<PeerKey, Kept>();
 
-  constructor(readonly shape: StudentShape) {}
+  /** @param call options of every fetch; left out: those of the network */
+  constructor(
+    readonly shape: StudentShape,
+    private readonly call: CallOptions = {},
+  ) {}
 
   /** Fetches the student of a peer, checks its hash, its format and its sizes, and keeps it. Never throws for what a peer sent. */
   async fetch(network: Network, peer: PeerKey, hash: string): Promise<FetchOutcome> {
-    const outcome = await network.call(peer, STUDENT_METHOD, new TextEncoder().encode(hash));
+    const outcome = await network.call(peer, STUDENT_METHOD, new TextEncoder().encode(hash), this.call);
     if (!outcome.ok) return { ok: false, code: 'unreachable', reason: `${outcome.failure.code}: ${outcome.failure.reason}` };
     return this.keep(peer, outcome.value, hash);
   }

@@ -5,6 +5,9 @@ import { DenseNet } from '../models/dense-net.js';
 import type { Saved, Stateful } from '../saved.js';
 import { DEFAULT_OBJECTIVE, distilStep } from './student.js';
 
+/** The random stream of all understudies; the position of the participant follows. */
+export const UNDERSTUDY_STREAM = 10;
+
 /** Sizes of an understudy. */
 export interface UnderstudyOptions {
   readonly inputWidth: number;
