@@ -9,7 +9,7 @@ import { liveTogether } from '../living/together.js';
 import { loadTensorflow, type TensorflowChoice } from '../models/tensorflow.js';
 import { assembleDemo } from './assemble.js';
 import { buildCast } from './cast.js';
-import { buildMember } from './population.js';
+import { memberBuilder, type Relay } from './population.js';
 import type { DemoResult, DemoSettings } from './result.js';
 import { resolveSettings } from './settings.js';
 
@@ -66,7 +66,8 @@ export async function runDemo(options: DemoOptions = {}, hooks: DemoHooks = {}):
   if (signal?.aborted === true) throw new AbortedError('the demonstration');
   const cast = buildCast({ participants: settings.participants, classes: data.train.classes, largestShard: settings.largestShard, seed });
   const population = { cast, data, settings, seed, tf: engine.tf, backend };
-  const members = cast.map((_, index) => (relay: Parameters<typeof buildMember>[2]) => buildMember(index, population, relay));
+  const build = memberBuilder(population);
+  const members = cast.map((_, index) => (relay: Relay) => build(index, relay));
   const cancel = signal === undefined ? {} : { signal };
   const lived = await liveTogether({ members, settings, seed, backend }, { ...cancel, onProgress: gathered(cast.length, hooks) });
   hooks.onProgress?.({ phase: 'competing', done: 0, total: 1 });

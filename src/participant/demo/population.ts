@@ -42,8 +42,14 @@ const NOISE_SCALE = 0.5;
 /** Hidden units of a proxy. */
 const PROXY_HIDDEN = 24;
 
-/** Builds one participant of the cast. Training shards are disjoint parts of the data, whoever is built. */
-export function buildMember(index: number, options: PopulationOptions, relay: Relay): Member {
+/** Builds participants of the cast, any one alone. Training shards are disjoint parts of the data, whoever is built; they are dealt once. */
+export function memberBuilder(options: PopulationOptions): (index: number, relay: Relay) => Member {
+  const { cast, data, seed } = options;
+  const dealt = dealIndices(data.train, cast, permutation(seed, [STREAM.shards], data.train.samples));
+  return (index, relay) => buildMember(index, options, dealt[index], relay);
+}
+
+function buildMember(index: number, options: PopulationOptions, rows: readonly number[], relay: Relay): Member {
   const { cast, settings, seed, backend, data } = options;
   const { name, role } = cast[index];
   const outputs = data.train.classes;
@@ -51,15 +57,14 @@ export function buildMember(index: number, options: PopulationOptions, relay: Re
   const encoder = encoderOf(index, pixels, options, relay);
   const proxy = proxyOf(index, pixels, options);
   const participant = new Participant(
-    { index, name, role, data: trainingSamples(index, options), encoder, proxy },
+    { index, name, role, data: trainingSamples(index, rows, options), encoder, proxy },
     participantSettings(settings, { outputs, seed, backend }),
   );
   return { participant, validation: validationSamples(index, options) };
 }
 
-function trainingSamples(index: number, { cast, data, seed }: PopulationOptions): Samples {
-  const dealt = dealIndices(data.train, cast, permutation(seed, [STREAM.shards], data.train.samples));
-  return withOwnLabels(cast[index], samplesOf(take(data.train, dealt[index])), seed, [STREAM.labels, index, 0]);
+function trainingSamples(index: number, rows: readonly number[], { cast, data, seed }: PopulationOptions): Samples {
+  return withOwnLabels(cast[index], samplesOf(take(data.train, rows)), seed, [STREAM.labels, index, 0]);
 }
 
 function validationSamples(index: number, { cast, data, settings, seed }: PopulationOptions): Samples {

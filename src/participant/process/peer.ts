@@ -6,7 +6,7 @@ import { createKey } from '../../ledger/index.js';
 import type { Libp2pTransport } from '../../network/index.js';
 import { buildCast } from '../demo/cast.js';
 import { dataNamed } from '../demo/named-data.js';
-import { buildMember, type Member, type Relay } from '../demo/population.js';
+import { type Member, memberBuilder, type Relay } from '../demo/population.js';
 import { Chain } from '../living/chain.js';
 import { Life, type LifeProgress } from '../living/life.js';
 import { Link } from '../living/link.js';
@@ -148,7 +148,7 @@ async function play(index: number, config: PeerConfig, backend: Backend, relay: 
   const { tf, name, version } = await loadTensorflow(config.tensorflow);
   const data = await dataNamed(config.data);
   const cast = buildCast({ participants: settings.participants, classes: data.train.classes, largestShard: settings.largestShard, seed });
-  const member = buildMember(index, { cast, data, settings, seed, tf, backend }, relay);
+  const member = memberBuilder({ cast, data, settings, seed, tf, backend })(index, relay);
   return { member, encoderBackend: { name, version }, data: describeData(data) };
 }
 
