@@ -42,8 +42,7 @@ function publicKeyOf(publicKey: PublicKey): KeyObject {
  *
  * @param seed 32 bytes; the same seed gives the same key. Without it the key is random
  * @throws InputError BTM_SHAPE when the seed is not 32 bytes
- * @example
- * createKey(new Uint8Array(32)).publicKey.slice(0, 8) // '3b6a27bc'
+ * @example createKey(new Uint8Array(32)).publicKey.slice(0, 8) // returns '3b6a27bc'
  */
 export function createKey(seed: Uint8Array = randomBytes(32)): SigningKey {
   if (!(seed instanceof Uint8Array) || seed.length !== 32) throw new InputError('BTM_SHAPE', 'must be 32 bytes', { argument: 'seed' });

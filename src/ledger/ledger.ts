@@ -78,7 +78,14 @@ export class Ledger {
    * @param tx a signed transaction
    * @returns the code of the closed list, `ok` when it was accepted
    * @example
-   * ledger.submit(signTransaction({ kind: 'bond', amount: 5n, chain: ledger.chain, from: key.publicKey, nonce: 0 }, key)).code
+   * ```ts
+   * import { createKey, memoryStore, openLedger, signTransaction, TOKEN } from 'intermodel/ledger';
+   *
+   * const key = createKey(new Uint8Array(32).fill(7));
+   * const ledger = await openLedger({ store: memoryStore(), genesis: { participants: [{ key: key.publicKey, stake: 5n * TOKEN }] } });
+   * const tx = signTransaction({ kind: 'unbond', amount: TOKEN, chain: ledger.chain, from: key.publicKey, nonce: 0 }, key);
+   * console.log(ledger.submit(tx).code); // ok
+   * ```
    */
   submit(tx: Transaction): Receipt {
     const draft = this.open();
@@ -304,7 +311,15 @@ export class Ledger {
    *
    * @param options a `signal` that ends the stream
    * @example
-   * for await (const event of ledger.events({ signal })) console.log(toJsonLine(event))
+   * ```ts
+   * import { createKey, memoryStore, openLedger, TOKEN } from 'intermodel/ledger';
+   *
+   * const key = createKey(new Uint8Array(32).fill(7));
+   * const ledger = await openLedger({ store: memoryStore(), genesis: { participants: [{ key: key.publicKey, stake: 5n * TOKEN }] } });
+   * const events = ledger.events();
+   * await ledger.closeBlock();
+   * console.log((await events.next()).value.type); // block
+   * ```
    */
   events(options: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<LedgerEvent> {
     return eventStream((listener) => this.onEvent(listener), options.signal);

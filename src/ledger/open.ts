@@ -16,10 +16,14 @@ export type OpenLedgerOptions = Omit<OpenOptions, 'store'> & ({ readonly store: 
  * @throws EnvironmentError BTM_IO when a stored block does not verify, BTM_NO_PACKAGE when no SQLite is at hand
  * @paper section 1.3, 1.4, algorithm 1
  * @example
- * const key = createKey(new Uint8Array(32).fill(7))
- * const ledger = await openLedger({ store: memoryStore(), genesis: { participants: [{ key: key.publicKey, stake: 5n * TOKEN }] } })
- * await ledger.closeBlock()
- * ledger.state().stake(key.publicKey) // 6000000000n
+ * ```ts
+ * import { createKey, memoryStore, openLedger, TOKEN } from 'intermodel/ledger';
+ *
+ * const key = createKey(new Uint8Array(32).fill(7));
+ * const ledger = await openLedger({ store: memoryStore(), genesis: { participants: [{ key: key.publicKey, stake: 5n * TOKEN }] } });
+ * await ledger.closeBlock();
+ * console.log(ledger.state().stake(key.publicKey)); // 6000000000n
+ * ```
  */
 export async function openLedger(options: OpenLedgerOptions): Promise<Ledger> {
   if ('store' in options) return openOnStore(options);

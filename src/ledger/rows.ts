@@ -84,8 +84,7 @@ function decompose(value: number): { mantissa: bigint; exponent: number } {
  * @returns one integer per entry, summing to 1,000,000,000
  * @throws InputError BTM_NONFINITE, BTM_NEGATIVE, BTM_DOMAIN
  * @numerics exact
- * @example
- * rowToParts([1, 1, 1]) // Uint32Array [333333334, 333333333, 333333333]
+ * @example rowToParts([1, 1, 1]) // returns Uint32Array [333333334, 333333333, 333333333]
  */
 export function rowToParts(row: ArrayLike<number>): Uint32Array {
   const terms: { mantissa: bigint; exponent: number }[] = [];
@@ -126,8 +125,7 @@ function apportionParts(total: number, shares: readonly bigint[]): Uint32Array {
  * @throws InputError BTM_SHAPE, BTM_ROWSUM
  * @numerics exact integers
  * @paper section 1.3, R-09
- * @example
- * boundedStep([1_000_000_000, 0], [0, 1_000_000_000], 100_000_000) // Uint32Array [929289322, 70710678]
+ * @example boundedStep([1_000_000_000, 0], [0, 1_000_000_000], 100_000_000) // returns Uint32Array [929289322, 70710678]
  */
 export function boundedStep(current: ArrayLike<number>, target: ArrayLike<number>, epsilon: number): Uint32Array {
   checkParts('current', current);

@@ -27,7 +27,12 @@ export interface Hub {
  *
  * @returns an empty hub.
  * @cost a query of 64 x 64 numbers takes under 50 microseconds beside the model's own time (bench/network.ts)
- * @example createHub().join(createIdentity()).kind // returns 'memory'
+ * @example
+ * ```ts
+ * import { createHub, createIdentity } from 'intermodel/network';
+ *
+ * console.log(createHub().join(createIdentity()).kind); // memory
+ * ```
  */
 export function createHub(): Hub {
   const members = new Map<PeerKey, MemoryTransport>();

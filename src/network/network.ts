@@ -59,12 +59,16 @@ type Verdict<T> = { readonly value: T } | { readonly failure: Failure };
  * One peer: asks others and serves them.
  *
  * @example
+ * ```ts
+ * import { createHub, createIdentity, Network } from 'intermodel/network';
+ *
  * const hub = createHub();
  * const server = createIdentity();
- * const echo = new Network({ transport: hub.join(server), service: { handlers: { query: (x) => x }, stakeOf: () => 1n } });
+ * new Network({ transport: hub.join(server), service: { handlers: { query: (x) => x }, stakeOf: () => 1n } });
  * const caller = new Network({ transport: hub.join(createIdentity()) });
  * const outcome = await caller.query(server.key, { shape: [1, 2], data: Float32Array.of(1, 2) });
- * // outcome.ok === true; outcome.value.data holds 1, 2
+ * console.log(outcome.ok && outcome.value.data); // Float32Array [1, 2]
+ * ```
  */
 export class Network {
   readonly self: PeerKey;
@@ -184,8 +188,13 @@ export class Network {
    * @param peer public key of the peer; one that was never asked is left as it is.
    * @throws InputError when it is not a public key.
    * @example
-   * await transport.introduce(peer, [endpoint]); // the new address replaces the old one
-   * network.forgive(peer);
+   * ```ts
+   * import { createHub, createIdentity, Network } from 'intermodel/network';
+   *
+   * const hub = createHub();
+   * const network = new Network({ transport: hub.join(createIdentity()) });
+   * network.forgive(createIdentity().key); // a peer that was never asked is left as it is
+   * ```
    */
   forgive(peer: PeerKey): void {
     checkPeerKey('peer', peer);

@@ -1,34 +1,15 @@
 /**
- * Every ```ts fence of README.md and docs/, and every @example of src/, runs as printed.
+ * Every printed example type-checks, runs and prints what it says.
  * Where a line ends in `console.log(...); // text`, that text is what it must print. A fence marked ```ts ignore is a sketch.
  */
 import { execFile } from 'node:child_process';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
 import ts from 'typescript';
 import { packageRoot } from '../../src/backend/index.js';
-
-interface Example {
-  readonly from: string;
-  readonly code: string;
-}
-
-async function filesUnder(folder: string, extension: string): Promise<string[]> {
-  const entries = await readdir(join(packageRoot, folder), { recursive: true });
-  return entries
-    .filter((name) => name.endsWith(extension))
-    .sort()
-    .map((name) => join(packageRoot, folder, name));
-}
-
-async function examplesOf(path: string): Promise<Example[]> {
-  const text = await readFile(path, 'utf8');
-  const plain = path.endsWith('.ts') ? text.replace(/^[ \t]*\* ?/gm, '') : text;
-  const fences = [...plain.matchAll(/^```ts\n([\s\S]*?)^```/gm)];
-  return fences.map((match, index) => ({ from: `${relative(packageRoot, path)} #${index + 1}`, code: match[1] ?? '' }));
-}
+import { allExamples, type Example, unrunnable } from './examples.js';
 
 /** Spaces, quotes and the lengths that Node prints beside arrays carry no meaning here. */
 const bare = (text: string) => text.replace(/Array\(\d+\)/g, 'Array').replace(/[\s'"`]/g, '');
@@ -70,27 +51,46 @@ for (const file of process.argv.slice(2)) {
 process.stdout.write(JSON.stringify(results), () => process.exit(0));
 `;
 
-async function runAll(examples: readonly Example[]): Promise<{ printed: string[]; error?: string }[]> {
+const nameOf = (index: number) => `example-${index}`;
+
+/** Writes the examples as TypeScript, checks them against the built declarations and emits them; returns the complaints. */
+async function compile(examples: readonly Example[]): Promise<string[]> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-  const files = await Promise.all(
-    examples.map(async ({ code }, index) => {
-      const { outputText } = ts.transpileModule(code, {
-        compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 },
-      });
-      await writeFile(join(folder, `example-${index}.mjs`), outputText);
-      return `example-${index}.mjs`;
-    }),
-  );
+  const files = examples.map((_, index) => join(folder, `${nameOf(index)}.mts`));
+  await Promise.all(examples.map(({ code }, index) => writeFile(files[index] as string, code)));
+  const program = ts.createProgram(files, {
+    module: ts.ModuleKind.NodeNext,
+    moduleResolution: ts.ModuleResolutionKind.NodeNext,
+    target: ts.ScriptTarget.ES2022,
+    lib: ['lib.es2023.d.ts', 'lib.esnext.disposable.d.ts'],
+    strict: true,
+    skipLibCheck: true,
+    types: ['node'],
+  });
+  program.emit();
+  return ts.getPreEmitDiagnostics(program).map(({ file, start, messageText }) => {
+    const index = Number(/example-(\d+)/.exec(basename(file?.fileName ?? ''))?.[1] ?? -1);
+    const line = file === undefined ? 0 : file.getLineAndCharacterOfPosition(start ?? 0).line + 1;
+    return `${examples[index]?.from ?? file?.fileName}, line ${line}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`;
+  });
+}
+
+async function runAll(examples: readonly Example[]): Promise<{ printed: string[]; error?: string }[]> {
   await writeFile(join(folder, 'run.mjs'), RUNNER);
+  const files = examples.map((_, index) => `${nameOf(index)}.mjs`);
   const { stdout } = await promisify(execFile)(process.execPath, ['run.mjs', ...files], { cwd: folder, maxBuffer: 1 << 26 });
   return JSON.parse(stdout);
 }
 
-t.test('every printed example runs and prints what it says', async (t) => {
-  const paths = [join(packageRoot, 'README.md'), ...(await filesUnder('docs', '.md')), ...(await filesUnder('src', '.ts'))];
-  const examples = (await Promise.all(paths.map(examplesOf))).flat();
+t.test('every @example opens a fence or says what it returns', async (t) => {
+  t.same(await unrunnable(), []);
+});
+
+t.test('every printed example type-checks, runs and prints what it says', async (t) => {
+  const examples = await allExamples();
   t.ok(examples.length > 0, `${examples.length} examples were found`);
+  t.same(await compile(examples), []);
   for (const [index, { printed, error }] of (await runAll(examples)).entries()) {
     const { from, code } = examples[index] as Example;
     if (error !== undefined) {

@@ -17,7 +17,7 @@ export function expPolynomial(t: number): number {
 /**
  * e^x.
  * @numerics same bits as the native kernels; error below 1 ULP (docs/concepts/arithmetic.md)
- * @example exp(1) // returns 2.718281828459045
+ * @example exp(1) // returns 2.7182818284590455
  */
 export function exp(x: number): number {
   if (Number.isNaN(x)) return NAN;

@@ -41,7 +41,7 @@ export function log(x: number): number {
 /**
  * log(1 + x), exact to the last digits near 0: -inf at -1, NaN below.
  * @numerics same bits as the native kernels; error below 1 ULP
- * @example log1p(1e-10) // returns 9.9999999995e-11
+ * @example log1p(1e-10) // returns 9.999999999500001e-11
  */
 export function log1p(x: number): number {
   if (x < -1 || Number.isNaN(x)) return NAN;
