@@ -5,6 +5,7 @@
 #include "intermodel/dispatch.hpp"
 #include "intermodel/thread_pool.hpp"
 #include "job.hpp"
+#include "pin.hpp"
 
 namespace intermodel::addon {
 namespace {
@@ -23,6 +24,7 @@ Napi::Value describeAddon(const Napi::CallbackInfo& info) {
 }
 
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+  pinModule();
   installJobs(env);
   exports.Set("describe", Napi::Function::New(env, describeAddon, "describe"));
   exports.Set("createEngine", Napi::Function::New(env, createEngine, "createEngine"));

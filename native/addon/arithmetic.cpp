@@ -12,53 +12,43 @@ using Elementwise = void (*)(const double* x, double* out, std::size_t n);
 /// name(out, x): out[k] = f(x[k]).
 template <Elementwise ArithmeticKernels::*Kernel>
 Napi::Value elementwise(const Engine& engine, Args& args) {
-  const std::size_t length = args.peekLength("out");
-  const auto out = args.f64Out("out", length);
-  const auto x = args.f64("x", length);
-  (engine.kernels.arithmetic.*Kernel)(x.data(), out.data(), length);
+  const auto out = args.f64Out("out");
+  const auto x = args.f64("x", out.size());
+  (engine.kernels.arithmetic.*Kernel)(x.data(), out.data(), out.size());
   return args.env().Undefined();
-}
-
-/// An array whose length is checked once the sizes behind it are known.
-std::span<double> pending(Args& args, const char* name) { return args.f64Out(name, args.peekLength(name)); }
-
-void checkLength(const Args& args, const char* name, std::size_t found, std::size_t length) {
-  if (found != length)
-    args.fail("BTM_SHAPE", name, "must have length " + std::to_string(length) + ", got " + std::to_string(found));
 }
 
 /// softmax(out, z, rows, columns)
 Napi::Value softmax(const Engine& engine, Args& args) {
-  const auto out = pending(args, "out");
-  const auto z = pending(args, "z");
-  const std::size_t rows = args.size("rows"), columns = args.size("columns");
-  const std::size_t length = checkedProduct(rows, columns);
-  checkLength(args, "out", out.size(), length);
-  checkLength(args, "z", z.size(), length);
-  if (length > 0) engine.kernels.arithmetic.softmax(z.data(), out.data(), rows, columns);
+  const auto out = args.f64Out("out");
+  const auto z = args.f64("z");
+  Dim rows = args.dim("rows"), columns = args.dim("columns");
+  args.expect("out", out, rows, columns);
+  args.expect("z", z, rows, columns);
+  if (!out.empty()) engine.kernels.arithmetic.softmax(z.data(), out.data(), rows, columns);
   return args.env().Undefined();
 }
 
 /// logSumExp(out, z, rows, columns)
 Napi::Value logSumExp(const Engine& engine, Args& args) {
-  const auto out = pending(args, "out");
-  const auto z = pending(args, "z");
-  const std::size_t rows = args.size("rows"), columns = args.size("columns");
-  checkLength(args, "out", out.size(), rows);
-  checkLength(args, "z", z.size(), checkedProduct(rows, columns));
+  const auto out = args.f64Out("out");
+  const auto z = args.f64("z");
+  Dim rows = args.dim("rows"), columns = args.dim("columns");
+  args.expect("out", out, rows);
+  args.expect("z", z, rows, columns);
   engine.kernels.arithmetic.logSumExp(z.data(), out.data(), rows, columns);
   return args.env().Undefined();
 }
 
 /// treeSum(x) -> number
 Napi::Value treeSum(const Engine& engine, Args& args) {
-  const auto x = pending(args, "x");
+  const auto x = args.f64("x");
   return Napi::Number::New(args.env(), engine.kernels.arithmetic.treeSum(x.data(), x.size()));
 }
 
 /// treeDot(a, b) -> number
 Napi::Value treeDot(const Engine& engine, Args& args) {
-  const auto a = pending(args, "a");
+  const auto a = args.f64("a");
   const auto b = args.f64("b", a.size());
   return Napi::Number::New(args.env(), engine.kernels.arithmetic.treeDot(a.data(), b.data(), a.size()));
 }
@@ -86,13 +76,14 @@ void multiply(const Engine& engine, const GemmArguments& whole) {
 
 /// matMul(out, a, b, init, m, k, n, transposeA, transposeB)
 Napi::Value matMul(const Engine& engine, Args& args) {
-  const auto out = pending(args, "out"), a = pending(args, "a"), b = pending(args, "b"), init = pending(args, "init");
-  const std::size_t m = args.size("m"), k = args.size("k"), n = args.size("n");
+  const auto out = args.f64Out("out");
+  const auto a = args.f64("a"), b = args.f64("b"), init = args.f64("init");
+  Dim m = args.dim("m"), k = args.dim("k"), n = args.dim("n");
   const bool transposeA = args.boolean("transposeA"), transposeB = args.boolean("transposeB");
-  checkLength(args, "out", out.size(), checkedProduct(m, n));
-  checkLength(args, "a", a.size(), checkedProduct(m, k));
-  checkLength(args, "b", b.size(), checkedProduct(k, n));
-  if (!init.empty() && init.size() != n) checkLength(args, "init", init.size(), m * n);
+  args.expect("out", out, m, n);
+  args.expect("a", a, m, k);
+  args.expect("b", b, k, n);
+  if (!init.empty() && init.size() != n) args.expect("init", init, m, n);
   if (out.empty()) return args.env().Undefined();
   GemmArguments g{};
   g.m = m, g.n = n, g.k = k;
@@ -106,12 +97,13 @@ Napi::Value matMul(const Engine& engine, Args& args) {
 
 /// matVec(out, a, x, init, m, k)
 Napi::Value matVec(const Engine& engine, Args& args) {
-  const auto out = pending(args, "out"), a = pending(args, "a"), x = pending(args, "x"), init = pending(args, "init");
-  const std::size_t m = args.size("m"), k = args.size("k");
-  checkLength(args, "out", out.size(), m);
-  checkLength(args, "a", a.size(), checkedProduct(m, k));
-  checkLength(args, "x", x.size(), k);
-  if (!init.empty()) checkLength(args, "init", init.size(), m);
+  const auto out = args.f64Out("out");
+  const auto a = args.f64("a"), x = args.f64("x"), init = args.f64("init");
+  Dim m = args.dim("m"), k = args.dim("k");
+  args.expect("out", out, m);
+  args.expect("a", a, m, k);
+  args.expect("x", x, k);
+  if (!init.empty()) args.expect("init", init, m);
   engine.kernels.arithmetic.matVec(a.data(), k, x.data(), init.empty() ? nullptr : init.data(), out.data(), m, k);
   return args.env().Undefined();
 }

@@ -7,21 +7,21 @@ constexpr std::size_t kWorkPerEntry = 16;  // an exponential and two divisions a
 
 /// competitionMask(mask, derivative, shift, dead, weights, stake, temperature, shiftGradient, openDiagonal, n)
 Napi::Value competitionMask(const Engine& engine, Args& args) {
-  const auto mask = anyLength(args, "mask");
-  const auto derivative = anyLength(args, "derivative");
-  const auto shift = anyLength(args, "shift");
+  const auto mask = args.f64Out("mask");
+  const auto derivative = args.f64Out("derivative");
+  const auto shift = args.f64Out("shift");
   const auto dead = args.f64Out("dead", 1);
-  const auto weights = anyLength(args, "weights");
-  const auto stake = anyLength(args, "stake");
+  const auto weights = args.f64("weights");
+  const auto stake = args.f64("stake");
   const double temperature = args.number("temperature");
   const bool exact = args.integer("shiftGradient", 0, 1) == 0;
   const bool open = args.integer("openDiagonal", 0, 1) == 1;
-  const std::size_t n = args.size("n");
-  checkLength(args, "mask", mask.size(), checkedProduct(n, n));
-  checkLength(args, "derivative", derivative.size(), n * n);
-  checkLength(args, "shift", shift.size(), n);
-  checkLength(args, "weights", weights.size(), n * n);
-  checkLength(args, "stake", stake.size(), n);
+  Dim n = args.dim("n");
+  args.expect("mask", mask, n, n);
+  args.expect("derivative", derivative, n, n);
+  args.expect("shift", shift, n);
+  args.expect("weights", weights, n, n);
+  args.expect("stake", stake, n);
   const double count = static_cast<double>(n);
   engine.kernels.ranking.columnMeans(weights.data(), stake.data(), n, n, count, 0, n, shift.data());
   const double inverse = 1.0 / temperature;
@@ -43,13 +43,13 @@ Napi::Value competitionMask(const Engine& engine, Args& args) {
 
 /// maskedInputs(out, maskRow, responses, batch, n, width)
 Napi::Value maskedInputs(const Engine& engine, Args& args) {
-  const auto out = anyLength(args, "out");
-  const auto mask = anyLength(args, "maskRow");
-  const auto responses = anyLength(args, "responses");
-  const std::size_t batch = args.size("batch"), n = args.size("n"), width = args.size("width");
-  checkLength(args, "out", out.size(), checkedProduct(batch, n, width));
-  checkLength(args, "responses", responses.size(), out.size());
-  checkLength(args, "maskRow", mask.size(), n);
+  const auto out = args.f64Out("out");
+  const auto mask = args.f64("maskRow");
+  const auto responses = args.f64("responses");
+  Dim batch = args.dim("batch"), n = args.dim("n"), width = args.dim("width");
+  args.expect("out", out, batch, n, width);
+  args.expect("responses", responses, out.size());
+  args.expect("maskRow", mask, n);
   forRowBlocks(engine.threads, batch, rowBlocks(engine.threads, batch, n * width),
                [&](std::size_t begin, std::size_t end, std::size_t) {
                  for (std::size_t b = begin; b < end; b++) {

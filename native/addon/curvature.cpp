@@ -21,9 +21,9 @@ struct HeadArguments {
 /// Reads parameters, sizes, activations and checks that they describe a head.
 HeadArguments readHead(Args& args) {
   HeadArguments head;
-  head.parameters = args.f64("parameters", args.peekLength("parameters"));
-  const std::size_t entries = args.peekLength("sizes");
-  head.sizes = args.i32("sizes", entries);
+  head.parameters = args.f64("parameters");
+  head.sizes = args.i32("sizes");
+  const std::size_t entries = head.sizes.size();
   if (entries < 2) args.fail("BTM_SHAPE", "sizes", "must have at least 2 entries");
   head.activations = args.i32("activations", entries - 1);
   std::size_t count = 0;
@@ -39,8 +39,8 @@ HeadArguments readHead(Args& args) {
   return head;
 }
 
-PackedHead pack(const Engine& engine, Args& args, const HeadArguments& head, std::size_t peers, std::size_t width) {
-  if (checkedProduct(peers, width) != head.inputs()) args.fail("BTM_SHAPE", "sizes", "must begin with peers * width");
+PackedHead pack(const Engine& engine, Args& args, const HeadArguments& head, Dim& peers, Dim& width) {
+  if (lengthOf(peers, width) != head.inputs()) args.fail("BTM_SHAPE", "sizes", "must begin with peers * width");
   return {runnerOf(engine),
           head.parameters.data(),
           head.sizes.data(),
@@ -50,22 +50,13 @@ PackedHead pack(const Engine& engine, Args& args, const HeadArguments& head, std
           width};
 }
 
-void expect(const Args& args, const char* name, std::size_t found, std::size_t wanted) {
-  if (found != wanted) {
-    args.fail("BTM_SHAPE", name, "must have length " + std::to_string(wanted) + ", got " + std::to_string(found));
-  }
-}
-
 /// An array whose length is checked once the sizes, which come later, are known.
 template <class Span>
 auto* orNull(const Args& args, const char* name, Span span, std::size_t wanted) {
   if (span.empty()) return decltype(span.data())(nullptr);
-  expect(args, name, span.size(), wanted);
+  args.expect(name, span, wanted);
   return span.data();
 }
-
-std::span<const double> anyF64(Args& args, const char* name) { return args.f64(name, args.peekLength(name)); }
-std::span<double> anyF64Out(Args& args, const char* name) { return args.f64Out(name, args.peekLength(name)); }
 
 void checkLabelRange(const Args& args, std::span<const std::int32_t> labels, std::size_t outputs) {
   for (const std::int32_t label : labels) {
@@ -97,27 +88,27 @@ struct ComparedArguments {
 
 ComparedArguments readCompared(Args& args) {
   ComparedArguments compared;
-  compared.labels = args.i32("labels", args.peekLength("labels"));
-  compared.targets = anyF64(args, "targets");
+  compared.labels = args.i32("labels");
+  compared.targets = args.f64("targets");
   return compared;
 }
 
 Napi::Value removalScoresMethod(const Engine& engine, Args& args) {
-  const auto scores = anyF64Out(args, "scores"), linear = anyF64Out(args, "linear");
-  const auto quadratic = anyF64Out(args, "quadratic");
-  const auto responses = anyF64(args, "responses");
+  const auto scores = args.f64Out("scores"), linear = args.f64Out("linear");
+  const auto quadratic = args.f64Out("quadratic");
+  const auto responses = args.f64("responses");
   const HeadArguments head = readHead(args);
   const ComparedArguments compared = readCompared(args);
-  const auto noise = anyF64(args, "noise");
+  const auto noise = args.f64("noise");
   const std::size_t draws = args.size("draws");
   const auto estimator = static_cast<Estimator>(args.integer("estimator", 0, kEstimatorCount - 1));
   const Loss loss = readLoss(args);
-  const std::size_t batch = args.size("batch"), peers = args.size("peers"), width = args.size("width");
+  Dim batch = args.dim("batch"), peers = args.dim("peers"), width = args.dim("width");
 
   const PackedHead packed = pack(engine, args, head, peers, width);
-  const std::size_t cells = checkedProduct(batch, peers), outputs = head.outputs();
-  expect(args, "responses", responses.size(), checkedProduct(cells, width));
-  expect(args, "scores", scores.size(), cells);
+  args.expect("responses", responses, batch, peers, width);
+  const std::size_t cells = lengthOf(batch, peers), outputs = head.outputs();
+  args.expect("scores", scores, cells);
   RemovalTile tile{};
   tile.head = &packed.head();
   tile.estimator = estimator;
@@ -134,56 +125,56 @@ Napi::Value removalScoresMethod(const Engine& engine, Args& args) {
     if (draws == 0) args.fail("BTM_DOMAIN", "draws", "must be positive");
     tile.draws = draws;
     tile.noisePerSample = checkedProduct(draws, loss == kSoftmaxCrossEntropy ? 1 : outputs);
-    expect(args, "noise", noise.size(), checkedProduct(batch, tile.noisePerSample));
+    args.expect("noise", noise, checkedProduct(batch, tile.noisePerSample));
     tile.noise = noise.data();
   }
   return Napi::Boolean::New(args.env(), removalScores(runnerOf(engine), tile));
 }
 
 Napi::Value peerGramMethod(const Engine& engine, Args& args) {
-  const auto gram = anyF64Out(args, "gram"), factor = anyF64Out(args, "factor");
-  const auto responses = anyF64(args, "responses");
+  const auto gram = args.f64Out("gram"), factor = args.f64Out("factor");
+  const auto responses = args.f64("responses");
   const HeadArguments head = readHead(args);
   const Loss loss = readLoss(args);
-  const std::size_t batch = args.size("batch"), peers = args.size("peers"), width = args.size("width");
+  Dim batch = args.dim("batch"), peers = args.dim("peers"), width = args.dim("width");
   const PackedHead packed = pack(engine, args, head, peers, width);
-  expect(args, "gram", gram.size(), checkedProduct(peers, peers));
-  expect(args, "responses", responses.size(), checkedProduct(batch, peers, width));
+  args.expect("gram", gram, peers, peers);
+  args.expect("responses", responses, batch, peers, width);
   double* rows = orNull(args, "factor", factor, checkedProduct(batch, head.outputs(), peers));
   return Napi::Boolean::New(
       args.env(), peerGram(runnerOf(engine), packed.head(), loss, batch, responses.data(), gram.data(), rows));
 }
 
 Napi::Value headForwardMethod(const Engine& engine, Args& args) {
-  const auto logits = anyF64Out(args, "out");
-  const auto responses = anyF64(args, "responses");
+  const auto logits = args.f64Out("out");
+  const auto responses = args.f64("responses");
   const HeadArguments head = readHead(args);
-  const std::size_t batch = args.size("batch"), peers = args.size("peers"), width = args.size("width");
+  Dim batch = args.dim("batch"), peers = args.dim("peers"), width = args.dim("width");
   const PackedHead packed = pack(engine, args, head, peers, width);
-  expect(args, "out", logits.size(), checkedProduct(batch, head.outputs()));
-  expect(args, "responses", responses.size(), checkedProduct(batch, peers, width));
+  args.expect("responses", responses, batch, peers, width);
+  args.expect("out", logits, checkedProduct(batch, head.outputs()));
   return Napi::Boolean::New(args.env(),
                             headForward(runnerOf(engine), packed.head(), batch, responses.data(), logits.data()));
 }
 
 Napi::Value headGradientMethod(const Engine& engine, Args& args) {
-  const auto losses = anyF64Out(args, "losses"), logits = anyF64Out(args, "logits");
-  const auto responseGradient = anyF64Out(args, "responseGradient");
-  const auto parameterGradient = anyF64Out(args, "parameterGradient");
-  const auto responses = anyF64(args, "responses");
+  const auto losses = args.f64Out("losses"), logits = args.f64Out("logits");
+  const auto responseGradient = args.f64Out("responseGradient");
+  const auto parameterGradient = args.f64Out("parameterGradient");
+  const auto responses = args.f64("responses");
   const HeadArguments head = readHead(args);
   const ComparedArguments compared = readCompared(args);
-  const auto upstream = anyF64(args, "outputGradient");
+  const auto upstream = args.f64("outputGradient");
   const Loss loss = readLoss(args);
   const double divisor = args.number("divisor");
-  const std::size_t batch = args.size("batch"), peers = args.size("peers"), width = args.size("width");
+  Dim batch = args.dim("batch"), peers = args.dim("peers"), width = args.dim("width");
 
   const PackedHead packed = pack(engine, args, head, peers, width);
+  args.expect("responses", responses, batch, peers, width);
   const std::size_t cells = checkedProduct(batch, head.outputs());
-  expect(args, "logits", logits.size(), cells);
-  expect(args, "responses", responses.size(), checkedProduct(batch, peers, width));
-  expect(args, "responseGradient", responseGradient.size(), responses.size());
-  expect(args, "parameterGradient", parameterGradient.size(), head.parameters.size());
+  args.expect("logits", logits, cells);
+  args.expect("responseGradient", responseGradient, responses.size());
+  args.expect("parameterGradient", parameterGradient, head.parameters.size());
   GradientTile whole{};
   whole.head = &packed.head();
   whole.upstream = orNull(args, "outputGradient", upstream, cells);
@@ -191,7 +182,7 @@ Napi::Value headGradientMethod(const Engine& engine, Args& args) {
   whole.divisor = divisor;
   whole.batch = batch;
   whole.responses = responses.data();
-  if (whole.upstream == nullptr) expect(args, "losses", losses.size(), batch);
+  if (whole.upstream == nullptr) args.expect("losses", losses, batch);
   whole.losses = losses.data();
   whole.logits = logits.data();
   whole.responseGradient = responseGradient.data();
@@ -199,51 +190,56 @@ Napi::Value headGradientMethod(const Engine& engine, Args& args) {
 }
 
 Napi::Value importanceMethod(const Engine& engine, Args& args) {
-  const auto out = anyF64Out(args, "out");
+  const auto out = args.f64Out("out");
   const HeadArguments head = readHead(args);
-  const std::size_t peers = args.size("peers"), width = args.size("width");
+  Dim peers = args.dim("peers"), width = args.dim("width");
   const PackedHead packed = pack(engine, args, head, peers, width);
-  expect(args, "out", out.size(), peers);
+  args.expect("out", out, peers);
   headImportance(runnerOf(engine), packed.head(), out.data());
   return args.env().Undefined();
 }
 
 Napi::Value sumSamplesMethod(const Engine& engine, Args& args) {
-  const auto out = anyF64Out(args, "out");
-  const auto values = anyF64(args, "values");
-  const std::size_t batch = args.size("batch"), columns = args.size("columns");
-  expect(args, "out", out.size(), columns);
-  expect(args, "values", values.size(), checkedProduct(batch, columns));
+  const auto out = args.f64Out("out");
+  const auto values = args.f64("values");
+  Dim batch = args.dim("batch"), columns = args.dim("columns");
+  args.expect("out", out, columns);
+  args.expect("values", values, batch, columns);
   sumSamples(runnerOf(engine), out.data(), values.data(), batch, columns);
   return args.env().Undefined();
 }
 
 Napi::Value outputQuadraticFormMethod(const Engine& engine, Args& args) {
-  const auto out = anyF64Out(args, "out");
-  const auto logits = anyF64(args, "logits"), vectors = anyF64(args, "vectors");
+  const auto out = args.f64Out("out");
+  const auto logits = args.f64("logits"), vectors = args.f64("vectors");
   const Loss loss = readLoss(args);
-  const std::size_t batch = args.size("batch"), outputs = args.size("outputs"), peers = args.size("peers");
-  expect(args, "out", out.size(), checkedProduct(batch, peers));
-  expect(args, "logits", logits.size(), checkedProduct(batch, outputs));
-  expect(args, "vectors", vectors.size(), checkedProduct(batch, peers, outputs));
-  if (outputs == 0) args.fail("BTM_DOMAIN", "outputs", "must be positive");
+  Dim batch = args.dim("batch"), outputs = args.dim("outputs"), peers = args.dim("peers");
+  args.expect("out", out, batch, peers);
+  args.expect("logits", logits, batch, outputs);
+  args.expect("vectors", vectors, batch, peers, outputs);
+  if (outputs.asked() == 0) args.fail("BTM_DOMAIN", "outputs", "must be positive");
   outputForms(runnerOf(engine), out.data(), logits.data(), vectors.data(), loss, batch, outputs, peers);
   return args.env().Undefined();
 }
 
 Napi::Value quadraticFormMethod(const Engine& engine, Args& args) {
-  const auto out = anyF64Out(args, "out");
-  const auto data = anyF64(args, "data"), vectors = anyF64(args, "vectors");
-  const std::size_t count = args.size("count"), n = args.size("n");
+  const auto out = args.f64Out("out");
+  const auto data = args.f64("data"), vectors = args.f64("vectors");
+  Dim count = args.dim("count"), n = args.dim("n");
   const auto storage = static_cast<Storage>(args.integer("storage", 0, kStorageCount - 1));
-  const std::size_t rank = args.size("rank");
+  Dim rank = args.dim("rank");
   const bool own = args.integer("own", 0, 1) == 1;
-  const std::size_t one = storage == kLowRank           ? checkedProduct(rank, n)
-                          : storage == kDiagonalStorage ? n
-                                                        : checkedProduct(n, n);
-  expect(args, "out", out.size(), count);
-  expect(args, "data", data.size(), own ? checkedProduct(count, one) : one);
-  expect(args, "vectors", vectors.size(), checkedProduct(count, n));
+  args.expect("out", out, count);
+  args.expect("vectors", vectors, count, n);
+  Dim copies = own ? count : Dim(1);
+  if (storage == kLowRank) {
+    args.expect("data", data, copies, rank, n);
+  } else if (storage == kDiagonalStorage) {
+    args.expect("data", data, copies, n);
+  } else {
+    args.expect("data", data, copies, n, n);
+  }
+  const std::size_t one = storage == kLowRank ? rank * n : storage == kDiagonalStorage ? n : n * n;
   quadraticForms(runnerOf(engine), out.data(), data.data(), vectors.data(), count, n, storage, rank, own ? one : 0);
   return args.env().Undefined();
 }

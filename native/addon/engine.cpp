@@ -1,6 +1,7 @@
 #include "engine.hpp"
 
-#include <new>
+#include <algorithm>
+#include <exception>
 #include <string>
 
 #include "intermodel/dispatch.hpp"
@@ -10,9 +11,9 @@ namespace intermodel::addon {
 namespace {
 
 /// The one place that throws to JavaScript.
-[[noreturn]] void throwCoded(Napi::Env env, const char* code, const std::string& message) {
-  Napi::Error error = Napi::Error::New(env, message);
-  error.Value().Set("code", code);
+[[noreturn]] void throwCoded(Napi::Env env, const Failure& failure) {
+  Napi::Error error = Napi::Error::New(env, failure.message);
+  error.Value().Set("code", failure.code);
   throw error;
 }
 
@@ -23,10 +24,10 @@ Napi::Function wrap(Napi::Env env, const char* name, std::function<Napi::Value(A
     try {
       Args args(info, name);
       return body(args);
-    } catch (const ArgumentError& refused) {
-      throwCoded(info.Env(), refused.code, refused.what());
-    } catch (const std::bad_alloc&) {
-      throwCoded(info.Env(), "BTM_SHAPE", std::string("BTM_SHAPE: ") + name + ": not enough memory for these sizes");
+    } catch (const Napi::Error&) {
+      throw;  // JavaScript's own, from a getter
+    } catch (...) {
+      throwCoded(info.Env(), failureOf(std::current_exception(), name));
     }
   };
   return Napi::Function::New(env, call, name);
@@ -39,13 +40,17 @@ void Methods::add(const char* name, Method method) {
 
 Napi::Value createEngine(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
+  if (!info[0].IsString() && !info[0].IsUndefined()) throwCoded(env, {"BTM_TYPE", "BTM_TYPE: isa must be a string"});
+  if (!info[1].IsNumber() && !info[1].IsUndefined())
+    throwCoded(env, {"BTM_TYPE", "BTM_TYPE: threads must be a number"});
   const std::string wanted = info[0].IsString() ? info[0].As<Napi::String>().Utf8Value() : std::string();
-  const IsaChoice isa = wanted.empty() ? bestIsa() : findIsa(wanted);
-  if (isa.kernels == nullptr) throwCoded(env, "BTM_NO_ISA", "BTM_NO_ISA: '" + wanted + "': " + describe(isa.status));
-  const int threads = info[1].IsNumber() ? info[1].As<Napi::Number>().Int32Value() : hardwareThreads();
-  if (threads < 1 || threads > kMaxThreads) {
-    throwCoded(env, "BTM_DOMAIN", "BTM_DOMAIN: threads must be between 1 and " + std::to_string(kMaxThreads));
+  const IsaChoice isa = info[0].IsString() ? findIsa(wanted) : bestIsa();
+  if (isa.kernels == nullptr) throwCoded(env, {"BTM_NO_ISA", "BTM_NO_ISA: '" + wanted + "': " + describe(isa.status)});
+  const double asked = info[1].IsNumber() ? info[1].As<Napi::Number>().DoubleValue() : hardwareThreads();
+  if (!(asked >= 1 && asked <= kMaxThreads && asked == static_cast<int>(asked))) {
+    throwCoded(env, {"BTM_DOMAIN", "BTM_DOMAIN: threads must be between 1 and " + std::to_string(kMaxThreads)});
   }
+  const int threads = static_cast<int>(asked);
   Napi::Object object = Napi::Object::New(env);
   object.Set("isa", runningName(*isa.kernels));
   object.Set("lanes", isa.kernels->lanes);

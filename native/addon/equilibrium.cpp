@@ -28,6 +28,19 @@ class JobWatch final : public RunWatch {
   JobControl& control_;
 };
 
+/// The states belong to a job for as long as this exists, whether the job runs, throws or never begins.
+class BusyMark {
+ public:
+  explicit BusyMark(std::shared_ptr<HeldBatch> held) : held_(std::move(held)) { held_->busy.store(true); }
+  BusyMark(const BusyMark&) = delete;
+  BusyMark& operator=(const BusyMark&) = delete;
+  ~BusyMark() { held_->busy.store(false); }
+  HeldBatch& operator*() const { return *held_; }
+
+ private:
+  std::shared_ptr<HeldBatch> held_;
+};
+
 void refuseWhileBusy(const HeldBatch& held, const Args& args) {
   if (held.busy.load()) args.fail("BTM_DOMAIN", "batch", "is being advanced by a job; wait for its promise");
 }
@@ -36,16 +49,13 @@ void refuseWhileBusy(const HeldBatch& held, const Args& args) {
 Napi::Value run(const std::shared_ptr<HeldBatch>& held, Args& args) {
   const std::size_t steps = args.size("steps");
   refuseWhileBusy(*held, args);
-  held->busy.store(true);
-  return startJob(
-      args.env(),
-      [held, steps](JobControl& control) {
-        control.expect(static_cast<std::uint64_t>(steps) * held->batch.count());
-        JobWatch watch(control);
-        held->batch.run(held->kernels, held->threads, steps, watch);
-        held->busy.store(false);
-      },
-      [](Napi::Env env) -> Napi::Value { return env.Undefined(); });
+  const auto mark = std::make_shared<BusyMark>(held);
+  return startJob(args.env(), static_cast<std::uint64_t>(steps) * held->batch.count(),
+                  [mark, steps](JobControl& control) {
+                    HeldBatch& mine = **mark;
+                    JobWatch watch(control);
+                    mine.batch.run(mine.kernels, mine.threads, steps, watch);
+                  });
 }
 
 Napi::Value read(const std::shared_ptr<HeldBatch>& held, Args& args) {
@@ -91,29 +101,32 @@ void checkSettings(const Args& args, std::span<const double> settings) {
 /// n)
 Napi::Value createGameBatch(const Engine& engine, Args& args) {
   GameBatchArrays arrays{};
-  arrays.data = anyLength(args, "data");
-  arrays.hessianIndex = args.i32("hessianIndex", args.peekLength("hessianIndex"));
-  arrays.stake = anyLength(args, "stake");
-  arrays.referenceMask = anyLength(args, "referenceMask");
-  arrays.terms = anyLength(args, "terms");
+  arrays.data = args.f64("data");
+  arrays.hessianIndex = args.i32("hessianIndex");
+  arrays.stake = args.f64("stake");
+  arrays.referenceMask = args.f64("referenceMask");
+  arrays.terms = args.f64("terms");
   arrays.settings = args.f64("settings", GameBatch::kSettings);
   checkSettings(args, arrays.settings);
-  arrays.hessianCount = args.size("hessianCount");
+  Dim hessianCount = args.dim("hessianCount");
   PeerHessians& form = arrays.form;
   form.storage = static_cast<HessianStorage>(args.integer("storage", 0, 3));
-  form.rank = args.size("rank");
+  Dim rank = args.dim("rank");
   form.own = args.integer("own", 0, 1) == 1;
-  arrays.count = args.size("count");
-  const std::size_t n = form.n = args.size("n");
+  Dim count = args.dim("count"), n = args.dim("n"), terms(GameBatch::kTerms);
+  if (form.storage != HessianStorage::kLowRank && rank.asked() != 0) args.fail("BTM_DOMAIN", "rank", "must be 0");
   const bool isMatrix = form.storage == HessianStorage::kDense || form.storage == HessianStorage::kShared;
-  if (form.storage != HessianStorage::kLowRank && form.rank != 0) args.fail("BTM_DOMAIN", "rank", "must be 0");
-  const std::size_t rows = isMatrix ? n : form.storage == HessianStorage::kDiagonal ? 1 : form.rank;
-  const std::size_t one = checkedProduct(rows, n, form.own ? n : 1);
-  checkLength(args, "data", arrays.data.size(), checkedProduct(one, arrays.hessianCount));
-  checkLength(args, "hessianIndex", arrays.hessianIndex.size(), arrays.count);
-  checkLength(args, "stake", arrays.stake.size(), checkedProduct(arrays.count, n));
-  checkLength(args, "referenceMask", arrays.referenceMask.size(), checkedProduct(arrays.count, n, n));
-  checkLength(args, "terms", arrays.terms.size(), checkedProduct(arrays.count, GameBatch::kTerms));
+  Dim one(1), copies = form.own ? n : one;
+  Dim& rows = isMatrix ? n : form.storage == HessianStorage::kDiagonal ? one : rank;
+  args.expect("data", arrays.data, hessianCount, rows, n, copies);
+  args.expect("hessianIndex", arrays.hessianIndex, count);
+  args.expect("stake", arrays.stake, count, n);
+  args.expect("referenceMask", arrays.referenceMask, count, n, n);
+  args.expect("terms", arrays.terms, count, terms);
+  arrays.hessianCount = hessianCount.asked();
+  arrays.count = count;
+  form.n = n;
+  form.rank = rank;
   for (const std::int32_t index : arrays.hessianIndex)
     if (index < 0 || static_cast<std::size_t>(index) >= arrays.hessianCount)
       args.fail("BTM_DOMAIN", "hessianIndex", "must name one of the Hessians");

@@ -7,11 +7,11 @@ namespace {
 
 constexpr std::size_t kElementsPerRange = 4096;  // less is not worth waking a thread
 
-/// scores, answered, k, batch, peers at the given place; the last three are the call's last arguments.
-GateArguments takeGate(Args& args, std::size_t k, std::size_t batch, std::size_t peers) {
+/// scores and answered, whose sizes are the call's last arguments.
+GateArguments takeGate(Args& args, Dim& k, Dim& batch, Dim& peers) {
   GateArguments a{};
-  const std::size_t length = checkedProduct(batch, peers);
-  if (k < 1 || k > peers) args.fail("BTM_DOMAIN", "k", "must be between 1 and peers");
+  const std::size_t length = lengthOf(batch, peers);
+  if (k.asked() < 1 || k.asked() > peers.asked()) args.fail("BTM_DOMAIN", "k", "must be between 1 and peers");
   a.scores = args.f64("scores", length).data();
   a.answered = args.i32("answered", length).data();
   a.k = k;
@@ -21,23 +21,23 @@ GateArguments takeGate(Args& args, std::size_t k, std::size_t batch, std::size_t
 
 /// gate(weights, selected, scores, answered, k, batch, peers)
 Napi::Value gate(const Engine& engine, Args& args) {
-  const std::size_t k = args.sizeAt(4, "k"), batch = args.sizeAt(5, "batch"), peers = args.sizeAt(6, "peers");
-  const auto weights = args.f64Out("weights", checkedProduct(batch, peers));
-  const auto selected = args.i32Out("selected", checkedProduct(batch, k));
+  Dim k = args.dimAt(4, "k"), batch = args.dimAt(5, "batch"), peers = args.dimAt(6, "peers");
+  const auto weights = args.f64Out("weights", lengthOf(batch, peers));
+  const auto selected = args.i32Out("selected", lengthOf(batch, k));
   const GateArguments a = takeGate(args, k, batch, peers);
-  const std::size_t parts = rangesOf(engine, batch, kElementsPerRange / peers);
   if (batch == 0) return args.env().Undefined();
-  std::vector<double> scratch(parts * 2 * k);
+  const std::size_t parts = rangesOf(engine, batch, kElementsPerRange / a.peers);
+  std::vector<double> scratch(parts * 2 * a.k);
   parallelRanges(engine, parts, batch, [&](std::size_t part, std::size_t begin, std::size_t end) {
-    engine.kernels.gating.gateRows(a, weights.data(), selected.data(), begin, end, scratch.data() + part * 2 * k);
+    engine.kernels.gating.gateRows(a, weights.data(), selected.data(), begin, end, scratch.data() + part * 2 * a.k);
   });
   return args.env().Undefined();
 }
 
 /// gateGradient(gradient, weights, upstream, batch, peers)
 Napi::Value gateGradient(const Engine& engine, Args& args) {
-  const std::size_t batch = args.sizeAt(3, "batch"), peers = args.sizeAt(4, "peers");
-  const std::size_t length = checkedProduct(batch, peers);
+  Dim batch = args.dimAt(3, "batch"), peers = args.dimAt(4, "peers");
+  const std::size_t length = lengthOf(batch, peers);
   const auto gradient = args.f64Out("gradient", length);
   const auto weights = args.f64("weights", length);
   const auto upstream = args.f64("upstream", length);
@@ -51,31 +51,32 @@ Napi::Value gateGradient(const Engine& engine, Args& args) {
 
 /// gateBalance(loss, dispatch, importance, gradient, scores, answered, k, batch, peers)
 Napi::Value gateBalance(const Engine& engine, Args& args) {
-  const std::size_t k = args.sizeAt(6, "k"), batch = args.sizeAt(7, "batch"), peers = args.sizeAt(8, "peers");
+  Dim k = args.dimAt(6, "k"), batch = args.dimAt(7, "batch"), peers = args.dimAt(8, "peers");
   const auto loss = args.f64Out("loss", 1);
-  const auto dispatch = args.f64Out("dispatch", peers);
-  const auto importance = args.f64Out("importance", peers);
-  const auto gradient = args.f64Out("gradient", checkedProduct(batch, peers));
+  const auto dispatch = args.f64Out("dispatch", lengthOf(peers));
+  const auto importance = args.f64Out("importance", peers.asked());
+  const auto gradient = args.f64Out("gradient", lengthOf(batch, peers));
+  lengthOf(k);  // at most peers, which `dispatch` has witnessed
   const GateArguments a = takeGate(args, k, batch, peers);
   const GatingKernels& kernels = engine.kernels.gating;
-  const std::size_t parts = rangesOf(engine, batch, kElementsPerRange / peers);
-  std::vector<std::int32_t> selected(batch * k);
-  std::vector<double> scratch(parts * 2 * peers);
+  const std::size_t parts = rangesOf(engine, batch, kElementsPerRange / a.peers);
+  std::vector<std::int32_t> selected(batch * a.k);
+  std::vector<double> scratch(parts * 2 * a.peers);
   parallelRanges(engine, parts, batch, [&](std::size_t part, std::size_t begin, std::size_t end) {
-    kernels.balanceRows(a, gradient.data(), selected.data(), begin, end, scratch.data() + part * 2 * peers);
+    kernels.balanceRows(a, gradient.data(), selected.data(), begin, end, scratch.data() + part * 2 * a.peers);
   });
-  kernels.balanceFold(gradient.data(), selected.data(), k, batch, peers, loss.data(), dispatch.data(),
+  kernels.balanceFold(gradient.data(), selected.data(), a.k, batch, a.peers, loss.data(), dispatch.data(),
                       importance.data());
   parallelRanges(engine, parts, batch, [&](std::size_t, std::size_t begin, std::size_t end) {
-    kernels.balanceGradientRows(gradient.data(), dispatch.data(), batch, peers, begin, end);
+    kernels.balanceGradientRows(gradient.data(), dispatch.data(), batch, a.peers, begin, end);
   });
   return args.env().Undefined();
 }
 
 /// noisyScores(noisy, scores, noise, draws)
 Napi::Value noisyScores(const Engine& engine, Args& args) {
-  const std::size_t length = args.peekLength("noisy");
-  const auto noisy = args.f64Out("noisy", length);
+  const auto noisy = args.f64Out("noisy");
+  const std::size_t length = noisy.size();
   const auto scores = args.f64("scores", length);
   const auto noise = args.f64("noise", length);
   const auto draws = args.f64("draws", length);
@@ -85,8 +86,8 @@ Napi::Value noisyScores(const Engine& engine, Args& args) {
 
 /// noisyScoresGradient(gradient, noise, draws, upstream)
 Napi::Value noisyScoresGradient(const Engine& engine, Args& args) {
-  const std::size_t length = args.peekLength("gradient");
-  const auto gradient = args.f64Out("gradient", length);
+  const auto gradient = args.f64Out("gradient");
+  const std::size_t length = gradient.size();
   const auto noise = args.f64("noise", length);
   const auto draws = args.f64("draws", length);
   const auto upstream = args.f64("upstream", length);
@@ -95,32 +96,37 @@ Napi::Value noisyScoresGradient(const Engine& engine, Args& args) {
 }
 
 /// Peer indices are 32-bit, and every key has one.
-void checkKeys(Args& args, std::size_t rows, std::size_t columns) {
-  if (rows < 1 || columns < 1 || checkedProduct(rows, columns) > std::size_t{0x7fffffff}) {
+void checkKeys(Args& args, const Dim& rows, const Dim& columns) {
+  if (rows.asked() < 1 || columns.asked() < 1 ||
+      checkedProduct(rows.asked(), columns.asked()) > std::size_t{0x7fffffff}) {
     args.fail("BTM_DOMAIN", "rows * columns", "must be between 1 and 2^31 - 1");
   }
 }
 
 /// productKeyGate(selected, weights, scores, query, first, second, answered, k, batch, rows, columns, width, peers)
 Napi::Value productKeyGate(const Engine& engine, Args& args) {
+  Dim k = args.dimAt(7, "k"), batch = args.dimAt(8, "batch"), rows = args.dimAt(9, "rows");
+  Dim columns = args.dimAt(10, "columns"), width = args.dimAt(11, "width"), peers = args.dimAt(12, "peers");
+  checkKeys(args, rows, columns);
+  if (peers.asked() > rows.asked() * columns.asked())
+    args.fail("BTM_DOMAIN", "peers", "must be at most rows * columns");
+  if (k.asked() < 1 || k.asked() > peers.asked()) args.fail("BTM_DOMAIN", "k", "must be between 1 and peers");
+  Dim two(2);
   ProductKeyArguments a{};
-  const std::size_t batch = args.sizeAt(8, "batch");
-  a.k = args.sizeAt(7, "k");
-  a.rows = args.sizeAt(9, "rows");
-  a.columns = args.sizeAt(10, "columns");
-  a.width = args.sizeAt(11, "width");
-  a.peers = args.sizeAt(12, "peers");
-  checkKeys(args, a.rows, a.columns);
-  if (a.peers > a.rows * a.columns) args.fail("BTM_DOMAIN", "peers", "must be at most rows * columns");
-  if (a.k < 1 || a.k > a.peers) args.fail("BTM_DOMAIN", "k", "must be between 1 and peers");
-  const std::size_t chosen = checkedProduct(batch, a.k);
+  const std::size_t chosen = lengthOf(batch, k);
   const auto selected = args.i32Out("selected", chosen);
   const auto weights = args.f64Out("weights", chosen);
   const auto scores = args.f64Out("scores", chosen);
-  a.query = args.f64("query", checkedProduct(batch, 2, a.width)).data();
-  a.first = args.f64("first", checkedProduct(a.rows, a.width)).data();
-  a.second = args.f64("second", checkedProduct(a.columns, a.width)).data();
-  a.answered = args.i32("answered", checkedProduct(batch, a.peers)).data();
+  a.query = args.f64("query", lengthOf(batch, two, width)).data();
+  a.first = args.f64("first", lengthOf(rows, width)).data();
+  a.second = args.f64("second", lengthOf(columns, width)).data();
+  a.answered = args.i32("answered", lengthOf(batch, peers)).data();
+  if (width.asked() == 0) args.fail("BTM_DOMAIN", "width", "must be positive");
+  a.k = k;
+  a.rows = rows;
+  a.columns = columns;
+  a.width = width;
+  a.peers = peers;
   if (batch == 0) return args.env().Undefined();
   const std::size_t codes = a.rows + a.columns;
   const std::size_t parts = rangesOf(engine, batch, kElementsPerRange / codes);
@@ -136,15 +142,18 @@ Napi::Value productKeyGate(const Engine& engine, Args& args) {
 /// productKeyGateGradient(queryGradient, firstGradient, secondGradient, query, first, second, selected, weights,
 ///                        upstream, k, batch, rows, columns, width)
 Napi::Value productKeyGateGradient(const Engine& engine, Args& args) {
+  Dim k = args.dimAt(9, "k"), batch = args.dimAt(10, "batch"), rows = args.dimAt(11, "rows");
+  Dim columns = args.dimAt(12, "columns"), width = args.dimAt(13, "width"), two(2);
+  checkKeys(args, rows, columns);
+  if (width.asked() == 0) args.fail("BTM_DOMAIN", "width", "must be positive");
+  const std::size_t queries = lengthOf(batch, two, width), chosen = lengthOf(batch, k);
+  const std::size_t rowCodes = lengthOf(rows, width), columnCodes = lengthOf(columns, width);
   ProductKeyGradientArguments a{};
-  a.k = args.sizeAt(9, "k");
-  a.batch = args.sizeAt(10, "batch");
-  a.rows = args.sizeAt(11, "rows");
-  a.columns = args.sizeAt(12, "columns");
-  a.width = args.sizeAt(13, "width");
-  checkKeys(args, a.rows, a.columns);
-  const std::size_t queries = checkedProduct(a.batch, 2, a.width), chosen = checkedProduct(a.batch, a.k);
-  const std::size_t rowCodes = checkedProduct(a.rows, a.width), columnCodes = checkedProduct(a.columns, a.width);
+  a.k = k;
+  a.batch = batch;
+  a.rows = rows;
+  a.columns = columns;
+  a.width = width;
   const auto queryGradient = args.f64Out("queryGradient", queries);
   const auto firstGradient = args.f64Out("firstGradient", rowCodes);
   const auto secondGradient = args.f64Out("secondGradient", columnCodes);

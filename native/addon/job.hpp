@@ -1,8 +1,9 @@
 /// Long work off the main thread: a promise, a cancel flag and progress.
 ///
 /// The work runs on the process-wide pool and touches no JavaScript value: inputs are copied or live in native handles
-/// before it starts. When the environment goes away (worker.terminate(), process.exit()), running jobs are cancelled
-/// and waited for, so nothing runs on freed memory.
+/// before it starts. A job that is cancelled before it began leaves the queue and settles at once. When the environment
+/// goes away (worker.terminate(), process.exit()), its queued jobs are dropped and its running ones cancelled and
+/// waited for, so nothing runs on freed memory.
 #pragma once
 
 #include <napi.h>
@@ -30,15 +31,13 @@ class JobControl {
   std::atomic<std::uint64_t> total_{0};
 };
 
-/// The work itself, off the main thread. Must not throw other than std::bad_alloc.
+/// The work itself, off the main thread. What it throws rejects the promise. It is destroyed on the main thread before
+/// the promise settles, also when it threw or never ran, so what it holds (a busy mark) is given back in every case.
 using JobWork = std::function<void(JobControl& control)>;
 
-/// Turns the finished work into the promise's value, on the main thread.
-using JobResult = std::function<Napi::Value(Napi::Env env)>;
-
-/// Starts the work and returns { promise, cancel(), progress() -> [done, total] }.
-/// A cancelled job still resolves with its result, which says how far it came.
-Napi::Object startJob(Napi::Env env, JobWork work, JobResult result);
+/// Starts the work, of `total` steps, and returns { promise, cancel(), progress() -> [done, total] }.
+/// A cancelled job still resolves; progress() says how far it came.
+Napi::Object startJob(Napi::Env env, std::uint64_t total, JobWork work);
 
 /// Called once when the addon is loaded into an environment.
 void installJobs(Napi::Env env);

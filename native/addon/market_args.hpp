@@ -1,23 +1,13 @@
-/// What the market families (ranking, competition, payoff, projection, equilibrium) share: late length checks, row
-/// blocks.
+/// What the market families (ranking, competition, payoff, projection, equilibrium) share: row blocks.
 #pragma once
 
 #include <algorithm>
-#include <string>
 #include <vector>
 
 #include "engine.hpp"
 #include "intermodel/thread_pool.hpp"
 
 namespace intermodel::addon {
-
-/// An array whose length is checked once the sizes behind it are known.
-inline std::span<double> anyLength(Args& args, const char* name) { return args.f64Out(name, args.peekLength(name)); }
-
-inline void checkLength(const Args& args, const char* name, std::size_t found, std::size_t length) {
-  if (found != length)
-    args.fail("BTM_SHAPE", name, "must have length " + std::to_string(length) + ", got " + std::to_string(found));
-}
 
 /// Into how many blocks rows are cut, given the work per row in multiplications: small work stays in the caller.
 inline std::size_t rowBlocks(int threads, std::size_t rows, std::size_t workPerRow) {

@@ -3,36 +3,43 @@
 namespace intermodel::addon {
 namespace {
 
-/// The Hessians of n participants from (data, storage, rank, own, n), the way all kernels pass them.
-PeerHessians takeHessians(Args& args, std::span<const double> data) {
+/// The Hessians of n participants from (data, storage, rank, own, n), the way all kernels pass them; the caller sets
+/// h.n once other arrays have witnessed it.
+PeerHessians takeHessians(Args& args, std::span<const double> data, Dim& n) {
   PeerHessians h{};
   h.data = data.data();
   h.storage = static_cast<HessianStorage>(args.integer("storage", 0, 3));
-  h.rank = args.size("rank");
+  Dim rank = args.dim("rank");
   h.own = args.integer("own", 0, 1) == 1;
-  h.n = args.size("n");
-  const std::size_t one = h.storage == HessianStorage::kDiagonal  ? h.n
-                          : h.storage == HessianStorage::kLowRank ? checkedProduct(h.rank, h.n)
-                                                                  : checkedProduct(h.n, h.n);
-  checkLength(args, "data", data.size(), h.own ? checkedProduct(one, h.n) : one);
+  n = args.dim("n");
+  Dim copies = h.own ? n : Dim(1);
+  if (h.storage == HessianStorage::kDiagonal) {
+    args.expect("data", data, n, copies);
+  } else if (h.storage == HessianStorage::kLowRank) {
+    args.expect("data", data, rank, n, copies);
+  } else {
+    args.expect("data", data, n, n, copies);
+  }
+  h.rank = rank;
   return h;
 }
 
 /// weightGradient(gradient, loss, mask, derivative, reference, data, storage, rank, own, n)
 Napi::Value weightGradient(const Engine& engine, Args& args) {
-  const auto gradient = anyLength(args, "gradient");
-  const auto loss = anyLength(args, "loss");
-  const auto mask = anyLength(args, "mask");
-  const auto derivative = anyLength(args, "derivative");
-  const auto reference = anyLength(args, "reference");
-  const auto data = anyLength(args, "data");
-  const PeerHessians h = takeHessians(args, data);
-  const std::size_t n = h.n;
-  checkLength(args, "gradient", gradient.size(), checkedProduct(n, n));
-  checkLength(args, "loss", loss.size(), n);
-  checkLength(args, "mask", mask.size(), n * n);
-  checkLength(args, "derivative", derivative.size(), n * n);
-  checkLength(args, "reference", reference.size(), n * n);
+  const auto gradient = args.f64Out("gradient");
+  const auto loss = args.f64Out("loss");
+  const auto mask = args.f64("mask");
+  const auto derivative = args.f64("derivative");
+  const auto reference = args.f64("reference");
+  const auto data = args.f64("data");
+  Dim n(0);
+  PeerHessians h = takeHessians(args, data, n);
+  args.expect("gradient", gradient, n, n);
+  args.expect("loss", loss, n);
+  args.expect("mask", mask, n, n);
+  args.expect("derivative", derivative, n, n);
+  args.expect("reference", reference, n, n);
+  h.n = n;
   const PayoffKernels& kernels = engine.kernels.payoff;
   const std::size_t cost = h.storage == HessianStorage::kDiagonal  ? 4 * n
                            : h.storage == HessianStorage::kLowRank ? 2 * n * h.rank
@@ -49,17 +56,17 @@ Napi::Value weightGradient(const Engine& engine, Args& args) {
 
 /// headWeightGradient(gradient, inner, inputGradient, responses, derivativeRow, batch, n, width)
 Napi::Value headWeightGradient(const Engine& engine, Args& args) {
-  const auto gradient = anyLength(args, "gradient");
-  const auto inner = anyLength(args, "inner");
-  const auto inputGradient = anyLength(args, "inputGradient");
-  const auto responses = anyLength(args, "responses");
-  const auto derivative = anyLength(args, "derivativeRow");
-  const std::size_t batch = args.size("batch"), n = args.size("n"), width = args.size("width");
-  checkLength(args, "gradient", gradient.size(), n);
-  checkLength(args, "inner", inner.size(), n);
-  checkLength(args, "derivativeRow", derivative.size(), n);
-  checkLength(args, "inputGradient", inputGradient.size(), checkedProduct(batch, n, width));
-  checkLength(args, "responses", responses.size(), inputGradient.size());
+  const auto gradient = args.f64Out("gradient");
+  const auto inner = args.f64Out("inner");
+  const auto inputGradient = args.f64("inputGradient");
+  const auto responses = args.f64("responses");
+  const auto derivative = args.f64("derivativeRow");
+  Dim batch = args.dim("batch"), n = args.dim("n"), width = args.dim("width");
+  args.expect("gradient", gradient, n);
+  args.expect("inner", inner, n);
+  args.expect("derivativeRow", derivative, n);
+  args.expect("inputGradient", inputGradient, batch, n, width);
+  args.expect("responses", responses, inputGradient.size());
   forRowBlocks(engine.threads, n, rowBlocks(engine.threads, n, batch * width),
                [&](std::size_t begin, std::size_t end, std::size_t) {
                  for (std::size_t j = begin; j < end; j++) {
@@ -73,14 +80,14 @@ Napi::Value headWeightGradient(const Engine& engine, Args& args) {
 
 /// payoffGradient(out, lossGradient, stake, lossFactor, rankFactor, n)
 Napi::Value payoffGradient(const Engine& engine, Args& args) {
-  const auto out = anyLength(args, "out");
-  const auto lossGradient = anyLength(args, "lossGradient");
-  const auto stake = anyLength(args, "stake");
+  const auto out = args.f64Out("out");
+  const auto lossGradient = args.f64("lossGradient");
+  const auto stake = args.f64("stake");
   const double lossFactor = args.number("lossFactor"), rankFactor = args.number("rankFactor");
-  const std::size_t n = args.size("n");
-  checkLength(args, "out", out.size(), checkedProduct(n, n));
-  checkLength(args, "lossGradient", lossGradient.size(), n * n);
-  checkLength(args, "stake", stake.size(), n);
+  Dim n = args.dim("n");
+  args.expect("out", out, n, n);
+  args.expect("lossGradient", lossGradient, n, n);
+  args.expect("stake", stake, n);
   forRowBlocks(engine.threads, n, rowBlocks(engine.threads, n, n),
                [&](std::size_t begin, std::size_t end, std::size_t) {
                  for (std::size_t i = begin; i < end; i++)

@@ -8,12 +8,12 @@ constexpr std::size_t kProjections = 8;
 
 /// projectSimplex(out, rows, floor, count, n)
 Napi::Value projectSimplex(const Engine& engine, Args& args) {
-  const auto out = anyLength(args, "out");
-  const auto rows = anyLength(args, "rows");
+  const auto out = args.f64Out("out");
+  const auto rows = args.f64("rows");
   const double floor = args.number("floor");
-  const std::size_t count = args.size("count"), n = args.size("n");
-  checkLength(args, "out", out.size(), checkedProduct(count, n));
-  checkLength(args, "rows", rows.size(), out.size());
+  Dim count = args.dim("count"), n = args.dim("n");
+  args.expect("out", out, count, n);
+  args.expect("rows", rows, out.size());
   forRowBlocks(engine.threads, count, rowBlocks(engine.threads, count, kPasses * n),
                [&](std::size_t begin, std::size_t end, std::size_t) {
                  for (std::size_t i = begin; i < end; i++)
@@ -24,14 +24,14 @@ Napi::Value projectSimplex(const Engine& engine, Args& args) {
 
 /// projectBoundedStep(out, rows, steps, epsilon, count, n)
 Napi::Value projectBoundedStep(const Engine& engine, Args& args) {
-  const auto out = anyLength(args, "out");
-  const auto rows = anyLength(args, "rows");
-  const auto steps = anyLength(args, "steps");
+  const auto out = args.f64Out("out");
+  const auto rows = args.f64("rows");
+  const auto steps = args.f64("steps");
   const double epsilon = args.number("epsilon");
-  const std::size_t count = args.size("count"), n = args.size("n");
-  checkLength(args, "out", out.size(), checkedProduct(count, n));
-  checkLength(args, "rows", rows.size(), out.size());
-  checkLength(args, "steps", steps.size(), out.size());
+  Dim count = args.dim("count"), n = args.dim("n");
+  args.expect("out", out, count, n);
+  args.expect("rows", rows, out.size());
+  args.expect("steps", steps, out.size());
   const std::size_t blocks = rowBlocks(engine.threads, count, kProjections * kPasses * n);
   std::vector<double> work(checkedProduct(blocks, n, 2));
   forRowBlocks(engine.threads, count, blocks, [&](std::size_t begin, std::size_t end, std::size_t block) {
@@ -44,18 +44,18 @@ Napi::Value projectBoundedStep(const Engine& engine, Args& args) {
 
 /// residuals(gap, natural, regret, weights, gradient, epsilon, count, n)
 Napi::Value residuals(const Engine& engine, Args& args) {
-  const auto gap = anyLength(args, "gap");
-  const auto natural = anyLength(args, "natural");
-  const auto regret = anyLength(args, "regret");
-  const auto weights = anyLength(args, "weights");
-  const auto gradient = anyLength(args, "gradient");
+  const auto gap = args.f64Out("gap");
+  const auto natural = args.f64Out("natural");
+  const auto regret = args.f64Out("regret");
+  const auto weights = args.f64("weights");
+  const auto gradient = args.f64("gradient");
   const double epsilon = args.number("epsilon");
-  const std::size_t count = args.size("count"), n = args.size("n");
-  checkLength(args, "gap", gap.size(), count);
-  checkLength(args, "natural", natural.size(), count);
-  checkLength(args, "regret", regret.size(), count);
-  checkLength(args, "weights", weights.size(), checkedProduct(count, n));
-  checkLength(args, "gradient", gradient.size(), weights.size());
+  Dim count = args.dim("count"), n = args.dim("n");
+  args.expect("gap", gap, count);
+  args.expect("natural", natural, count);
+  args.expect("regret", regret, count);
+  args.expect("weights", weights, count, n);
+  args.expect("gradient", gradient, weights.size());
   const std::size_t blocks = rowBlocks(engine.threads, count, kProjections * kPasses * n);
   std::vector<double> work(checkedProduct(blocks, n, 3));
   forRowBlocks(engine.threads, count, blocks, [&](std::size_t begin, std::size_t end, std::size_t block) {

@@ -18,22 +18,22 @@ void columnMeans(const Engine& engine, const double* matrix, const double* stake
 
 /// idealRanking(out, scores, participants, n)
 Napi::Value idealRanking(const Engine& engine, Args& args) {
-  const auto out = anyLength(args, "out");
-  const auto scores = anyLength(args, "scores");
-  const std::size_t participants = args.size("participants"), n = args.size("n");
-  checkLength(args, "out", out.size(), n);
-  checkLength(args, "scores", scores.size(), checkedProduct(participants, n));
+  const auto out = args.f64Out("out");
+  const auto scores = args.f64("scores");
+  Dim participants = args.dim("participants"), n = args.dim("n");
+  args.expect("out", out, n);
+  args.expect("scores", scores, participants, n);
   columnMeans(engine, scores.data(), nullptr, participants, n, static_cast<double>(participants), out.data());
   return args.env().Undefined();
 }
 
 /// interRanking(out, scores, rows, n)
 Napi::Value interRanking(const Engine& engine, Args& args) {
-  const auto out = anyLength(args, "out");
-  const auto scores = anyLength(args, "scores");
-  const std::size_t rows = args.size("rows"), n = args.size("n");
-  checkLength(args, "out", out.size(), checkedProduct(rows, n));
-  checkLength(args, "scores", scores.size(), checkedProduct(rows, n));
+  const auto out = args.f64Out("out");
+  const auto scores = args.f64("scores");
+  Dim rows = args.dim("rows"), n = args.dim("n");
+  args.expect("out", out, rows, n);
+  args.expect("scores", scores, rows, n);
   forRowBlocks(engine.threads, rows, rowBlocks(engine.threads, rows, 4 * n),
                [&](std::size_t begin, std::size_t end, std::size_t) {
                  for (std::size_t i = begin; i < end; i++)
@@ -44,13 +44,13 @@ Napi::Value interRanking(const Engine& engine, Args& args) {
 
 /// networkRanking(out, weights, stake, n)
 Napi::Value networkRanking(const Engine& engine, Args& args) {
-  const auto out = anyLength(args, "out");
-  const auto weights = anyLength(args, "weights");
-  const auto stake = anyLength(args, "stake");
-  const std::size_t n = args.size("n");
-  checkLength(args, "out", out.size(), n);
-  checkLength(args, "weights", weights.size(), checkedProduct(n, n));
-  checkLength(args, "stake", stake.size(), n);
+  const auto out = args.f64Out("out");
+  const auto weights = args.f64("weights");
+  const auto stake = args.f64("stake");
+  Dim n = args.dim("n");
+  args.expect("out", out, n);
+  args.expect("weights", weights, n, n);
+  args.expect("stake", stake, n);
   columnMeans(engine, weights.data(), stake.data(), n, n, static_cast<double>(n), out.data());
   return args.env().Undefined();
 }
@@ -59,14 +59,14 @@ EmissionNorm takeNorm(Args& args) { return static_cast<EmissionNorm>(args.intege
 
 /// rankGradient(out, weights, stake, norm, n)
 Napi::Value rankGradient(const Engine& engine, Args& args) {
-  const auto out = anyLength(args, "out");
-  const auto weights = anyLength(args, "weights");
-  const auto stake = anyLength(args, "stake");
+  const auto out = args.f64Out("out");
+  const auto weights = args.f64("weights");
+  const auto stake = args.f64("stake");
   const EmissionNorm norm = takeNorm(args);
-  const std::size_t n = args.size("n");
-  checkLength(args, "out", out.size(), checkedProduct(n, n));
-  checkLength(args, "weights", weights.size(), n * n);
-  checkLength(args, "stake", stake.size(), n);
+  Dim n = args.dim("n");
+  args.expect("out", out, n, n);
+  args.expect("weights", weights, n, n);
+  args.expect("stake", stake, n);
   std::vector<double> ranking(n);
   columnMeans(engine, weights.data(), stake.data(), n, n, static_cast<double>(n), ranking.data());
   forRowBlocks(engine.threads, n, rowBlocks(engine.threads, n, 4 * n),
@@ -79,16 +79,16 @@ Napi::Value rankGradient(const Engine& engine, Args& args) {
 
 /// inflate(out, minted, stake, ranking, tau, norm, n)
 Napi::Value inflate(const Engine& engine, Args& args) {
-  const auto out = anyLength(args, "out");
+  const auto out = args.f64Out("out");
   const auto minted = args.f64Out("minted", 1);
-  const auto stake = anyLength(args, "stake");
-  const auto ranking = anyLength(args, "ranking");
+  const auto stake = args.f64("stake");
+  const auto ranking = args.f64("ranking");
   const double tau = args.number("tau");
   const EmissionNorm norm = takeNorm(args);
-  const std::size_t n = args.size("n");
-  checkLength(args, "out", out.size(), n);
-  checkLength(args, "stake", stake.size(), n);
-  checkLength(args, "ranking", ranking.size(), n);
+  Dim n = args.dim("n");
+  args.expect("out", out, n);
+  args.expect("stake", stake, n);
+  args.expect("ranking", ranking, n);
   minted[0] = engine.kernels.ranking.inflate(stake.data(), ranking.data(), tau, norm, out.data(), n);
   return args.env().Undefined();
 }

@@ -1,6 +1,8 @@
 /// The pool: every index exactly once for any number of threads, loops inside loops and inside background tasks.
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
+#include <new>
 #include <thread>
 #include <vector>
 
@@ -51,6 +53,50 @@ bool backgroundTasksRun() {
   return true;
 }
 
+/// A task that has not begun can be taken back and never runs; one that has begun cannot.
+bool queuedTasksCanBeWithdrawn() {
+  std::atomic<bool> open{false};
+  std::atomic<int> began{0}, ended{0}, late{0};
+  const int fill = std::max(2, intermodel::hardwareThreads());
+  const int workers = std::max(fill, intermodel::poolThreads());
+  std::vector<intermodel::TaskId> running;
+  for (int task = 0; task < workers; ++task) {
+    running.push_back(intermodel::runInBackground([&] {
+      began.fetch_add(1);
+      while (!open.load()) std::this_thread::yield();
+      ended.fetch_add(1);
+    }));
+  }
+  while (began.load() < workers) std::this_thread::yield();
+  const intermodel::TaskId queued = intermodel::runInBackground([&late] { late.fetch_add(1); });
+  bool holds = intermodel::withdraw(queued) && !intermodel::withdraw(queued);
+  for (const intermodel::TaskId task : running) holds = holds && !intermodel::withdraw(task);
+  // A loop while every worker is busy: the caller does it all, and what it offered is taken back.
+  std::atomic<int> ran{0};
+  intermodel::parallelFor(3, 9, [&](std::size_t) { ran.fetch_add(1); });
+  open.store(true);
+  while (ended.load() < workers) std::this_thread::yield();
+  return holds && late.load() == 0 && ran.load() == 9;
+}
+
+/// A body that throws on any thread ends the loop, and the caller hears of it; the pool goes on.
+bool bodiesMayThrow() {
+  for (int threads : {1, 2, 7}) {
+    for (int repeat = 0; repeat < 50; ++repeat) {
+      bool heard = false;
+      try {
+        intermodel::parallelFor(threads, 40, [](std::size_t index) {
+          if (index % 13 == 12) throw std::bad_alloc();
+        });
+      } catch (const std::bad_alloc&) {
+        heard = true;
+      }
+      if (!heard) return false;
+    }
+  }
+  return everyIndexOnce(7, 100);
+}
+
 }  // namespace
 
 int main() {
@@ -62,6 +108,8 @@ int main() {
   }
   expect(nestedLoopsFinish(), "nested loops from several callers finish");
   expect(backgroundTasksRun(), "background tasks run and may start loops");
+  expect(queuedTasksCanBeWithdrawn(), "a queued task can be withdrawn, a running one cannot");
+  expect(bodiesMayThrow(), "what a body throws reaches the caller of the loop");
   std::printf("thread pool: %d failures, %d hardware threads\n", failures, intermodel::hardwareThreads());
   return failures == 0 ? 0 : 1;
 }

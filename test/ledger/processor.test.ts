@@ -129,14 +129,16 @@ t.test('the addon refuses pages that do not fit, without touching memory beyond 
     [[low, high, [new Uint32Array(65).fill(9), one, one], stake], /do not fit together/],
     [[low, high, [start, one], stake], /three entries/],
     [[low, high, [null, null, new Uint32Array(63)], stake], /64 rows/],
-    [[low, high, [1, 2, 3], stake], /Uint32Arrays/],
+    [[low, high, [1, 2, 3], stake], /typed arrays or null/],
+    [[low, high, [start, one, stake], stake], /Uint32Array/],
     [[low, high.subarray(1), [], stake], /length/],
     [[low, high, [], new Float64Array(64)], /BigUint64Array/],
     [[low, high, [start, one, one, start, one, one], stake], /more than the slots/],
-    [[], /BigUint64Array/],
+    [[], /must be an array/],
   ];
   for (const [args, message] of refused) t.throws(() => kernels.ledgerRank(...args), message);
-  t.throws(() => kernels.ledgerDistribute(low, low, high, 0, 5n, 1n), /sum of the shifted ranking/);
-  t.throws(() => kernels.ledgerDistribute(low, low, high, 0, 5, 1n), /bigint/);
+  t.throws(() => kernels.ledgerDistribute(stake, low, high, 0, 5n, 1n), /sum of the shifted ranking/);
+  t.throws(() => kernels.ledgerDistribute(stake, low, high, 0, 5, 1n), /bigint/);
+  t.throws(() => kernels.ledgerDistribute(low, low, high, 0, 5n, 1n), /must not overlap an output/);
   t.throws(() => kernels.ledgerNorms(low, high, -1), /between 0 and 100/);
 });
