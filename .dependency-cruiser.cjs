@@ -1,5 +1,6 @@
 // Who may import whom (docs/architecture.md). Types count as imports.
 const functions = '^src/(?!index)[a-z-]+.ts$'; // curvature, ranking, competition, payoff, gating, distillation, ...
+const below = ['^src/core/', '^src/data/', '^src/backend/', functions, '^src/equilibrium/', '^src/network/', '^src/ledger/'];
 const layers = [
   ['core', '^src/core/', []],
   ['reference', '^src/reference/', ['^src/core/']],
@@ -11,11 +12,10 @@ const layers = [
   ['data', '^src/data/', ['^src/core/']],
   ['network', '^src/network/', ['^src/core/']],
   ['ledger', '^src/ledger/', ['^src/core/']],
-  [
-    'participant',
-    '^src/participant/',
-    ['^src/core/', '^src/data/', '^src/backend/', functions, '^src/equilibrium/', '^src/network/', '^src/ledger/'],
-  ],
+  ['participant', '^src/participant/', below],
+  ['run', '^src/run/', [...below, '^src/participant/']],
+  ['process', '^src/process/', [...below, '^src/participant/', '^src/run/']],
+  ['demo', '^src/demo/', [...below, '^src/participant/', '^src/run/']],
 ];
 
 /** @type {import('dependency-cruiser').IConfiguration} */
@@ -27,7 +27,7 @@ module.exports = {
       name: 'report-takes-data-types-only',
       severity: 'error',
       from: { path: '^src/report/' },
-      to: { path: '^src/(participant|ledger|equilibrium|sweep)/', dependencyTypesNot: ['type-only'] },
+      to: { path: '^src/(participant|run|process|demo|ledger|equilibrium|sweep)/', dependencyTypesNot: ['type-only'] },
     },
     { name: 'nobody-imports-the-cli', severity: 'error', from: { pathNot: '^src/cli/' }, to: { path: '^src/cli/' } },
     ...layers.map(([name, path, allowed]) => ({

@@ -4,8 +4,8 @@
  */
 import { createBackend } from '../src/backend/index.js';
 import { loadMnist } from '../src/data/dataset.js';
-import { type DistillationNetwork, openDistillationNetwork } from '../src/participant/students/distillation-network.js';
-import { reportStudent, type StudentReport, trafficOf } from '../src/participant/students/distillation-report.js';
+import { type DistillationNetwork, openDistillationNetwork } from '../src/demo/distillation/network.js';
+import { reportStudent, type StudentReport, trafficOf } from '../src/demo/distillation/report.js';
 import { DEFAULT_OBJECTIVE } from '../src/participant/students/student.js';
 
 const PEERS = 16;
@@ -28,15 +28,15 @@ async function run(k: number, noise: number, balance: number): Promise<Outcome> 
     {
       ...{ data, transport: 'memory', peers: PEERS, width: 16, hidden: 32, studentHidden: 64 },
       ...{ gate: 'sparse', k, balance, noise, learningRate: 0.01, objective: DEFAULT_OBJECTIVE },
-      ...{ seed, backend, rounds, batch: BATCH, largestShard: 2000, validation: 500, understudies: false },
+      ...{ seed, backend, rounds, batch: BATCH, largestShard: 2000, validation: 500, standIns: false },
     },
     { onProgress: (participant, { done }) => participant === 0 && progress(k, done) },
   );
   try {
-    await network.together.live('settling');
+    await network.run.advance('refitting');
     return await outcomeOf(network);
   } finally {
-    await network.together.close();
+    await network.run.close();
   }
 }
 

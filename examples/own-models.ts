@@ -8,15 +8,15 @@ import { createBackend } from '../src/backend/index.js';
 import { RandomStream } from '../src/core/random.js';
 import {
   denseEncoder,
-  liveTogether,
   loadTensorflow,
   Participant,
   participantSettings,
   plainModel,
   type ResponseModel,
   resolveSettings,
+  runLocally,
   type Samples,
-} from '../src/participant/index.js';
+} from '../src/index-participant.js';
 
 const [PIXELS, WIDTH, SAMPLES, ROUNDS, SEED] = [6, 3, 200, 200, 1];
 const backend = createBackend({ kind: 'native' });
@@ -30,7 +30,7 @@ function samplesOf(owner: number): Samples {
     const [a, b, c] = inputs.subarray(s * PIXELS, s * PIXELS + 3);
     return a! >= b! && a! >= c! ? 0 : b! >= c! ? 1 : 2;
   });
-  return { size: SAMPLES, inputs, truth: { loss: 'softmaxCrossEntropy', labels } };
+  return { size: SAMPLES, inputs, targets: { loss: 'softmaxCrossEntropy', labels } };
 }
 
 /** Answers with WIDTH of the inputs, from `first` on. */
@@ -62,13 +62,13 @@ const settings = resolveSettings({
 });
 const member = (encoder: ResponseModel, index: number) => () => ({
   participant: new Participant(
-    { index, name: names[index]!, role: 'generalist', data: samplesOf(index), encoder, proxy: dense(20 + index) },
+    { index, name: names[index]!, data: samplesOf(index), encoder, proxy: dense(20 + index) },
     participantSettings(settings, { outputs: 3, seed: SEED, backend }),
   ),
   validation: samplesOf(100 + index),
 });
 
-const { results, ledgerRanking } = await liveTogether({ members: encoders.map(member), settings, seed: SEED, backend });
+const { results, ledgerRanking } = await runLocally({ members: encoders.map(member), settings, seed: SEED, backend });
 const { ideal } = results[0]!.measurement;
 for (const [peer, name] of names.entries()) {
   console.log(`${name.padEnd(28)} ${ledgerRanking[peer]!.toFixed(1)} tokens of rank, to the first ${ideal[peer]!.toFixed(4)}`);

@@ -9,7 +9,7 @@
  * do as well. In a package of your own, import from 'intermodel/participant'.
  */
 import { RandomStream } from '../src/core/random.js';
-import { type CreateParticipant, plainModel, type Samples } from '../src/participant/index.js';
+import { type CreateParticipant, plainModel, type Samples } from '../src/index-participant.js';
 
 const [TRAINING, VALIDATION] = [200, 60];
 
@@ -32,7 +32,7 @@ function pictures(size: number, inputWidth: number, source: RandomStream): Sampl
     for (let pixel = 0; pixel < inputWidth; pixel++) picture[pixel] = light[pixel < inputWidth / 2 ? 0 : 1]! * source.uniform();
     targets.set(bands(picture, 2), s * 2);
   }
-  return { size, inputs, truth: { loss: 'squaredError', targets } };
+  return { size, inputs, targets: { loss: 'squaredError', targets } };
 }
 
 /** What the peer's process calls once, before it joins. */

@@ -1,11 +1,13 @@
 /** `intermodel demo --processes`: the same demonstration with every participant in a process of its own, libp2p between them. */
 import { fileURLToPath } from 'node:url';
 import { type Backend, packageVersion } from '../backend/index.js';
-import { assembleDemo } from '../participant/demo/assemble.js';
-import type { DemoResult } from '../participant/demo/result.js';
-import { type ProcessesOptions, type ProcessesResult, runProcesses } from '../participant/process/launch.js';
-import { survivalOf, survivorsRanking } from '../participant/process/survival.js';
+import { assembleDemo } from '../demo/assemble.js';
+import { demoRoster, entriesOf } from '../demo/demo-roster.js';
+import type { DemoResult } from '../demo/result.js';
+import { type ProcessesOptions, type ProcessesResult, runProcesses } from '../process/launch.js';
+import { survivalOf, survivorsRanking } from '../process/survival.js';
 import type { Section } from '../report/page.js';
+import { dataNamed } from '../run/named-data.js';
 import { failuresOf, networkSection, networkText } from './network-tables.js';
 import { survivalSections, survivalText } from './survival-tables.js';
 
@@ -23,28 +25,32 @@ export interface ProcessesOutput {
 
 /** Runs it, with progress on stderr. */
 export async function demoProcesses(
-  options: Omit<ProcessesOptions, 'command'>,
+  options: Omit<ProcessesOptions, 'command' | 'roster'>,
   backend: Backend,
   signal: AbortSignal,
 ): Promise<ProcessesOutput> {
   const command = [process.execPath, fileURLToPath(new URL('./main.js', import.meta.url))];
-  const run = await runProcesses({ ...options, command }, { signal, onProgress: (line) => process.stderr.write(`${line}\n`) });
+  const run = await runProcesses(
+    { ...options, roster: demoRoster, command },
+    { signal, onProgress: (line) => process.stderr.write(`${line}\n`) },
+  );
   return {
-    demo: await assemble(run, backend, signal),
+    demo: await assemble(run, options.data ?? 'mnist', backend, signal),
     rest: restOf(run),
     text: [networkText(run), survivalText(run)].filter((part) => part !== '').join('\n\n'),
     sections: [networkSection(run), ...survivalSections(run)],
   };
 }
 
-async function assemble(run: ProcessesResult, backend: Backend, signal: AbortSignal): Promise<DemoResult | null> {
+async function assemble(run: ProcessesResult, data: string, backend: Backend, signal: AbortSignal): Promise<DemoResult | null> {
   const first = run.results.find((result) => result !== null);
   if (first === undefined || first === null) return null;
   const travel = `Every participant is a process of its own; numbers travel between them over libp2p as ${run.wire}`;
   const exact = run.wire === 'f32' && failuresOf(run) === '';
   const assumptions = [exact ? `${travel}, which changes no bit: the same seed in one process gives the same rankings.` : `${travel}.`];
   const encoderBackend = first.encoderBackend as DemoResult['encoderBackend'];
-  return assembleDemo({ ...run, encoderBackend, data: first.data, backend, assumptions, signal });
+  const roster = entriesOf(run, await dataNamed(data));
+  return assembleDemo({ ...run, roster, encoderBackend, data: first.data, backend, assumptions, signal });
 }
 
 function restOf(run: ProcessesResult): object {

@@ -1,5 +1,5 @@
 /** The result of the demonstration as text for a terminal. */
-import type { DemoResult } from '../participant/demo/result.js';
+import type { DemoResult } from '../demo/result.js';
 import { textTable } from './text-table.js';
 
 /** Units that a column heading has no room for. */
@@ -28,7 +28,7 @@ export function describeDemo(result: DemoResult): string {
 }
 
 function positions(result: DemoResult): string {
-  const order = [...result.participants].sort((a, b) => truth(result, a.index) - truth(result, b.index));
+  const order = [...result.participants].sort((a, b) => targets(result, a.index) - targets(result, b.index));
   const right = Array.from({ length: 2 * result.rankings.length + 1 }, (_, column) => column + 2);
   const stake = result.blocks.at(-1)?.stake ?? [];
   return textTable(
@@ -46,7 +46,7 @@ function positions(result: DemoResult): string {
   );
 }
 
-function truth(result: DemoResult, index: number): number {
+function targets(result: DemoResult, index: number): number {
   return result.rankings[0]?.positions[index] ?? index;
 }
 

@@ -1,15 +1,17 @@
 /** `intermodel demo`: real models on real digits, trained, measured, ranked and paid, in one command. */
+
 import { writeFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { EnvironmentError, InputError } from '../core/errors.js';
-import { type DemoOptions, type DemoProgress, runDemo } from '../participant/demo/demo.js';
-import { dataNamed, TEXT_SETTINGS } from '../participant/demo/named-data.js';
-import type { DemoResult, DemoSettings } from '../participant/demo/result.js';
-import { DEMO_DEFAULTS, DEMO_ESTIMATORS } from '../participant/demo/settings.js';
+import { type DemoOptions, type DemoProgress, runDemo } from '../demo/demo.js';
+import type { DemoResult } from '../demo/result.js';
 import { peersWithinBudget } from '../participant/gates/gate-budget.js';
+import { MEASURE_ESTIMATORS } from '../participant/measure.js';
 import type { TensorflowChoice } from '../participant/models/tensorflow.js';
-import type { Kill } from '../participant/process/launch.js';
+import type { Kill } from '../process/launch.js';
 import type { DemoReportOptions } from '../report/index.js';
+import { dataNamed, TEXT_SETTINGS } from '../run/named-data.js';
+import { RUN_DEFAULTS, type RunSettings } from '../run/settings.js';
 import { addBackendOptions, type BackendFlags, backendOf, wholeNumber } from './backend-option.js';
 import { describeDemo } from './demo-text.js';
 import { abortOnInterrupt } from './interrupt.js';
@@ -19,13 +21,13 @@ interface DemoFlags extends BackendFlags {
   readonly seed: number;
   readonly participants?: number;
   readonly rounds?: number;
-  readonly estimator: DemoSettings['estimator'];
-  readonly rows: DemoSettings['rows'];
+  readonly estimator: RunSettings['estimator'];
+  readonly rows: RunSettings['rows'];
   readonly tensorflow: TensorflowChoice;
   readonly data: string;
   readonly out: string;
   readonly json?: boolean;
-  readonly gate: DemoSettings['gate'];
+  readonly gate: RunSettings['gate'];
   readonly k?: number;
   readonly budget?: number;
   readonly processes?: boolean;
@@ -49,11 +51,11 @@ export function demoCommand(program: Command): void {
     .option('--seed <number>', 'everything random follows from it', wholeNumber, 7)
     .option(
       '--participants <number>',
-      `how many take part, at least 6 (default: ${DEMO_DEFAULTS.participants}; ${PROCESSES} with --processes)`,
+      `how many take part, at least 6 (default: ${RUN_DEFAULTS.participants}; ${PROCESSES} with --processes)`,
       wholeNumber,
     )
-    .option('--rounds <number>', `training rounds (default: ${DEMO_DEFAULTS.rounds}; ${TEXT_SETTINGS.rounds} on text)`, wholeNumber)
-    .addOption(new Option('--estimator <name>', 'how removal is estimated').choices(DEMO_ESTIMATORS).default(DEMO_DEFAULTS.estimator))
+    .option('--rounds <number>', `training rounds (default: ${RUN_DEFAULTS.rounds}; ${TEXT_SETTINGS.rounds} on text)`, wholeNumber)
+    .addOption(new Option('--estimator <name>', 'how removal is estimated').choices(MEASURE_ESTIMATORS).default(RUN_DEFAULTS.estimator))
     .addOption(new Option('--rows <kind>', 'what participants write to the ledger').choices(['measured', 'competing']).default('measured'))
     .addOption(new Option('--tensorflow <engine>', 'what runs the encoders').choices(['auto', 'tfjs-node', 'tfjs-wasm']).default('auto'))
     .option('--data <name>', "'mnist', 'text' (next character of this package's own documentation), or a folder of four IDX files", 'mnist')
@@ -124,7 +126,7 @@ async function publish(flags: DemoFlags, result: DemoResult, extra: DemoReportOp
 }
 
 function participantsOf(flags: DemoFlags): number {
-  return flags.participants ?? (flags.processes === true ? PROCESSES : DEMO_DEFAULTS.participants);
+  return flags.participants ?? (flags.processes === true ? PROCESSES : RUN_DEFAULTS.participants);
 }
 
 async function optionsOf(flags: DemoFlags): Promise<DemoOptions> {
@@ -133,7 +135,7 @@ async function optionsOf(flags: DemoFlags): Promise<DemoOptions> {
 }
 
 /** Settings that differ from the defaults. */
-async function settingsOf(flags: DemoFlags): Promise<Partial<DemoSettings>> {
+async function settingsOf(flags: DemoFlags): Promise<Partial<RunSettings>> {
   const { estimator, rows, gate } = flags;
   const participants = participantsOf(flags);
   const gateK = await peersAsked(flags, participants);
@@ -147,7 +149,7 @@ async function settingsOf(flags: DemoFlags): Promise<Partial<DemoSettings>> {
 async function peersAsked({ k, budget, data: name }: DemoFlags, participants: number): Promise<number> {
   if (budget === undefined) return k ?? 0;
   const { train } = await dataNamed(name);
-  const { batch, width } = DEMO_DEFAULTS;
+  const { batch, width } = RUN_DEFAULTS;
   return peersWithinBudget(budget, { batch, inputWidth: train.height * train.width, width, backward: true }, participants - 1);
 }
 
@@ -161,7 +163,7 @@ function killed(text: string): Pick<Kill, 'indices' | 'round'> {
 const UNITS: Readonly<Record<DemoProgress['phase'], string>> = {
   loading: 'parts',
   training: 'rounds',
-  settling: 'heads',
+  refitting: 'heads',
   measuring: 'participants',
   competing: 'games',
   closing: 'blocks',
@@ -194,9 +196,9 @@ function commandOf(flags: DemoFlags): string {
   if (flags.data !== 'mnist') parts.push(`--data ${flags.data}`);
   if (flags.processes === true) parts.push('--processes', `--wire ${flags.wire}`);
   if (flags.rounds !== undefined) parts.push(`--rounds ${flags.rounds}`);
-  if (flags.estimator !== DEMO_DEFAULTS.estimator) parts.push(`--estimator ${flags.estimator}`);
-  if (flags.rows !== DEMO_DEFAULTS.rows) parts.push(`--rows ${flags.rows}`);
-  if (flags.gate !== DEMO_DEFAULTS.gate) parts.push(`--gate ${flags.gate}`);
+  if (flags.estimator !== RUN_DEFAULTS.estimator) parts.push(`--estimator ${flags.estimator}`);
+  if (flags.rows !== RUN_DEFAULTS.rows) parts.push(`--rows ${flags.rows}`);
+  if (flags.gate !== RUN_DEFAULTS.gate) parts.push(`--gate ${flags.gate}`);
   if (flags.budget !== undefined) parts.push(`--budget ${flags.budget}`);
   else if (flags.k !== undefined) parts.push(`--k ${flags.k}`);
   if (flags.kill !== undefined) parts.push(`--kill ${flags.kill.indices.join(',')}@${flags.kill.round}`);

@@ -1,7 +1,7 @@
 /** `intermodel ledger serve`: keeps the ledger of a network whose participants run elsewhere. */
 import { z } from 'zod';
-import { type KeeperConfig, readKeeperConfig } from '../participant/process/keeper-config.js';
-import { type Served, type ServeEvent, type Standing, serveLedger } from '../participant/process/serve.js';
+import { type CoordinatorConfig, readCoordinatorConfig } from '../process/coordinator-config.js';
+import { type Served, type ServeEvent, type Standing, serveLedger } from '../process/ledger-service.js';
 import { abortOnInterrupt } from './interrupt.js';
 import { toJson } from './ledger-files.js';
 import { textTable } from './text-table.js';
@@ -15,11 +15,11 @@ export interface ServeFlags {
 /** What is shown of a participant's result. It came from outside: what does not look like this is not shown. */
 const shown = z.object({
   encoder: z.string(),
-  reached: z.object({ head: z.object({ loss: z.number() }), own: z.object({ loss: z.number() }) }),
+  evaluation: z.object({ head: z.object({ loss: z.number() }), own: z.object({ loss: z.number() }) }),
 });
 
 export async function serve(flags: ServeFlags): Promise<void> {
-  const config = await readKeeperConfig(flags.config);
+  const config = await readCoordinatorConfig(flags.config);
   const interrupt = abortOnInterrupt(whatIsKept(config));
   const onEvent = flags.json === true ? printLine : teller();
   try {
@@ -30,7 +30,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
   }
 }
 
-function whatIsKept({ store }: KeeperConfig): string {
+function whatIsKept({ store }: CoordinatorConfig): string {
   if (store === ':memory:') return 'the ledger was kept in memory only, and is lost';
   return `every closed block is kept in ${store}; start it again to take the ledger up`;
 }
@@ -50,7 +50,7 @@ function teller(): (event: ServeEvent) => void {
   return (event) => {
     switch (event.type) {
       case 'listening':
-        process.stdout.write(`keeper ${event.key} at ${event.addresses.join(' ')}\n`);
+        process.stdout.write(`coordinator ${event.key} at ${event.addresses.join(' ')}\n`);
         return note(`chain ${event.chain}, height ${event.height}: waiting for participants`);
       case 'block':
         return note(`block ${event.height} after round ${event.round}: ${event.accepted} rows, ${event.minted.toFixed(3)} tokens minted`);
@@ -90,8 +90,8 @@ function cellsOf({ ranking, stake, result }: Standing): string[] {
   if (result === null) return [...numbers, '', '', 'delivered no result'];
   const known = shown.safeParse(result);
   if (!known.success) return [...numbers, '', '', 'delivered something else'];
-  const { encoder, reached } = known.data;
-  return [...numbers, reached.head.loss.toFixed(4), reached.own.loss.toFixed(4), plain(encoder)];
+  const { encoder, evaluation } = known.data;
+  return [...numbers, evaluation.head.loss.toFixed(4), evaluation.own.loss.toFixed(4), plain(encoder)];
 }
 
 /** Text from outside must not steer the terminal. */

@@ -1,10 +1,10 @@
 /** Traffic, latencies and failures of a run of processes, as text and as a section of its report. */
 import type { PeerTraffic } from '../network/index.js';
-import type { PeerResult } from '../participant/living/messages.js';
-import type { ProcessesResult } from '../participant/process/launch.js';
+import type { ProcessesResult } from '../process/launch.js';
 import { html } from '../report/markup.js';
 import type { Section } from '../report/page.js';
 import { table } from '../report/table.js';
+import type { PeerResult } from '../run/protocol.js';
 import { textTable } from './text-table.js';
 
 /** One column per number; the first two, name and fate, come before these. */
@@ -30,7 +30,7 @@ export function networkText(run: ProcessesResult): string {
   const right = COLUMNS.map((_, column) => column + 2);
   const verified = run.chainVerified ? 'every byte agrees' : 'DAMAGED';
   const lines = [
-    `${run.cast.length} processes over libp2p on loopback, numbers as ${run.wire}: ${run.elapsed_s.toFixed(1)} s, ${run.blocks.length} blocks, replayed from the genesis: ${verified}`,
+    `${run.names.length} processes over libp2p on loopback, numbers as ${run.wire}: ${run.elapsed_s.toFixed(1)} s, ${run.blocks.length} blocks, replayed from the genesis: ${verified}`,
     textTable(
       ['process', 'status', ...COLUMNS.map(([title]) => title)],
       rowsOf(run).map((row) => [...row]),
@@ -44,7 +44,7 @@ export function networkText(run: ProcessesResult): string {
 
 /** The same for the report. */
 export function networkSection(run: ProcessesResult): Section {
-  const caption = `${run.cast.length} processes over libp2p on loopback, numbers as ${run.wire}. ${LATENCIES}`;
+  const caption = `${run.names.length} processes over libp2p on loopback, numbers as ${run.wire}. ${LATENCIES}`;
   const titles = ['process', 'status', ...COLUMNS.map(([title]) => title)];
   const columns = titles.map((title, at) => ({ title, numeric: at > 1, cell: (row: readonly string[]) => row[at]! }));
   const failures = failuresOf(run);

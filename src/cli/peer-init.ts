@@ -3,11 +3,11 @@ import { access, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { EnvironmentError } from '../core/errors.js';
+import { demoRoster } from '../demo/demo-roster.js';
 import type { WireType } from '../network/index.js';
-import type { DemoSettings } from '../participant/demo/result.js';
-import { checkSettingName } from '../participant/demo/settings.js';
 import type { TensorflowChoice } from '../participant/models/tensorflow.js';
-import { type Plan, type PlannedFile, planNetwork } from '../participant/process/plan.js';
+import { type Plan, type PlannedFile, planNetwork } from '../process/plan.js';
+import { checkSettingName, type RunSettings } from '../run/settings.js';
 import { wholeNumber } from './backend-option.js';
 
 interface InitFlags {
@@ -29,9 +29,9 @@ export function addPeerInit(peer: Command): void {
     .command('init')
     .description('write the configurations of a network that you start by hand, with fresh keys')
     .requiredOption('--participants <number>', 'how many take part', wholeNumber)
-    .requiredOption('--out <folder>', 'where to write keeper.json and peer-0.json, peer-1.json, ...')
+    .requiredOption('--out <folder>', 'where to write coordinator.json and peer-0.json, peer-1.json, ...')
     .option('--seed <number>', 'shards, initial weights and orders follow from it; keys never do', wholeNumber, 7)
-    .option('--host <multiaddr>', 'where the keeper of the ledger can be reached', '/ip4/127.0.0.1')
+    .option('--host <multiaddr>', 'where the coordinator of the ledger can be reached', '/ip4/127.0.0.1')
     .option('--port <number>', 'its port', wholeNumber, 4001)
     .option('--data <name>', "'mnist', 'text', or a folder of four IDX files", 'mnist')
     .addOption(new Option('--wire <type>', 'how numbers travel').choices(['f32', 'f16', 'int8']).default('f32'))
@@ -45,22 +45,22 @@ export function addPeerInit(peer: Command): void {
 async function init(flags: InitFlags): Promise<void> {
   const { participants, out, seed, host, port, data, wire, tensorflow, rounds, set } = flags;
   for (const name of Object.keys(set)) checkSettingName(name, `--set ${name}`);
-  const settings = { ...set, ...(rounds === undefined ? {} : { rounds }) } as Partial<DemoSettings>;
-  const plan = await planNetwork({ participants, seed, host, port, data, wire, tensorflow, settings });
-  await writeAll(out, [plan.keeper, ...plan.peers]);
+  const settings = { ...set, ...(rounds === undefined ? {} : { rounds }) } as Partial<RunSettings>;
+  const plan = await planNetwork({ roster: demoRoster, participants, seed, host, port, data, wire, tensorflow, settings });
+  await writeAll(out, [plan.coordinator, ...plan.peers]);
   process.stdout.write(`${flags.json === true ? JSON.stringify(summary(out, plan)) : describe(out, plan)}\n`);
 }
 
-function summary(out: string, { keeper, peers, address }: Plan): object {
+function summary(out: string, { coordinator, peers, address }: Plan): object {
   const named = ({ name, key }: PlannedFile) => ({ file: join(out, name), key });
-  return { keeper: { ...named(keeper), address }, peers: peers.map(named) };
+  return { coordinator: { ...named(coordinator), address }, peers: peers.map(named) };
 }
 
-function describe(out: string, { keeper, peers, address }: Plan): string {
+function describe(out: string, { coordinator, peers, address }: Plan): string {
   return [
     `${peers.length + 1} configurations written; each holds a private key, so move them where nobody else can read them.`,
     `On the machine with ${address}:`,
-    `  intermodel ledger serve --config ${join(out, keeper.name)}`,
+    `  intermodel ledger serve --config ${join(out, coordinator.name)}`,
     `Then, each on any machine that reaches it:`,
     ...peers.map(({ name }) => `  intermodel peer --config ${join(out, name)}`),
   ].join('\n');

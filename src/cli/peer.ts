@@ -1,9 +1,10 @@
 /** `intermodel peer`: one participant of a network of processes, from a configuration file. */
 import type { Command } from 'commander';
 import { InputError } from '../core/errors.js';
-import type { PeerResult } from '../participant/living/messages.js';
-import { type PeerConfig, readPeerConfig } from '../participant/process/config.js';
-import { runPeer } from '../participant/process/peer.js';
+import { demoRoster } from '../demo/demo-roster.js';
+import { runPeer } from '../process/peer.js';
+import { type PeerConfig, readPeerConfig } from '../process/peer-config.js';
+import type { PeerResult } from '../run/protocol.js';
 import { abortOnInterrupt } from './interrupt.js';
 import { addPeerInit } from './peer-init.js';
 
@@ -30,7 +31,7 @@ async function run(flags: PeerFlags): Promise<void> {
     const onProgress = ({ phase, done, total }: { phase: string; done: number; total: number }) =>
       void process.stderr.write(`${phase} ${done} of ${total}\n`);
     process.stderr.write('joining: the others have to come before the first round begins\n');
-    const result = await runPeer(config, { signal: interrupt.signal, onProgress });
+    const result = await runPeer(config, { roster: demoRoster, signal: interrupt.signal, onProgress });
     process.stdout.write(`${flags.json === true ? JSON.stringify(result) : describe(result)}\n`);
   } finally {
     interrupt.dispose();
@@ -48,7 +49,7 @@ function whatIsKept({ state }: PeerConfig): string {
   return `what it has learnt is kept in ${state}; start it again to take its place back`;
 }
 
-function describe({ reached: { head, proxy } }: PeerResult): string {
+function describe({ evaluation: { head, proxy } }: PeerResult): string {
   const show = ({ loss, accuracy }: typeof head) =>
     accuracy === null ? `loss ${loss.toFixed(4)}` : `accuracy ${accuracy.toFixed(3)}, loss ${loss.toFixed(4)}`;
   return `done: ${show(head)} with the network, ${show(proxy)} without`;

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { EnvironmentError, InputError } from '../core/errors.js';
-import type { DemoResult } from '../participant/demo/result.js';
+import type { DemoResult } from '../demo/result.js';
 
 const text = z.string();
 const number = z.number();

@@ -3,9 +3,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { EnvironmentError } from '../core/errors.js';
-import { TEXT_SETTINGS } from '../participant/demo/named-data.js';
-import type { DemoResult } from '../participant/demo/result.js';
-import { DEMO_DEFAULTS } from '../participant/demo/settings.js';
+import type { DemoResult } from '../demo/result.js';
+import { TEXT_SETTINGS } from '../run/named-data.js';
+import { RUN_DEFAULTS } from '../run/settings.js';
 import { readDemoResult } from './report-input.js';
 
 interface ReportFlags {
@@ -38,12 +38,12 @@ export function reportCommand(program: Command): void {
 /** The command that makes the run again, as far as its settings differ from the defaults. */
 function commandOf({ seed, settings, data }: DemoResult): string {
   const onText = data.name.startsWith('the text');
-  const rounds = onText ? TEXT_SETTINGS.rounds : DEMO_DEFAULTS.rounds;
+  const rounds = onText ? TEXT_SETTINGS.rounds : RUN_DEFAULTS.rounds;
   const parts = [`--seed ${seed}`, `--participants ${settings.participants}`];
   if (onText) parts.push('--data text');
   if (settings.rounds !== rounds) parts.push(`--rounds ${settings.rounds}`);
   for (const name of ['estimator', 'rows', 'gate'] as const) {
-    if (settings[name] !== DEMO_DEFAULTS[name]) parts.push(`--${name} ${settings[name]}`);
+    if (settings[name] !== RUN_DEFAULTS[name]) parts.push(`--${name} ${settings[name]}`);
   }
   if (settings.gateK > 0) parts.push(`--k ${settings.gateK}`);
   return `intermodel demo ${parts.join(' ')}`;

@@ -1,6 +1,6 @@
 /** Who went away in a run of processes, what that cost the others, and how the survivors rank each other: as text and for the report. */
-import type { ProcessesResult } from '../participant/process/launch.js';
-import { type Survival, survivalOf, survivorsRanking } from '../participant/process/survival.js';
+import type { ProcessesResult } from '../process/launch.js';
+import { type Survival, survivalOf, survivorsRanking } from '../process/survival.js';
 import { html, type Markup } from '../report/markup.js';
 import type { Section } from '../report/page.js';
 import { table } from '../report/table.js';
@@ -28,8 +28,8 @@ export function survivalSections(run: ProcessesResult): Section[] {
   return [{ id: 'survival', title: 'Who went away', body }];
 }
 
-function leadOf({ cast }: ProcessesResult, { round, away, survivors }: Survival): string {
-  const names = away.map((index) => cast[index].name).join(', ');
+function leadOf({ names: all }: ProcessesResult, { round, away, survivors }: Survival): string {
+  const names = away.map((index) => all[index]).join(', ');
   return (
     `Away from round ${round} on: ${names}. Mean over ${survivors.length} survivors, the same heads in all three rows; ` +
     'order is the Spearman correlation of their ranking of each other with that of before.'
@@ -57,7 +57,7 @@ function lostText(run: ProcessesResult): string[] {
   if (gone.length === 0) return [];
   const fates = gone.map(({ name, status, error }) => `${name} ${status}${error === undefined ? '' : `: ${error.trim()}`}`);
   const order = survivorsRanking(run).map(
-    ({ index, position, worth }) => `${position} ${run.cast[index].name} (${(1000 * worth).toFixed(2)} millinats)`,
+    ({ index, position, worth }) => `${position} ${run.names[index]} (${(1000 * worth).toFixed(2)} millinats)`,
   );
   return [`Gone at the end: ${fates.join('; ')}`, `Ranking (2) of the survivors by the survivors: ${order.join(', ')}`];
 }

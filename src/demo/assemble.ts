@@ -1,22 +1,23 @@
 /** What participants measured as one result, for reports: whether they lived in one process or in many. */
-import { type Backend, packageVersion } from '../../backend/index.js';
-import type { Equilibrium } from '../../equilibrium/index.js';
-import type { Lived } from '../living/books.js';
-import type { LifeSettings } from '../living/life.js';
-import type { LifeResult } from '../living/messages.js';
-import type { Measurement } from '../measure.js';
+
+import { type Backend, packageVersion } from '../backend/index.js';
+import type { Equilibrium } from '../equilibrium/index.js';
+import type { Measurement } from '../participant/measure.js';
+import type { ParticipantResult } from '../run/protocol.js';
+import type { RunRecord } from '../run/run-record.js';
+import type { RunSettings } from '../run/settings.js';
 import { assumptionsOf } from './assumptions.js';
-import type { CastMember } from './cast.js';
 import { competitiveEquilibrium } from './competitive.js';
 import { checksOf, findingsOf } from './findings.js';
 import { agreementOf, buildRankings } from './rankings.js';
 import type { DemoCurve, DemoParticipant, DemoResult } from './result.js';
+import type { RosterEntry } from './roster.js';
 
 /** A run that is over. */
-export interface AssembleOptions extends Lived {
+export interface AssembleOptions extends RunRecord {
   readonly seed: number;
-  readonly settings: LifeSettings;
-  readonly cast: readonly CastMember[];
+  readonly settings: RunSettings;
+  readonly roster: readonly RosterEntry[];
   readonly encoderBackend: DemoResult['encoderBackend'];
   readonly data: DemoResult['data'];
   readonly backend: Backend;
@@ -32,15 +33,15 @@ export interface AssembleOptions extends Lived {
  */
 export async function assembleDemo(run: AssembleOptions): Promise<DemoResult | null> {
   const results = run.results.flatMap((result) => (result === null ? [] : [result]));
-  if (results.length < run.cast.length) return null;
-  const { settings, cast, seed, backend, signal } = run;
+  if (results.length < run.roster.length) return null;
+  const { settings, roster, seed, backend, signal } = run;
   const measurements = results.map(measurementOf);
   const equilibrium = await competitiveEquilibrium({ measurements, settings, backend, ...(signal === undefined ? {} : { signal }) });
   const { estimator } = settings;
   const rankings = buildRankings({ measurements, ledger: run.ledgerRanking, competitive: equilibrium.ranking, estimator, backend });
   const agreement = agreementOf(rankings);
-  const participants = results.map((result) => participantOf(cast, result));
-  const outcome = { cast, participants, rankings, agreement, measurements };
+  const participants = results.map((result) => participantOf(roster, result));
+  const outcome = { roster, participants, rankings, agreement, measurements };
   const { kind, isa, version } = backend.describe();
   return {
     kind: 'intermodel-demo',
@@ -55,7 +56,7 @@ export async function assembleDemo(run: AssembleOptions): Promise<DemoResult | n
     participants,
     curves: curvesOf(results),
     blocks: run.blocks,
-    weights: Array.from(cast, (_, row) => Array.from(run.weights.subarray(row * cast.length, (row + 1) * cast.length))),
+    weights: Array.from(roster, (_, row) => Array.from(run.weights.subarray(row * roster.length, (row + 1) * roster.length))),
     mask: results.map((result) => result.mask),
     scores: {
       estimator,
@@ -74,7 +75,7 @@ function endOf({ status, stats }: Equilibrium): DemoResult['equilibrium'] {
   return { status: status.kind, message: status.message, steps: stats.steps, residual: stats.residual };
 }
 
-function measurementOf({ measurement }: LifeResult): Measurement {
+function measurementOf({ measurement }: ParticipantResult): Measurement {
   return {
     ideal: Float64Array.from(measurement.ideal),
     ablation: Float64Array.from(measurement.ablation),
@@ -84,16 +85,16 @@ function measurementOf({ measurement }: LifeResult): Measurement {
   };
 }
 
-function participantOf(cast: readonly CastMember[], result: LifeResult): DemoParticipant {
-  const { name, role, description, copyOf, classes } = cast[result.index];
+function participantOf(roster: readonly RosterEntry[], result: ParticipantResult): DemoParticipant {
+  const { name, role, description, copyOf, classes } = roster[result.index];
   const { ideal, linearShare } = result.measurement;
-  const { head, own, gate, proxy } = result.reached;
+  const { head, own, gate, proxy } = result.evaluation;
   return {
     index: result.index,
     name,
     role,
     description,
-    ...(copyOf === undefined ? {} : { copyOf: cast[copyOf].name }),
+    ...(copyOf === undefined ? {} : { copyOf: roster[copyOf].name }),
     classes,
     trainSamples: result.trainSamples,
     validationSamples: result.validationSamples,
@@ -103,7 +104,7 @@ function participantOf(cast: readonly CastMember[], result: LifeResult): DemoPar
     gateAccuracy: gate.accuracy ?? 0,
     proxyAccuracy: proxy.accuracy ?? 0,
     linearShare,
-    topPeer: cast[ideal.indexOf(Math.max(...ideal))].name,
+    topPeer: roster[ideal.indexOf(Math.max(...ideal))].name,
   };
 }
 
@@ -115,7 +116,7 @@ const CURVES: readonly Pick<DemoCurve, 'name' | 'title'>[] = [
 ];
 
 /** One curve per kind of loss, over the rounds that anybody took part in. */
-function curvesOf(results: readonly LifeResult[]): DemoCurve[] {
+function curvesOf(results: readonly ParticipantResult[]): DemoCurve[] {
   const byRound = results.map(({ losses }) => new Map(losses.map(([round, ...values]) => [round, values])));
   const rounds = [...new Set(byRound.flatMap((one) => [...one.keys()]))].sort((a, b) => a - b);
   return CURVES.map(({ name, title }, kind) => ({

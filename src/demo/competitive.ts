@@ -1,14 +1,15 @@
 /** The ranking that competing participants would settle on: the equilibrium of the game whose curvatures are the ones measured. */
-import type { Backend } from '../../backend/index.js';
-import { AbortedError } from '../../core/errors.js';
-import { type Equilibrium, solveEquilibrium } from '../../equilibrium/index.js';
-import type { Measurement } from '../measure.js';
-import type { DemoSettings } from './result.js';
+
+import type { Backend } from '../backend/index.js';
+import { AbortedError } from '../core/errors.js';
+import { type Equilibrium, solveEquilibrium } from '../equilibrium/index.js';
+import type { Measurement } from '../participant/measure.js';
+import type { RunSettings } from '../run/settings.js';
 
 /** The measured game and how far the search goes. */
 export interface CompetitiveOptions {
   readonly measurements: readonly Measurement[];
-  readonly settings: DemoSettings;
+  readonly settings: RunSettings;
   readonly backend: Backend;
   readonly signal?: AbortSignal;
 }
@@ -37,7 +38,7 @@ export async function competitiveEquilibrium(options: CompetitiveOptions): Promi
       hessian: { kind: 'dense', data: data.map((entry) => scale * entry) },
       initialWeights: new Float64Array(n * n).fill(1 / n),
       temperature: settings.maskTemperature / settings.initialStake,
-      alpha: settings.competitiveRatio,
+      alpha: settings.equilibriumRatio,
       tau: 1,
     },
     method: { kind: 'spectral' },

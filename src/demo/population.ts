@@ -1,39 +1,29 @@
 /** Builds the participants of the demonstration: shards, encoders and proxies, all drawn from one seed. Any one of them can be built alone. */
 import { createHash } from 'node:crypto';
-import type { Backend } from '../../backend/index.js';
-import type { DigitData } from '../../data/dataset.js';
-import { dealIndices, take } from '../../data/shards.js';
-import { normals, permutation } from '../draw.js';
-import { denseEncoder } from '../models/layers-model.js';
-import { plainModel, type ResponseModel } from '../models/model.js';
-import type { Tensorflow } from '../models/tensorflow.js';
-import { Participant } from '../participant.js';
-import { type Samples, samplesOf } from '../samples.js';
-import type { CastMember } from './cast.js';
-import type { DemoSettings } from './result.js';
-import { participantSettings } from './settings.js';
-
-/** One participant, and the samples on which it measures its peers. */
-export interface Member {
-  readonly participant: Participant;
-  /** From the test part: its own classes, and for the shuffled one its own kind of labels. */
-  readonly validation: Samples;
-}
-
-/** Asks another participant, by its position; for one that passes on what another says. */
-export type Relay = (peer: number, inputs: Float32Array, batch: number) => Promise<Float32Array>;
+import type { Backend } from '../backend/index.js';
+import type { DigitData } from '../data/dataset.js';
+import { dealIndices, take } from '../data/shards.js';
+import { normals, permutation } from '../participant/draw.js';
+import { denseEncoder } from '../participant/models/layers-model.js';
+import { plainModel, type ResponseModel } from '../participant/models/model.js';
+import type { Tensorflow } from '../participant/models/tensorflow.js';
+import { Participant } from '../participant/participant.js';
+import { type Samples, samplesOf } from '../participant/samples.js';
+import type { Member, Relay } from '../run/member.js';
+import { participantSettings, type RunSettings } from '../run/settings.js';
+import type { RosterEntry } from './roster.js';
 
 /** What a population is built from. */
 export interface PopulationOptions {
-  readonly cast: readonly CastMember[];
+  readonly roster: readonly RosterEntry[];
   readonly data: DigitData;
-  readonly settings: DemoSettings;
+  readonly settings: RunSettings;
   readonly seed: number;
   readonly tf: Tensorflow;
   readonly backend: Backend;
 }
 
-/** Families of random streams; the first index under the seed. Participants use 1, the cast 101. */
+/** Families of random streams; the first index under the seed. Participants use 1, the roster 101. */
 const STREAM = { shards: 2, validation: 3, labels: 4, encoder: 5, proxy: 6, noise: 7 } as const;
 
 /** Spread of a free rider's noise: about that of an honest tanh response. */
@@ -42,48 +32,48 @@ const NOISE_SCALE = 0.5;
 /** Hidden units of a proxy. */
 const PROXY_HIDDEN = 24;
 
-/** Builds participants of the cast, any one alone. Training shards are disjoint parts of the data, whoever is built; they are dealt once. */
+/** Builds participants of the roster, any one alone. Training shards are disjoint parts of the data, whoever is built; they are dealt once. */
 export function memberBuilder(options: PopulationOptions): (index: number, relay: Relay) => Member {
-  const { cast, data, seed } = options;
-  const dealt = dealIndices(data.train, cast, permutation(seed, [STREAM.shards], data.train.samples));
+  const { roster, data, seed } = options;
+  const dealt = dealIndices(data.train, roster, permutation(seed, [STREAM.shards], data.train.samples));
   return (index, relay) => buildMember(index, options, dealt[index], relay);
 }
 
 function buildMember(index: number, options: PopulationOptions, rows: readonly number[], relay: Relay): Member {
-  const { cast, settings, seed, backend, data } = options;
-  const { name, role } = cast[index];
+  const { roster, settings, seed, backend, data } = options;
+  const { name } = roster[index];
   const outputs = data.train.classes;
   const pixels = data.train.height * data.train.width;
   const encoder = encoderOf(index, pixels, options, relay);
   const proxy = proxyOf(index, pixels, options);
   const participant = new Participant(
-    { index, name, role, data: trainingSamples(index, rows, options), encoder, proxy },
+    { index, name, data: trainingSamples(index, rows, options), encoder, proxy },
     participantSettings(settings, { outputs, seed, backend }),
   );
   return { participant, validation: validationSamples(index, options) };
 }
 
-function trainingSamples(index: number, rows: readonly number[], { cast, data, seed }: PopulationOptions): Samples {
-  return withOwnLabels(cast[index], samplesOf(take(data.train, rows)), seed, [STREAM.labels, index, 0]);
+function trainingSamples(index: number, rows: readonly number[], { roster, data, seed }: PopulationOptions): Samples {
+  return withOwnLabels(roster[index], samplesOf(take(data.train, rows)), seed, [STREAM.labels, index, 0]);
 }
 
-function validationSamples(index: number, { cast, data, settings, seed }: PopulationOptions): Samples {
+function validationSamples(index: number, { roster, data, settings, seed }: PopulationOptions): Samples {
   const order = permutation(seed, [STREAM.validation, index], data.test.samples);
-  const [own] = dealIndices(data.test, [{ classes: cast[index].classes, samples: settings.validation }], order);
-  return withOwnLabels(cast[index], samplesOf(take(data.test, own)), seed, [STREAM.labels, index, 1]);
+  const [own] = dealIndices(data.test, [{ classes: roster[index].classes, samples: settings.validation }], order);
+  return withOwnLabels(roster[index], samplesOf(take(data.test, own)), seed, [STREAM.labels, index, 1]);
 }
 
 /** The shuffled participant's labels, permuted among its own samples; everybody else's as they are. */
-function withOwnLabels(member: CastMember, samples: Samples, seed: number, stream: readonly number[]): Samples {
-  const { truth, size } = samples;
-  if (member.role !== 'shuffled' || truth.loss !== 'softmaxCrossEntropy') return samples;
+function withOwnLabels(member: RosterEntry, samples: Samples, seed: number, stream: readonly number[]): Samples {
+  const { targets, size } = samples;
+  if (member.role !== 'shuffled' || targets.loss !== 'softmaxCrossEntropy') return samples;
   const order = permutation(seed, stream, size);
-  return { ...samples, truth: { ...truth, labels: Int32Array.from(order, (sample) => truth.labels[sample]) } };
+  return { ...samples, targets: { ...targets, labels: Int32Array.from(order, (sample) => targets.labels[sample]) } };
 }
 
-function encoderOf(index: number, pixels: number, { cast, settings, seed, tf }: PopulationOptions, relay: Relay): ResponseModel {
+function encoderOf(index: number, pixels: number, { roster, settings, seed, tf }: PopulationOptions, relay: Relay): ResponseModel {
   const { width } = settings;
-  const { role, copyOf, hidden, activation } = cast[index];
+  const { role, copyOf, hidden, activation } = roster[index];
   if (role === 'noise') {
     return plainModel({
       inputWidth: pixels,
@@ -96,7 +86,7 @@ function encoderOf(index: number, pixels: number, { cast, settings, seed, tf }: 
     return plainModel({
       inputWidth: pixels,
       width,
-      description: `plain function: asks ${cast[copyOf].name} and returns its answer`,
+      description: `plain function: asks ${roster[copyOf].name} and returns its answer`,
       respond: (inputs, batch) => relay(copyOf, inputs, batch),
     });
   }

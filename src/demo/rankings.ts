@@ -1,13 +1,9 @@
 /** Rankings side by side, and how far they agree. */
-import type { Backend } from '../../backend/index.js';
-import { correlations, idealRanking } from '../../ranking.js';
-import type { Measurement } from '../measure.js';
+import type { Backend } from '../backend/index.js';
+import type { Measurement } from '../participant/measure.js';
+import { correlations, idealRanking } from '../ranking.js';
+import { positionsOf } from '../run/positions.js';
 import type { DemoAgreement, DemoRanking, RankingName } from './result.js';
-
-/** Positions of values, 1 for the largest; equal values share the better position. */
-export function positionsOf(values: ArrayLike<number>): number[] {
-  return Array.from(values, (value) => 1 + Array.from(values).filter((other) => other > value).length);
-}
 
 /** What the rankings are made of. */
 export interface RankingsOptions {

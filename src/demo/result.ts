@@ -1,8 +1,11 @@
 /**
  * The result of the demonstration as one plain-data value: what it measured, on what, and under which assumptions.
  * It holds no typed arrays, functions, clocks or machine-dependent numbers, so that its JSON is the same for the same seed and backend.
- * This file imports nothing; reports and commands draw from it.
+ * Reports and commands draw from it.
  */
+import type { DataDescription } from '../data/dataset.js';
+import type { BlockRecord } from '../run/run-record.js';
+import type { RunSettings } from '../run/settings.js';
 
 /** What a participant was built to be. The measurement never sees it; it is printed beside the outcome. */
 export type ParticipantRole =
@@ -50,21 +53,6 @@ export interface DemoCurve {
   readonly values: readonly (readonly (number | null)[])[];
 }
 
-/** One block of the ledger. */
-export interface DemoBlock {
-  readonly height: number;
-  /** Training rounds done when the block was closed. */
-  readonly round: number;
-  /** Ranking (5) by stake and weights, normalised to sum 1. */
-  readonly ranking: readonly number[];
-  /** Stake after the block, in tokens. */
-  readonly stake: readonly number[];
-  /** Tokens minted by the block. */
-  readonly minted: number;
-  readonly accepted: number;
-  readonly refused: readonly { readonly participant: string; readonly code: string }[];
-}
-
 /** The ways of ranking that stand side by side. */
 export type RankingName = 'ablation' | 'ideal' | 'shapley' | 'ledger' | 'competitive';
 
@@ -104,63 +92,6 @@ export interface DemoCheck {
   readonly measured: string;
 }
 
-/** Every setting of a run; printed on the report. */
-export interface DemoSettings {
-  readonly participants: number;
-  readonly rounds: number;
-  readonly batch: number;
-  readonly width: number;
-  /** Hidden units (relu) of every head. */
-  readonly headHidden: number;
-  readonly headRate: number;
-  /** Decoupled weight decay of heads and gates. */
-  readonly weightDecay: number;
-  readonly encoderRate: number;
-  readonly proxyRate: number;
-  readonly gateRate: number;
-  /** Of the linear readouts of G(x) and of the own response. */
-  readonly readoutRate: number;
-  /** How the gate chooses: scores for every peer, or product keys. */
-  readonly gate: 'sparse' | 'productKey';
-  /** Peers asked per sample while training; 0 for all. Measurements ask everybody. */
-  readonly gateK: number;
-  /** Weight of the balance loss, and the noise on the scores while training; only for sparse gates. */
-  readonly gateBalance: number;
-  readonly gateNoise: number;
-  /** How the proxy learns G(x): divergence, temperature, share of the divergence against the labels, weight of the squared error of the response. */
-  readonly distillation: 'forwardKl' | 'reverseKl' | 'jsd' | 'mse';
-  readonly distillationTemperature: number;
-  readonly distillationAlpha: number;
-  readonly responseWeight: number;
-  /** Samples of the best-supplied generalist. */
-  readonly largestShard: number;
-  /** Steps, batch and samples of the last training of the heads, encoders held fixed. */
-  readonly settleSteps: number;
-  readonly settleBatch: number;
-  readonly settleSamples: number;
-  /** Blocks while training, and after the last measurement. */
-  readonly blocks: number;
-  readonly closingBlocks: number;
-  /** Samples on which each participant measures; a block while training uses the first `blockValidation` of them. */
-  readonly validation: number;
-  readonly blockValidation: number;
-  readonly estimator: string;
-  readonly maskTemperature: number;
-  /** Largest l2 change of a row in one block (R-09). */
-  readonly stepBound: number;
-  /** Tokens per block, factor tau of (6). */
-  readonly tau: number;
-  readonly emission: 'l2' | 'l1' | 'none';
-  readonly initialStake: number;
-  /** What participants write to the ledger: what they measured, or what pays them most. */
-  readonly rows: 'measured' | 'competing';
-  /** Only for competing rows: tokens that a nat of loss is worth to a participant, and the step length. */
-  readonly competingRatio: number;
-  readonly competingRate: number;
-  /** alpha/tau of the game behind the competitive ranking. */
-  readonly competitiveRatio: number;
-}
-
 /** Everything a run of the demonstration produced. */
 export interface DemoResult {
   readonly kind: 'intermodel-demo';
@@ -170,19 +101,13 @@ export interface DemoResult {
   /** What computed it: the numerical backend and the engine of the encoders. */
   readonly backend: { readonly kind: string; readonly isa: string; readonly version: string };
   readonly encoderBackend: { readonly name: string; readonly version: string };
-  readonly data: {
-    readonly name: string;
-    readonly samples: number;
-    readonly classes: number;
-    readonly height: number;
-    readonly width: number;
-  };
-  readonly settings: DemoSettings;
+  readonly data: DataDescription;
+  readonly settings: RunSettings;
   /** Sentences to print wherever a figure of this run is shown. */
   readonly assumptions: readonly string[];
   readonly participants: readonly DemoParticipant[];
   readonly curves: readonly DemoCurve[];
-  readonly blocks: readonly DemoBlock[];
+  readonly blocks: readonly BlockRecord[];
   /** Final weights on the ledger, `weights[rater][ranked]` (R-06); rows sum to 1. */
   readonly weights: readonly (readonly number[])[];
   /** Final competition mask (7), `mask[asker][peer]`. */

@@ -1,11 +1,11 @@
 /** Who takes part in the demonstration: roles, classes, shard sizes and encoders, all a function of the number of participants and the seed. */
-import { InputError } from '../../core/errors.js';
-import type { ShardRequest } from '../../data/shards.js';
-import { permutation } from '../draw.js';
+import { InputError } from '../core/errors.js';
+import type { ShardRequest } from '../data/shards.js';
+import { permutation } from '../participant/draw.js';
 import type { ParticipantRole } from './result.js';
 
-/** One part in the cast. */
-export interface CastMember extends ShardRequest {
+/** One part in the roster. */
+export interface RosterEntry extends ShardRequest {
   readonly name: string;
   readonly role: ParticipantRole;
   readonly description: string;
@@ -17,16 +17,16 @@ export interface CastMember extends ShardRequest {
 }
 
 /** Fewest participants that hold every role once. */
-export const MINIMUM_CAST = 6;
+export const MINIMUM_ROSTER = 6;
 
-const CAST_STREAM = 101;
+const ROSTER_STREAM = 101;
 
 /** Hidden units of the encoders: participants differ in means, or there would be little to rank. */
 const GENERALIST_HIDDEN = [64, 48, 32, 24, 16] as const;
 const SPECIALIST_HIDDEN = [16, 12, 10, 8, 6, 5, 4] as const;
 
 /** Sizes of the largest shards. */
-export interface CastOptions {
+export interface RosterOptions {
   readonly participants: number;
   readonly classes: number;
   /** Samples of the best-supplied generalist; the scarce one has a tenth. */
@@ -35,18 +35,18 @@ export interface CastOptions {
 }
 
 /**
- * Builds the cast: one shuffled, one noise, one copy (of the first generalist), one scarce; of the rest two fifths generalists and three fifths specialists.
+ * Builds the roster: one shuffled, one noise, one copy (of the first generalist), one scarce; of the rest two fifths generalists and three fifths specialists.
  */
-export function buildCast(options: CastOptions): CastMember[] {
+export function buildRoster(options: RosterOptions): RosterEntry[] {
   const { participants, classes, largestShard, seed } = options;
-  if (participants < MINIMUM_CAST) {
-    throw new InputError('BTM_DOMAIN', `must be at least ${MINIMUM_CAST}, so that every role is played, got ${participants}`, {
+  if (participants < MINIMUM_ROSTER) {
+    throw new InputError('BTM_DOMAIN', `must be at least ${MINIMUM_ROSTER}, so that every role is played, got ${participants}`, {
       argument: 'participants',
       value: participants,
     });
   }
   const all = Array.from({ length: classes }, (_, c) => c);
-  const members: CastMember[] = [];
+  const members: RosterEntry[] = [];
   const rest = participants - 4;
   const generalists = Math.max(1, Math.round(0.4 * rest));
   for (let k = 0; k < generalists; k++) {
@@ -56,7 +56,7 @@ export function buildCast(options: CastOptions): CastMember[] {
       member('generalist', k, all, samples, hidden, k % 2 === 0 ? 'relu' : 'tanh', `all ${classes} classes, ${samples} samples`),
     );
   }
-  const order = permutation(seed, [CAST_STREAM], classes);
+  const order = permutation(seed, [ROSTER_STREAM], classes);
   for (let k = 0, next = 0; k < rest - generalists; k++) {
     const own = Array.from({ length: Math.min(classes, 2 + (k % 2)) }, () => order[next++ % classes]).sort((a, b) => a - b);
     const samples = Math.round(largestShard * 0.3 * own.length * 0.5);
@@ -88,8 +88,8 @@ function member(
   classes: readonly number[],
   samples: number,
   hidden: number,
-  activation: CastMember['activation'],
+  activation: RosterEntry['activation'],
   description: string,
-): CastMember {
+): RosterEntry {
   return { name: `${role}-${number}`, role, classes, samples, hidden, activation, description };
 }

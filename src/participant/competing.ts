@@ -4,8 +4,8 @@ import { competitionMask } from '../competition.js';
 import { type Head, headGradient } from '../head.js';
 import { headWeightGradient, payoffFactors } from '../payoff.js';
 import { projectBoundedStep } from '../projection.js';
-import { applyOpening } from './participant.js';
-import type { Truth } from './samples.js';
+import { applyMask } from './participant.js';
+import type { Targets } from './samples.js';
 
 /** What participant `index` knows when it chooses its row. */
 export interface CompetingRowOptions {
@@ -13,7 +13,7 @@ export interface CompetingRowOptions {
   readonly head: Head;
   /** F `[batch, peers, width]`: the peers' responses before the mask. */
   readonly responses: Float64Array;
-  readonly truth: Truth;
+  readonly targets: Targets;
   readonly batch: number;
   readonly peers: number;
   readonly width: number;
@@ -46,12 +46,12 @@ export interface CompetingRow {
  * L_i is the mean loss of its head over the masked responses, so dL_i/dw_ij = <dL/dF_W, F>_j dm_ij/dw_ij; dR_i/dw_ij = s_i/n for j = i (R-07).
  */
 export function competingRow(options: CompetingRowOptions): CompetingRow {
-  const { index, head, responses, truth, batch, peers, width, weights, stake, temperature, backend } = options;
+  const { index, head, responses, targets, batch, peers, width, weights, stake, temperature, backend } = options;
   const market = { weights, stake, temperature, n: peers, backend };
   const { mask } = competitionMask(market);
-  const masked = applyOpening(responses, mask.slice(index * peers, (index + 1) * peers), width);
+  const masked = applyMask(responses, mask.slice(index * peers, (index + 1) * peers), width);
   const call = { batch, width, backend };
-  const { loss, responses: inputGradient } = headGradient({ ...call, head, responses: masked, ...truth, peers });
+  const { loss, responses: inputGradient } = headGradient({ ...call, head, responses: masked, ...targets, peers });
   const ofLoss = headWeightGradient({ ...market, ...call, participant: index, inputGradient, responses }).gradient;
   const { lossFactor, rankFactor } = payoffFactors({ alpha: options.ratio, tau: 1 });
   const gradient = ofLoss.map((slope, peer) => lossFactor * slope + (peer === index ? (rankFactor * stake[index]) / peers : 0));

@@ -1,20 +1,32 @@
 /** What each peer is worth to one participant, by the chosen estimator, by exact ablation and as Shapley values. */
 import type { Backend } from '../backend/index.js';
-import { peerGram, removalScores } from '../curvature.js';
+import { type Estimator, peerGram, removalScores } from '../curvature.js';
 import type { Head } from '../head.js';
-import type { DemoEstimator } from './demo/settings.js';
-import type { Truth } from './samples.js';
+import type { Targets } from './samples.js';
+
+/** Estimators that need nothing but a head and its responses. */
+export const MEASURE_ESTIMATORS = [
+  'gaussNewton',
+  'taylor2',
+  'relativeEntropy',
+  'monteCarloFisher',
+  'diagonal',
+  'empiricalFisher',
+] as const satisfies readonly Estimator[];
+
+/** One of {@link MEASURE_ESTIMATORS}. */
+export type MeasureEstimator = (typeof MEASURE_ESTIMATORS)[number];
 
 /** One participant's head over the responses to its validation batch. */
 export interface MeasureOptions {
   readonly head: Head;
   /** F_W `[batch, peers, width]`: as the mask left them. */
   readonly responses: Float64Array;
-  readonly truth: Truth;
+  readonly targets: Targets;
   readonly batch: number;
   readonly peers: number;
   readonly width: number;
-  readonly estimator: DemoEstimator;
+  readonly estimator: MeasureEstimator;
   readonly seed: number;
   readonly backend: Backend;
 }
@@ -53,6 +65,6 @@ export function measure(options: MeasureOptions): Measurement {
 }
 
 function callOf(options: MeasureOptions) {
-  const { head, responses, truth, batch, peers, width, estimator, seed, backend } = options;
-  return { head, responses, ...truth, batch, peers, width, estimator, reduction: 'mean', seed, backend } as const;
+  const { head, responses, targets, batch, peers, width, estimator, seed, backend } = options;
+  return { head, responses, ...targets, batch, peers, width, estimator, reduction: 'mean', seed, backend } as const;
 }

@@ -1,11 +1,10 @@
 /**
- * One participant of the network: what it owns and has learnt (section 1.6). When it does what is in living/life.ts.
+ * One participant of the network: what it owns and has learnt (section 1.6). When it does what is in run/participant-run.ts.
  *
  * Its state is explicit: its data, an encoder f_i that answers queries, a head over the masked responses of all peers, a gate G over them, a readout of G and one of
  * its own response, and a proxy distilled from G. Its encoder sees [x, proxy(x)], so an answer stands on what the network knew without asking any further (depth 1).
  */
 import type { Backend } from '../backend/index.js';
-import type { ParticipantRole } from './demo/result.js';
 import { permutation } from './draw.js';
 import { createGate, type GateSettings } from './gates/gate.js';
 import type { GateChoice, GateMixture, TrainableGate } from './gates/mixture.js';
@@ -39,7 +38,6 @@ export interface ParticipantSettings {
 export interface ParticipantParts {
   readonly index: number;
   readonly name: string;
-  readonly role: ParticipantRole;
   readonly data: Samples;
   /** Takes inputs alone, or inputs followed by the proxy's response. */
   readonly encoder: ResponseModel;
@@ -88,7 +86,7 @@ export interface View extends GateMixture {
 }
 
 /** What it reaches on held-out samples: with all responses, its own alone, through the gate, and with the proxy in the gate's place. */
-export interface Reached {
+export interface Evaluation {
   readonly head: Scored;
   readonly own: Scored;
   readonly gate: Scored;
@@ -102,7 +100,6 @@ const STREAM = { head: 1, own: 2, readout: 3, order: 4, gate: 5 } as const;
 export class Participant {
   readonly index: number;
   readonly name: string;
-  readonly role: ParticipantRole;
   readonly data: Samples;
   readonly encoder: ResponseModel;
   readonly proxy: ResponseModel;
@@ -120,7 +117,6 @@ export class Participant {
     const { index } = parts;
     this.index = index;
     this.name = parts.name;
-    this.role = parts.role;
     this.data = parts.data;
     this.encoder = parts.encoder;
     this.proxy = parts.proxy;
@@ -176,19 +172,19 @@ export class Participant {
 
   /**
    * Step 3: masks what came back and trains head, gate and readouts on it. Nothing that peers see changes yet.
-   * @param opening its row m_i of the competition mask (7), `[peers]`
+   * @param maskRow its row m_i of the competition mask (7), `[peers]`
    */
-  receive(batch: Samples, { own, choice }: Prepared, { responses, answered }: Received, opening: Float64Array): Lesson {
+  receive(batch: Samples, { own, choice }: Prepared, { responses, answered }: Received, maskRow: Float64Array): Lesson {
     const { peers, width } = this.#settings;
-    const masked = applyOpening(responses, opening, width);
-    const head = this.head.learnTruth(masked, batch.truth, batch.size);
-    const alone = this.#own.learnTruth(own, batch.truth, batch.size);
+    const masked = applyMask(responses, maskRow, width);
+    const head = this.head.learnTargets(masked, batch.targets, batch.size);
+    const alone = this.#own.learnTargets(own, batch.targets, batch.size);
     const mixed = this.#gate.mix(choice, masked, answered);
-    const readout = this.readout.learnTruth(mixed.mixture, batch.truth, batch.size);
+    const readout = this.readout.learnTargets(mixed.mixture, batch.targets, batch.size);
     const throughGate = this.#gate.learn(choice, masked, mixed.shares, readout.gradient);
-    const gradient = applyOpening(
+    const gradient = applyMask(
       head.gradient.map((g, at) => g + throughGate[at]),
-      opening,
+      maskRow,
       width,
     );
     for (let b = 0; b < batch.size; b++) {
@@ -204,29 +200,29 @@ export class Participant {
   }
 
   /**
-   * Distils the mixture, held fixed, into the proxy (R-19): the divergence of the outputs that the readout makes of both, the truth where there are classes, and the
+   * Distils the mixture, held fixed, into the proxy (R-19): the divergence of the outputs that the readout makes of both, the targets where there are classes, and the
    * squared error of the response. Without classes it is the squared error alone.
    * @returns the mean squared error of the proxy's response
    */
-  async distil({ inputs, size, truth }: Samples, mixture: Float64Array): Promise<number> {
+  async distil({ inputs, size, targets }: Samples, mixture: Float64Array): Promise<number> {
     const student = Float64Array.from(await this.proxy.respond(inputs, size));
-    const classes = truth.loss === 'softmaxCrossEntropy' ? { readout: this.readout, labels: truth.labels } : {};
+    const classes = targets.loss === 'softmaxCrossEntropy' ? { readout: this.readout, labels: targets.labels } : {};
     const { gradient, response } = studentLesson(student, { target: mixture, batch: size, ...classes }, this.#settings.distillation);
     await this.proxy.train?.(inputs, Float32Array.from(gradient), size);
     return response;
   }
 
   /** What its gate and readout make of what came back; nothing is trained. */
-  view(batch: Samples, { choice }: Prepared, { responses, answered }: Received, opening: Float64Array): View {
-    const masked = applyOpening(responses, opening, this.#settings.width);
+  view(batch: Samples, { choice }: Prepared, { responses, answered }: Received, maskRow: Float64Array): View {
+    const masked = applyMask(responses, maskRow, this.#settings.width);
     const mixed = this.#gate.mix(choice, masked, answered);
     return { ...mixed, masked, outputs: this.readout.forward(mixed.mixture, batch.size) };
   }
 
   /** Step 6: what it reaches on held-out samples with the network's responses, and without the network. */
-  async verify(batch: Samples, received: Received, opening: Float64Array): Promise<Reached> {
+  async verify(batch: Samples, received: Received, maskRow: Float64Array): Promise<Evaluation> {
     const prepared = await this.prepare(batch, false);
-    const { masked, outputs } = this.view(batch, prepared, received, opening);
+    const { masked, outputs } = this.view(batch, prepared, received, maskRow);
     const student = Float64Array.from(await this.proxy.respond(batch.inputs, batch.size));
     return {
       head: score(this.head.forward(masked, batch.size), batch),
@@ -290,8 +286,8 @@ export class Participant {
 }
 
 /** F_W: every response block scaled by how far the mask opens its peer (7). */
-export function applyOpening(responses: Float64Array, opening: Float64Array, width: number): Float64Array {
+export function applyMask(responses: Float64Array, maskRow: Float64Array, width: number): Float64Array {
   const masked = new Float64Array(responses.length);
-  for (let at = 0; at < masked.length; at++) masked[at] = opening[Math.floor(at / width) % opening.length] * responses[at];
+  for (let at = 0; at < masked.length; at++) masked[at] = maskRow[Math.floor(at / width) % maskRow.length] * responses[at];
   return masked;
 }

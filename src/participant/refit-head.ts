@@ -2,10 +2,10 @@
 
 import { permutation } from './draw.js';
 import type { DenseNet } from './models/dense-net.js';
-import { pickRows, pickTruth, type Samples } from './samples.js';
+import { pickRows, pickTargets, type Samples } from './samples.js';
 
 /** Responses that no longer change, and how long to train on them. */
-export interface SettleOptions {
+export interface RefitOptions {
   /** What the responses belong to. */
   readonly samples: Samples;
   /** F_W `[samples, peers, width]`. */
@@ -17,7 +17,7 @@ export interface SettleOptions {
 }
 
 /** Mini-batch steps whose size falls linearly from twice the head's rate to zero. Returns the mean loss of the last tenth. */
-export function settleHead(head: DenseNet, options: SettleOptions): number {
+export function refitHead(head: DenseNet, options: RefitOptions): number {
   const { responses, samples, steps, seed, stream } = options;
   const rows = new Uint32Array(Math.min(options.batch, samples.size));
   let order = permutation(seed, [...stream, 0], samples.size);
@@ -34,7 +34,7 @@ export function settleHead(head: DenseNet, options: SettleOptions): number {
       rows[row] = order[position++];
     }
     const inputs = pickRows(responses, samples.size, rows);
-    const { loss } = head.learnTruth(inputs, pickTruth(samples.truth, samples.size, rows), rows.length, 2 * (1 - step / steps));
+    const { loss } = head.learnTargets(inputs, pickTargets(samples.targets, samples.size, rows), rows.length, 2 * (1 - step / steps));
     if (step >= steps - last) total += loss;
   }
   return total / last;

@@ -6,7 +6,7 @@ import { distillationLoss } from '../distillation.js';
 import type { Loss } from '../head.js';
 
 /** What is known about samples, and the loss that uses it; it spreads into the options of the measure. */
-export type Truth =
+export type Targets =
   | { readonly loss: 'softmaxCrossEntropy'; readonly labels: Int32Array }
   /** Targets `[samples, outputs]`. */
   | { readonly loss: Exclude<Loss, 'softmaxCrossEntropy'>; readonly targets: Float64Array };
@@ -16,7 +16,7 @@ export interface Samples {
   readonly size: number;
   /** `[size, inputWidth]` */
   readonly inputs: Float32Array;
-  readonly truth: Truth;
+  readonly targets: Targets;
 }
 
 /** Mean loss in the unit of the loss (nats for the cross-entropies), and the share of samples classified right; null where there are no classes. */
@@ -27,13 +27,13 @@ export interface Scored {
 
 /** Labelled samples of a data set. */
 export function samplesOf({ samples, inputs, labels }: Shard): Samples {
-  return { size: samples, inputs, truth: { loss: 'softmaxCrossEntropy', labels } };
+  return { size: samples, inputs, targets: { loss: 'softmaxCrossEntropy', labels } };
 }
 
 /** The classes of samples that have classes. @throws InputError BTM_DOMAIN for others */
-export function labelsOf({ truth }: Samples): Int32Array {
-  if (truth.loss === 'softmaxCrossEntropy') return truth.labels;
-  throw new InputError('BTM_DOMAIN', 'must have classes', { argument: 'samples', value: truth.loss });
+export function labelsOf({ targets }: Samples): Int32Array {
+  if (targets.loss === 'softmaxCrossEntropy') return targets.labels;
+  throw new InputError('BTM_DOMAIN', 'must have classes', { argument: 'samples', value: targets.loss });
 }
 
 /** Numbers per sample. */
@@ -42,14 +42,14 @@ export function inputWidthOf({ size, inputs }: Samples): number {
 }
 
 /** Some of the samples, in the order of `rows`. */
-export function pickSamples({ size, inputs, truth }: Samples, rows: ArrayLike<number>): Samples {
-  return { size: rows.length, inputs: pickRows(inputs, size, rows), truth: pickTruth(truth, size, rows) };
+export function pickSamples({ size, inputs, targets }: Samples, rows: ArrayLike<number>): Samples {
+  return { size: rows.length, inputs: pickRows(inputs, size, rows), targets: pickTargets(targets, size, rows) };
 }
 
 /** What is known about some of `size` samples. */
-export function pickTruth(truth: Truth, size: number, rows: ArrayLike<number>): Truth {
-  if (truth.loss === 'softmaxCrossEntropy') return { ...truth, labels: pickRows(truth.labels, size, rows) };
-  return { ...truth, targets: pickRows(truth.targets, size, rows) };
+export function pickTargets(targets: Targets, size: number, rows: ArrayLike<number>): Targets {
+  if (targets.loss === 'softmaxCrossEntropy') return { ...targets, labels: pickRows(targets.labels, size, rows) };
+  return { ...targets, targets: pickRows(targets.targets, size, rows) };
 }
 
 /** The first samples. */
@@ -69,10 +69,10 @@ export function pickRows<T extends Float32Array | Float64Array | Int32Array>(val
   return picked;
 }
 
-/** Scores a head's outputs `[size, outputs]` against the truth. */
-export function score(outputs: Float64Array, { size, truth }: Pick<Samples, 'size' | 'truth'>): Scored {
-  if (truth.loss !== 'softmaxCrossEntropy') return { loss: targetLoss(outputs, truth.targets, truth.loss) / size, accuracy: null };
-  return scoreClasses(outputs, truth.labels);
+/** Scores a head's outputs `[size, outputs]` against the targets. */
+export function score(outputs: Float64Array, { size, targets }: Pick<Samples, 'size' | 'targets'>): Scored {
+  if (targets.loss !== 'softmaxCrossEntropy') return { loss: targetLoss(outputs, targets.targets, targets.loss) / size, accuracy: null };
+  return scoreClasses(outputs, targets.labels);
 }
 
 /** A {@link Scored} of samples with classes. */

@@ -1,9 +1,9 @@
-/** The configuration file of `intermodel ledger serve`: a keeper of the ledger that stands alone. */
+/** The configuration file of `intermodel ledger serve`: a coordinator of the ledger that stands alone. */
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
-import { genesisFile } from '../../ledger/genesis-file.js';
-import type { Genesis } from '../../ledger/index.js';
-import { checkConfig, listenField, patienceField, processFields, readJson } from './config.js';
+import { genesisFile } from '../ledger/genesis-file.js';
+import type { Genesis } from '../ledger/index.js';
+import { checkConfig, listenField, patienceField, processFields, readJson } from './peer-config.js';
 
 /** The store that is gone with the process. */
 const IN_MEMORY = ':memory:';
@@ -25,14 +25,14 @@ const schema = z.strictObject({
 });
 
 /** A configuration that was checked; its genesis was read. */
-export type KeeperConfig = Omit<z.infer<typeof schema>, 'genesis'> & { readonly genesis?: Genesis };
+export type CoordinatorConfig = Omit<z.infer<typeof schema>, 'genesis'> & { readonly genesis?: Genesis };
 
 /**
  * Checks a configuration. Paths in it are relative to `folder`.
  *
  * @throws InputError BTM_DOMAIN naming the field, EnvironmentError BTM_IO when its genesis file cannot be read
  */
-export async function parseKeeperConfig(value: unknown, folder: string): Promise<KeeperConfig> {
+export async function parseCoordinatorConfig(value: unknown, folder: string): Promise<CoordinatorConfig> {
   const { genesis, ...config } = checkConfig(schema, value);
   const store = config.store === IN_MEMORY ? IN_MEMORY : resolve(folder, config.store);
   if (genesis === undefined) return { ...config, store };
@@ -42,6 +42,6 @@ export async function parseKeeperConfig(value: unknown, folder: string): Promise
 }
 
 /** Reads and checks a configuration file. */
-export async function readKeeperConfig(path: string): Promise<KeeperConfig> {
-  return parseKeeperConfig(await readJson(path), dirname(path));
+export async function readCoordinatorConfig(path: string): Promise<CoordinatorConfig> {
+  return parseCoordinatorConfig(await readJson(path), dirname(path));
 }

@@ -2,21 +2,19 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { InputError } from '../../core/errors.js';
-import { checkInteger } from '../../core/validate.js';
-import { memoryStore, type Store } from '../../ledger/index.js';
-import { type Identity, Libp2pTransport, type PeerKey, type WireType } from '../../network/index.js';
-import { buildCast, type CastMember } from '../demo/cast.js';
-import { dataNamed, placeOfData } from '../demo/named-data.js';
-import type { DemoBlock, DemoSettings } from '../demo/result.js';
-import { resolveSettings } from '../demo/settings.js';
-import { describeBlock, describeLedger, type Lived } from '../living/books.js';
-import { genesisOf, identityOf, keeperIdentity } from '../living/genesis.js';
-import { Keeper } from '../living/keeper.js';
-import type { LifeSettings } from '../living/life.js';
-import type { PeerProgress, PeerResult } from '../living/messages.js';
-import type { TensorflowChoice } from '../models/tensorflow.js';
-import { Fleet, type ProcessStatus } from './fleet.js';
+import { InputError } from '../core/errors.js';
+import { checkInteger } from '../core/validate.js';
+import { memoryStore, type Store } from '../ledger/index.js';
+import { type Identity, Libp2pTransport, type PeerKey, type WireType } from '../network/index.js';
+import type { TensorflowChoice } from '../participant/models/tensorflow.js';
+import { Coordinator } from '../run/coordinator.js';
+import { coordinatorIdentity, genesisOf, identityOf } from '../run/genesis.js';
+import { placeOfData } from '../run/named-data.js';
+import type { PeerProgress, PeerResult } from '../run/protocol.js';
+import type { Roster } from '../run/roster.js';
+import { type BlockRecord, describeBlock, describeLedger, type RunRecord } from '../run/run-record.js';
+import { type RunSettings, resolveSettings } from '../run/settings.js';
+import { ProcessGroup, type ProcessStatus } from './process-group.js';
 
 /** Participants that are killed, to show that the rest go on. */
 export interface Kill {
@@ -28,10 +26,12 @@ export interface Kill {
 }
 
 /** What to run. */
-export interface ProcessesOptions extends Partial<DemoSettings> {
+export interface ProcessesOptions extends Partial<RunSettings> {
   readonly seed?: number;
   /** Command line that runs `intermodel`; `peer --config FILE` is appended. */
   readonly command: readonly string[];
+  /** Who plays; the command has to build the same participants. */
+  readonly roster: Roster;
   /** 'mnist', 'text', or a folder of IDX files. Default 'mnist'. */
   readonly data?: string;
   readonly wire?: WireType;
@@ -61,11 +61,12 @@ export interface ProcessReport {
 }
 
 /** Everything a run of processes gave. */
-export interface ProcessesResult extends Lived<PeerResult> {
+export interface ProcessesResult extends RunRecord<PeerResult> {
   readonly seed: number;
-  readonly settings: LifeSettings;
+  readonly settings: RunSettings;
   readonly wire: WireType;
-  readonly cast: readonly CastMember[];
+  /** By position on the ledger. */
+  readonly names: readonly string[];
   readonly reports: readonly ProcessReport[];
   readonly elapsed_s: number;
 }
@@ -79,6 +80,7 @@ export async function runProcesses(options: ProcessesOptions, hooks: ProcessesHo
   const {
     seed: givenSeed,
     command,
+    roster,
     data: givenData = 'mnist',
     wire = 'f32',
     tensorflow = 'auto',
@@ -91,27 +93,26 @@ export async function runProcesses(options: ProcessesOptions, hooks: ProcessesHo
   const settings = resolveSettings(given);
   const data = placeOfData(givenData, process.cwd()); // the configurations lie in another folder
   checkKill(kill, settings);
-  const { train } = await dataNamed(data);
-  const cast = buildCast({ participants: settings.participants, classes: train.classes, largestShard: settings.largestShard, seed });
-  const identities = cast.map((_, index) => identityOf(seed, index));
+  const { names } = await roster.plan({ settings, seed, data, tensorflow });
+  const identities = names.map((_, index) => identityOf(seed, index));
   const folder = await mkdtemp(join(tmpdir(), 'intermodel-'));
-  const run = new Run(cast, identities, folder, command, kill, hooks);
+  const run = new ProcessRun(names, identities, folder, command, kill, hooks);
   const started = performance.now();
-  const keeper = await run.open(seed, settings, store);
+  const coordinator = await run.open(seed, settings, store);
   try {
-    const to = { key: keeper.network.self, addresses: run.addresses };
-    await run.start({ formatVersion: 1, seed, keeper: to, wire, tensorflow, data, students, settings });
-    const ledger = await describeLedger(keeper.ledger);
+    const to = { key: coordinator.network.self, addresses: run.addresses };
+    await run.start({ formatVersion: 1, seed, coordinator: to, wire, tensorflow, data, students, settings });
+    const ledger = await describeLedger(coordinator.ledger);
     const { results, reports, blocks } = run.outcome();
-    return { seed, settings, wire, cast, results, reports, blocks, ...ledger, elapsed_s: (performance.now() - started) / 1000 };
+    return { seed, settings, wire, names, results, reports, blocks, ...ledger, elapsed_s: (performance.now() - started) / 1000 };
   } finally {
-    run.fleet.stop();
-    await keeper.close();
+    run.group.stop();
+    await coordinator.close();
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-function checkKill(kill: Kill | undefined, { participants, rounds }: DemoSettings): void {
+function checkKill(kill: Kill | undefined, { participants, rounds }: RunSettings): void {
   if (kill === undefined) return;
   for (const index of kill.indices) checkInteger('kill.indices', index, 0, participants - 1);
   checkInteger('kill.round', kill.round, 0, rounds);
@@ -121,49 +122,48 @@ function checkKill(kill: Kill | undefined, { participants, rounds }: DemoSetting
   }
 }
 
-/** The processes and the keeper of one run. */
-class Run {
-  readonly fleet: Fleet;
+/** The processes and the coordinator of one run. */
+class ProcessRun {
+  readonly group: ProcessGroup;
   addresses: readonly string[] = [];
   readonly #results: (PeerResult | null)[];
-  readonly #blocks: DemoBlock[] = [];
+  readonly #blocks: BlockRecord[] = [];
   readonly #indexOf: ReadonlyMap<PeerKey, number>;
-  #keeper: Keeper | null = null;
+  #coordinator: Coordinator | null = null;
   #round = 0;
   #killed = false;
   #restarted = false;
   #failure: unknown = null;
 
   constructor(
-    private readonly cast: readonly CastMember[],
+    private readonly names: readonly string[],
     private readonly identities: readonly Identity[],
     private readonly folder: string,
     command: readonly string[],
     private readonly kill: Kill | undefined,
     private readonly hooks: ProcessesHooks,
   ) {
-    this.#results = cast.map(() => null);
+    this.#results = names.map(() => null);
     this.#indexOf = new Map(identities.map(({ key }, index) => [key, index]));
-    const commands = cast.map((_, index) => [...command, 'peer', '--config', this.#config(index)]);
-    const names = cast.map(({ name }) => name);
+    const commands = names.map((_, index) => [...command, 'peer', '--config', this.#config(index)]);
     const { signal } = hooks;
     const onEnd = (index: number, status: ProcessStatus) => this.#ended(index, status);
-    this.fleet = new Fleet(commands, names, { onEnd, ...(signal === undefined ? {} : { signal }) });
+    this.group = new ProcessGroup(commands, names, { onEnd, ...(signal === undefined ? {} : { signal }) });
   }
 
-  /** Starts the keeper. */
-  async open(seed: number, settings: DemoSettings, store: Store): Promise<Keeper> {
-    const transport = await Libp2pTransport.start({ identity: keeperIdentity(seed) });
+  /** Starts the coordinator. */
+  async open(seed: number, settings: RunSettings, store: Store): Promise<Coordinator> {
+    const transport = await Libp2pTransport.start({ identity: coordinatorIdentity(seed) });
     this.addresses = transport.addresses();
     const keys = this.identities.map(({ key }) => key);
-    const names = new Map(keys.map((key, index) => [key, this.cast[index].name]));
-    this.#keeper = await Keeper.start({
+    const names = new Map(keys.map((key, index) => [key, this.names[index]]));
+    this.#coordinator = await Coordinator.start({
       transport,
       store,
       genesis: genesisOf(keys, settings),
       onFailure: (error) => this.#fail(error),
       onBlock: (round, refused) => {
-        this.#blocks.push(describeBlock((this.#keeper as Keeper).ledger, names, round, refused));
+        this.#blocks.push(describeBlock((this.#coordinator as Coordinator).ledger, names, round, refused));
         this.#strike(round);
       },
       onProgress: (peer, progress) => this.#progress(peer, progress),
@@ -172,7 +172,7 @@ class Run {
         if (index !== undefined) this.#results[index] = result as PeerResult;
       },
     });
-    return this.#keeper;
+    return this.#coordinator;
   }
 
   /** Starts everybody and waits for the end. */
@@ -181,15 +181,15 @@ class Run {
       const own = { ...config, identity: Buffer.from(identity.seed).toString('hex'), state: `peer-${index}.state` };
       await writeFile(this.#config(index), JSON.stringify(own), { mode: 0o600 }); // it holds a private key
     }
-    this.fleet.startAll();
-    await this.fleet.finished().catch((error: unknown) => {
+    this.group.startAll();
+    await this.group.finished().catch((error: unknown) => {
       throw this.#failure ?? error;
     });
     if (this.#failure !== null) throw this.#failure;
   }
 
   outcome() {
-    const reports = this.cast.map(({ name }, index) => ({ index, name, key: this.identities[index].key, ...this.fleet.fate(index) }));
+    const reports = this.names.map((name, index) => ({ index, name, key: this.identities[index].key, ...this.group.fate(index) }));
     const results = reports.map(({ status }, index) => (status === 'finished' ? this.#results[index] : null));
     return { reports, results, blocks: this.#blocks };
   }
@@ -197,7 +197,7 @@ class Run {
   /** Nobody can go on without a ledger. */
   #fail(error: unknown): void {
     this.#failure = error;
-    this.fleet.stop();
+    this.group.stop();
   }
 
   #config(index: number): string {
@@ -210,23 +210,23 @@ class Run {
     const { indices, round: from, restart } = this.kill;
     if (!this.#killed && round >= from) {
       this.#killed = true;
-      this.fleet.kill(indices);
+      this.group.kill(indices);
     }
     if (restart !== undefined && !this.#restarted && round >= restart) {
       this.#restarted = true;
-      this.fleet.restart(indices);
+      this.group.restart(indices);
     }
   }
 
   #ended(index: number, status: ProcessStatus): void {
-    if (status !== 'finished' && this.hooks.signal?.aborted !== true) this.hooks.onProgress?.(`${this.cast[index].name} ${status}`);
-    this.#keeper?.leave(this.identities[index].key);
+    if (status !== 'finished' && this.hooks.signal?.aborted !== true) this.hooks.onProgress?.(`${this.names[index]} ${status}`);
+    this.#coordinator?.leave(this.identities[index].key);
   }
 
   #progress(peer: PeerKey, { phase, done, total }: PeerProgress): void {
     if (phase === 'training') {
       if (done > this.#round && done % 10 === 0) this.hooks.onProgress?.(`training: round ${done} of ${total}`);
       this.#round = Math.max(this.#round, done);
-    } else this.hooks.onProgress?.(`${this.cast[this.#indexOf.get(peer) ?? 0].name}: ${phase} ${done} of ${total}`);
+    } else this.hooks.onProgress?.(`${this.names[this.#indexOf.get(peer) ?? 0]}: ${phase} ${done} of ${total}`);
   }
 }

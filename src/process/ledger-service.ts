@@ -1,17 +1,16 @@
-/** A keeper of the ledger in a process of its own: serves the chain, lets rounds begin and end, and tells what happens. */
+/** A coordinator of the ledger in a process of its own: serves the chain, lets rounds begin and end, and tells what happens. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AbortedError } from '../../core/errors.js';
-import { memoryStore, type Store, sqliteStore } from '../../ledger/index.js';
-import type { Libp2pTransport, PeerKey } from '../../network/index.js';
-import type { DemoBlock } from '../demo/result.js';
-import { describeBlock, describeLedger } from '../living/books.js';
-import { Keeper, type Refusal } from '../living/keeper.js';
-import type { PeerProgress } from '../living/messages.js';
-import type { KeeperConfig } from './keeper-config.js';
+import { AbortedError } from '../core/errors.js';
+import { memoryStore, type Store, sqliteStore } from '../ledger/index.js';
+import type { Libp2pTransport, PeerKey } from '../network/index.js';
+import { Coordinator, type Refusal } from '../run/coordinator.js';
+import type { PeerProgress } from '../run/protocol.js';
+import { type BlockRecord, describeBlock, describeLedger } from '../run/run-record.js';
+import type { CoordinatorConfig } from './coordinator-config.js';
 import { openTransport } from './open-transport.js';
 import { watchPresence } from './presence.js';
 
-/** What happens at the keeper, as plain data. */
+/** What happens at the coordinator, as plain data. */
 export type ServeEvent =
   | {
       readonly type: 'listening';
@@ -20,7 +19,7 @@ export type ServeEvent =
       readonly chain: string;
       readonly height: number;
     }
-  | ({ readonly type: 'block'; readonly hash: string } & Omit<DemoBlock, 'refused'>)
+  | ({ readonly type: 'block'; readonly hash: string } & Omit<BlockRecord, 'refused'>)
   | { readonly type: 'refused'; readonly key: PeerKey; readonly code: string }
   | { readonly type: 'member'; readonly key: PeerKey; readonly change: 'in' | 'out' | 'waiting' }
   | { readonly type: 'progress'; readonly key: PeerKey; readonly progress: PeerProgress }
@@ -61,40 +60,40 @@ const GOODBYE_MS = 5_000;
 /**
  * Keeps a ledger until its participants have finished (`once`), or until the signal fires.
  *
- * @param config from `readKeeperConfig`
+ * @param config from `readCoordinatorConfig`
  * @param hooks `signal` closes the store and ends it; events
  * @returns the final ranking
  * @throws AbortedError, EnvironmentError without libp2p, SQLite or the port, InputError for a genesis that differs from the store's
  */
-export async function serveLedger(config: KeeperConfig, hooks: ServeHooks = {}): Promise<Served> {
+export async function serveLedger(config: CoordinatorConfig, hooks: ServeHooks = {}): Promise<Served> {
   const transport = await openTransport(config);
   try {
-    const desk = await Desk.open(transport, config, hooks);
+    const service = await LedgerService.open(transport, config, hooks);
     try {
-      const served = await untilAborted(desk.finished, hooks.signal);
+      const served = await untilAborted(service.finished, hooks.signal);
       await goodbye(transport);
       return served;
     } finally {
-      await desk.close();
+      await service.close();
     }
   } finally {
     await transport.close(); // an open socket would keep the process alive
   }
 }
 
-class Desk {
+class LedgerService {
   /** Everybody who is waited for has delivered; only with `once`. */
   readonly finished: Promise<Served>;
   readonly #results = new Map<PeerKey, unknown>();
   readonly #emit: (event: ServeEvent) => void;
   readonly #stopWatching: () => void;
-  #keeper!: Keeper;
+  #coordinator!: Coordinator;
   #finish!: (served: Served) => void;
   #fail!: (error: unknown) => void;
 
   private constructor(
     transport: Libp2pTransport,
-    private readonly config: KeeperConfig,
+    private readonly config: CoordinatorConfig,
     { onEvent }: ServeHooks,
   ) {
     this.#emit = onEvent ?? (() => {});
@@ -105,33 +104,33 @@ class Desk {
     this.#stopWatching = watchPresence({
       expected: () => this.#expected(),
       connected: () => transport.connected(),
-      onGone: (key) => this.#keeper.leave(key),
+      onGone: (key) => this.#coordinator.leave(key),
     });
   }
 
-  static async open(transport: Libp2pTransport, config: KeeperConfig, hooks: ServeHooks): Promise<Desk> {
-    const desk = new Desk(transport, config, hooks);
+  static async open(transport: Libp2pTransport, config: CoordinatorConfig, hooks: ServeHooks): Promise<LedgerService> {
+    const service = new LedgerService(transport, config, hooks);
     const store = await openStore(config.store);
     try {
-      desk.#keeper = await desk.#start(transport, store);
+      service.#coordinator = await service.#start(transport, store);
     } catch (error) {
-      desk.#stopWatching();
+      service.#stopWatching();
       await store.close();
       throw error;
     }
-    const { chain, height } = desk.#keeper.ledger;
-    desk.#emit({ type: 'listening', key: transport.self, addresses: transport.addresses(), chain, height });
-    return desk;
+    const { chain, height } = service.#coordinator.ledger;
+    service.#emit({ type: 'listening', key: transport.self, addresses: transport.addresses(), chain, height });
+    return service;
   }
 
   async close(): Promise<void> {
     this.#stopWatching();
-    await this.#keeper.close();
+    await this.#coordinator.close();
   }
 
-  #start(transport: Libp2pTransport, store: Store): Promise<Keeper> {
+  #start(transport: Libp2pTransport, store: Store): Promise<Coordinator> {
     const { genesis, patience_s, joinPatience_s } = this.config;
-    return Keeper.start({
+    return Coordinator.start({
       transport,
       store,
       resumes: true,
@@ -151,7 +150,7 @@ class Desk {
   }
 
   async #standings(): Promise<Served> {
-    const { ledger } = this.#keeper;
+    const { ledger } = this.#coordinator;
     const { stake, ledgerRanking, chainVerified } = await describeLedger(ledger);
     const participants = this.#keys().map((key, at) => ({
       key,
@@ -164,15 +163,15 @@ class Desk {
 
   /** While nobody trains yet, everybody has time to come, and to come again. */
   #expected(): readonly PeerKey[] {
-    return this.#keeper?.training === true ? this.#keeper.members : [];
+    return this.#coordinator?.training === true ? this.#coordinator.members : [];
   }
 
   #keys(): PeerKey[] {
-    return this.#keeper.ledger.state().weights().keys;
+    return this.#coordinator.ledger.state().weights().keys;
   }
 
   #block(round: number, refusals: readonly Refusal[]): void {
-    const { ledger } = this.#keeper;
+    const { ledger } = this.#coordinator;
     for (const refusal of refusals) this.#emit({ type: 'refused', ...refusal });
     const { refused: _, ...block } = describeBlock(ledger, new Map(this.#keys().map((key) => [key, key])), round, refusals);
     this.#emit({ type: 'block', hash: ledger.head, ...block });
@@ -186,7 +185,7 @@ class Desk {
 
   /** Those who went away and did not come back are not waited for. */
   #checkFinished(): void {
-    if (this.#results.size === 0 || this.#keeper.members.length > 0) return;
+    if (this.#results.size === 0 || this.#coordinator.members.length > 0) return;
     this.#standings().then((served) => {
       this.#emit({ type: 'finished', ...served });
       if (this.config.once) this.#finish(served);

@@ -1,6 +1,6 @@
 /** A libp2p node from a configuration; what is wrong with its addresses is a typed error. */
-import { EnvironmentError, InputError } from '../../core/errors.js';
-import { createIdentity, Libp2pTransport, type PeerKey, type WireType } from '../../network/index.js';
+import { EnvironmentError, InputError } from '../core/errors.js';
+import { createIdentity, Libp2pTransport, type PeerKey, type WireType } from '../network/index.js';
 
 /** The fields that say who a process is and where. */
 export interface NodeConfig {
@@ -31,14 +31,14 @@ export async function openTransport({ identity, listen, discovery, wire = 'f32' 
   }
 }
 
-/** Tells the node where the keeper is. @throws InputError BTM_DOMAIN when that is no multiaddr */
-export async function introduceKeeper(transport: Libp2pTransport, key: PeerKey, addresses: readonly string[]): Promise<void> {
+/** Tells the node where the coordinator is. @throws InputError BTM_DOMAIN when that is no multiaddr */
+export async function introduceCoordinator(transport: Libp2pTransport, key: PeerKey, addresses: readonly string[]): Promise<void> {
   if (addresses.length === 0) return; // it is to be discovered
   try {
     await transport.introduce(key, addresses);
   } catch (error) {
     throw new InputError('BTM_DOMAIN', `cannot be used: ${(error as Error).message}`, {
-      argument: 'config.keeper',
+      argument: 'config.coordinator',
       value: addresses,
       remedy: 'Give the key and the addresses that `intermodel ledger serve` prints.',
     });

@@ -2,9 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
-import { EnvironmentError, InputError } from '../../core/errors.js';
-import { placeOfData } from '../demo/named-data.js';
-import { checkSettingName, resolveSettings } from '../demo/settings.js';
+import { EnvironmentError, InputError } from '../core/errors.js';
+import { placeOfData } from '../run/named-data.js';
+import { checkSettingName, resolveSettings } from '../run/settings.js';
 
 const key = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hexadecimal digits');
 const multiaddrs = z.array(z.string().startsWith('/', 'must be a multiaddr, for instance /ip4/127.0.0.1/tcp/4001')).max(16);
@@ -35,7 +35,7 @@ const schema = z.strictObject({
   /** Where the others reach it, written on the ledger. Left out: where it listens, on this machine's addresses. */
   announce: multiaddrs.min(1).optional(),
   /** Who keeps the ledger, and where it can be reached; no address where it is to be discovered. */
-  keeper: z.strictObject({
+  coordinator: z.strictObject({
     key,
     addresses: multiaddrs,
     /** Seconds that it is waited for while it does not answer: it may be being started, again. */
@@ -47,9 +47,9 @@ const schema = z.strictObject({
   backend: z
     .strictObject({ kind: z.enum(['native', 'reference']), isa: z.enum(['scalar', 'avx2', 'avx512', 'neon']).optional() })
     .default({ kind: 'native' }),
-  /** Data of the cast: 'mnist', 'text', or a folder of IDX files. Its position on the ledger says which part it plays. */
+  /** Data of the roster: 'mnist', 'text', or a folder of IDX files. Its position on the ledger says which part it plays. */
   data: z.string().min(1).default('mnist'),
-  /** A module that exports a participant of your own, in place of the cast; see own.ts. */
+  /** A module that exports a participant of your own, in place of the roster; see plugin.ts. */
   participant: z.string().min(1).optional(),
   /** Numbers per sample that everybody on the network asks with; a participant of your own is checked against it. */
   inputWidth: z.int().min(1).optional(),

@@ -1,31 +1,32 @@
-/** Configurations of a whole network that is started by hand: one for the keeper of the ledger, one for every participant, with fresh keys. */
-import { InputError } from '../../core/errors.js';
-import { checkInteger } from '../../core/validate.js';
-import type { Genesis } from '../../ledger/index.js';
-import { createIdentity, type Identity, type PeerKey, type WireType } from '../../network/index.js';
-import { buildCast } from '../demo/cast.js';
-import { dataNamed, placeOfData, TEXT_SETTINGS } from '../demo/named-data.js';
-import type { DemoSettings } from '../demo/result.js';
-import { resolveSettings } from '../demo/settings.js';
-import { genesisOf } from '../living/genesis.js';
-import type { TensorflowChoice } from '../models/tensorflow.js';
+/** Configurations of a whole network that is started by hand: one for the coordinator of the ledger, one for every participant, with fresh keys. */
+import { InputError } from '../core/errors.js';
+import { checkInteger } from '../core/validate.js';
+import type { Genesis } from '../ledger/index.js';
+import { createIdentity, type Identity, type PeerKey, type WireType } from '../network/index.js';
+import type { TensorflowChoice } from '../participant/models/tensorflow.js';
+import { genesisOf } from '../run/genesis.js';
+import { placeOfData, TEXT_SETTINGS } from '../run/named-data.js';
+import type { Roster } from '../run/roster.js';
+import { type RunSettings, resolveSettings } from '../run/settings.js';
 import { isLoopback } from './endpoint.js';
 
 /** What to plan. */
 export interface PlanOptions {
+  /** Who plays; it refuses what no participant could play. */
+  readonly roster: Roster;
   readonly participants: number;
   /** Shards, initial weights and orders follow from it; keys never do. Default 7. */
   readonly seed?: number;
-  /** Where the keeper can be reached, without its port. Default /ip4/127.0.0.1: everything on one machine. */
+  /** Where the coordinator can be reached, without its port. Default /ip4/127.0.0.1: everything on one machine. */
   readonly host?: string;
-  /** The keeper's port. Default 4001. */
+  /** The coordinator's port. Default 4001. */
   readonly port?: number;
   /** 'mnist', 'text', or a folder of IDX files. Default 'mnist'. */
   readonly data?: string;
   readonly wire?: WireType;
   readonly tensorflow?: TensorflowChoice;
   /** Settings that differ from the defaults. */
-  readonly settings?: Partial<DemoSettings>;
+  readonly settings?: Partial<RunSettings>;
 }
 
 /** A planned file: what to call it, and the JSON in it. */
@@ -37,8 +38,8 @@ export interface PlannedFile {
 
 /** A planned network. */
 export interface Plan {
-  readonly keeper: PlannedFile;
-  /** The keeper's multiaddr, as the participants have it. */
+  readonly coordinator: PlannedFile;
+  /** The coordinator's multiaddr, as the participants have it. */
   readonly address: string;
   readonly peers: readonly PlannedFile[];
 }
@@ -53,23 +54,26 @@ export async function planNetwork(options: PlanOptions): Promise<Plan> {
   checkInteger('seed', seed, 0);
   const settings = resolveSettings({ ...(data === 'text' ? TEXT_SETTINGS : {}), ...options.settings, participants });
   const place = placeOfData(data, process.cwd());
-  const { train } = await dataNamed(place);
-  buildCast({ participants, classes: train.classes, largestShard: settings.largestShard, seed }); // refuses what no participant could play
-  const keeper = createIdentity();
+  const { inputWidth } = await options.roster.plan({ settings, seed, data: place, tensorflow });
+  const coordinator = createIdentity();
   const peers = Array.from({ length: participants }, () => createIdentity());
   const address = `${checkHost(host)}/tcp/${checkInteger('port', port, 1, 65_535)}`;
-  const told = { key: keeper.key, addresses: [address] };
+  const told = { key: coordinator.key, addresses: [address] };
   const shared = {
     seed,
     listen: [`${widest(host)}/tcp/0`],
-    keeper: told,
+    coordinator: told,
     wire,
     tensorflow,
     data: place,
-    inputWidth: train.height * train.width,
+    inputWidth,
   };
   return {
-    keeper: { name: 'keeper.json', key: keeper.key, config: keeperConfig(keeper, peers, `${own(host)}/tcp/${port}`, settings) },
+    coordinator: {
+      name: 'coordinator.json',
+      key: coordinator.key,
+      config: coordinatorConfig(coordinator, peers, `${own(host)}/tcp/${port}`, settings),
+    },
     address,
     peers: peers.map((identity, index) => ({
       name: `peer-${index}.json`,
@@ -79,7 +83,7 @@ export async function planNetwork(options: PlanOptions): Promise<Plan> {
   };
 }
 
-function keeperConfig(identity: Identity, peers: readonly Identity[], listen: string, settings: DemoSettings): object {
+function coordinatorConfig(identity: Identity, peers: readonly Identity[], listen: string, settings: RunSettings): object {
   const genesis = genesisOf(
     peers.map(({ key }) => key),
     settings,
@@ -102,7 +106,7 @@ function checkHost(host: string): string {
   });
 }
 
-/** Where the keeper itself listens: a name says nothing about the addresses of a machine. */
+/** Where the coordinator itself listens: a name says nothing about the addresses of a machine. */
 function own(host: string): string {
   return host.startsWith('/dns') ? widest(host) : host;
 }

@@ -1,20 +1,20 @@
 /** Checks of what somebody's own module returns: it is code that nobody here has seen, so everything is named that does not fit. */
-import { InputError, type InputErrorCode } from '../../core/errors.js';
-import { checkInteger, checkLabels, checkOneOf, checkVector } from '../../core/validate.js';
-import type { ResponseModel } from '../models/model.js';
-import { inputWidthOf, type Samples } from '../samples.js';
-import type { OwnContext, OwnParticipant } from './own-contract.js';
+import { InputError, type InputErrorCode } from '../core/errors.js';
+import { checkInteger, checkLabels, checkOneOf, checkVector } from '../core/validate.js';
+import type { ResponseModel } from '../participant/models/model.js';
+import { inputWidthOf, type Samples } from '../participant/samples.js';
+import type { PluginContext, PluginParticipant } from './plugin-contract.js';
 
 const LOSSES = ['softmaxCrossEntropy', 'binaryCrossEntropy', 'squaredError'] as const;
 
 /** The participant, if it can take part in this network. @throws InputError naming the part that does not fit */
-export function checkOwn(value: unknown, { width, inputWidth: agreed }: Pick<OwnContext, 'width' | 'inputWidth'>): OwnParticipant {
-  const own = partOf('participant', value) as unknown as OwnParticipant;
+export function checkPlugin(value: unknown, { width, inputWidth: agreed }: Pick<PluginContext, 'width' | 'inputWidth'>): PluginParticipant {
+  const own = partOf('participant', value) as unknown as PluginParticipant;
   checkInteger('participant.outputs', own.outputs, 1);
   const inputWidth = checkSamples('participant.data', own.data, own.outputs, agreed);
   checkSamples('participant.validation', own.validation, own.outputs, inputWidth);
-  const { loss } = own.data.truth;
-  if (own.validation.truth.loss !== loss) refuse('BTM_DOMAIN', 'participant.validation.truth.loss', `must be ${loss}, as in data`);
+  const { loss } = own.data.targets;
+  if (own.validation.targets.loss !== loss) refuse('BTM_DOMAIN', 'participant.validation.targets.loss', `must be ${loss}, as in data`);
   checkModel('participant.encoder', own.encoder, width, [inputWidth, inputWidth + width]);
   if (own.proxy !== undefined) checkModel('participant.proxy', own.proxy, width, [inputWidth]);
   if (own.name !== undefined && typeof own.name !== 'string') refuse('BTM_TYPE', 'participant.name', 'must be a string');
@@ -48,20 +48,20 @@ function checkSamples(argument: string, value: unknown, outputs: number, wanted:
   if (wanted !== undefined && width !== wanted)
     refuse('BTM_SHAPE', `${argument}.inputs`, `must have ${wanted} numbers per sample, got ${width}`);
   checkVector(`${argument}.inputs`, samples.inputs, samples.inputs.length);
-  checkTruth(`${argument}.truth`, samples, outputs);
+  checkTargets(`${argument}.targets`, samples, outputs);
   return width;
 }
 
-function checkTruth(argument: string, { size, truth }: Samples, outputs: number): void {
-  checkOneOf(`${argument}.loss`, partOf(argument, truth)['loss'], LOSSES);
-  if (truth.loss === 'softmaxCrossEntropy') {
-    if (!(truth.labels instanceof Int32Array)) refuse('BTM_TYPE', `${argument}.labels`, 'must be an Int32Array');
-    checkLabels(`${argument}.labels`, truth.labels, size, outputs);
+function checkTargets(argument: string, { size, targets }: Samples, outputs: number): void {
+  checkOneOf(`${argument}.loss`, partOf(argument, targets)['loss'], LOSSES);
+  if (targets.loss === 'softmaxCrossEntropy') {
+    if (!(targets.labels instanceof Int32Array)) refuse('BTM_TYPE', `${argument}.labels`, 'must be an Int32Array');
+    checkLabels(`${argument}.labels`, targets.labels, size, outputs);
     return;
   }
-  if (!(truth.targets instanceof Float64Array)) refuse('BTM_TYPE', `${argument}.targets`, 'must be a Float64Array');
-  checkVector(`${argument}.targets`, truth.targets, size * outputs);
-  const index = truth.loss === 'binaryCrossEntropy' ? truth.targets.findIndex((target) => target < 0 || target > 1) : -1;
+  if (!(targets.targets instanceof Float64Array)) refuse('BTM_TYPE', `${argument}.targets`, 'must be a Float64Array');
+  checkVector(`${argument}.targets`, targets.targets, size * outputs);
+  const index = targets.loss === 'binaryCrossEntropy' ? targets.targets.findIndex((target) => target < 0 || target > 1) : -1;
   if (index >= 0) refuse('BTM_DOMAIN', `${argument}.targets`, 'must be in [0, 1]', index);
 }
 

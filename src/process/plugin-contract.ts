@@ -1,12 +1,13 @@
 /** What a module of somebody's own is told, and what it gives. `examples/own-participant.ts` is one. */
-import type { Backend } from '../../backend/index.js';
-import type { Relay } from '../demo/population.js';
-import type { DemoSettings } from '../demo/result.js';
-import type { ResponseModel } from '../models/model.js';
-import type { Samples } from '../samples.js';
+
+import type { Backend } from '../backend/index.js';
+import type { ResponseModel } from '../participant/models/model.js';
+import type { Samples } from '../participant/samples.js';
+import type { Relay } from '../run/member.js';
+import type { RunSettings } from '../run/settings.js';
 
 /** What the module's function is told. */
-export interface OwnContext {
+export interface PluginContext {
   /** Its position on the ledger. */
   readonly index: number;
   /** Participants of the network, itself included. */
@@ -16,14 +17,14 @@ export interface OwnContext {
   /** Numbers per sample that everybody asks with, where the configuration says. Its samples and its encoder need as many. */
   readonly inputWidth?: number;
   readonly seed: number;
-  readonly settings: DemoSettings;
+  readonly settings: RunSettings;
   readonly backend: Backend;
   /** Asks another participant. */
   readonly relay: Relay;
 }
 
 /** What the module's function returns. */
-export interface OwnParticipant {
+export interface PluginParticipant {
   readonly name?: string;
   /** Maps [batch, inputWidth] to [batch, width]: a plain function, a tensorflow.js model, anything. Inputs may be followed by its proxy's response. */
   readonly encoder: ResponseModel;
@@ -38,4 +39,4 @@ export interface OwnParticipant {
 }
 
 /** What such a module exports as its default. */
-export type CreateParticipant = (context: OwnContext) => OwnParticipant | Promise<OwnParticipant>;
+export type CreateParticipant = (context: PluginContext) => PluginParticipant | Promise<PluginParticipant>;

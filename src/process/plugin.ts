@@ -1,14 +1,15 @@
-/** A participant that somebody brings: a module of their own with a model, data and loss, in place of a part of the cast. */
+/** A participant that somebody brings: a module of their own with a model, data and loss, in place of a part of the roster. */
+
 import { pathToFileURL } from 'node:url';
-import { EnvironmentError, InputError } from '../../core/errors.js';
-import type { Member } from '../demo/population.js';
-import { participantSettings } from '../demo/settings.js';
-import { DenseNet } from '../models/dense-net.js';
-import type { ResponseModel } from '../models/model.js';
-import { Participant } from '../participant.js';
-import { inputWidthOf } from '../samples.js';
-import { checkOwn, guarded } from './own-check.js';
-import type { CreateParticipant, OwnContext } from './own-contract.js';
+import { EnvironmentError, InputError } from '../core/errors.js';
+import { DenseNet } from '../participant/models/dense-net.js';
+import type { ResponseModel } from '../participant/models/model.js';
+import { Participant } from '../participant/participant.js';
+import { inputWidthOf } from '../participant/samples.js';
+import type { Member } from '../run/member.js';
+import { participantSettings } from '../run/settings.js';
+import { checkPlugin, guarded } from './plugin-check.js';
+import type { CreateParticipant, PluginContext } from './plugin-contract.js';
 
 const PROXY_HIDDEN = 24;
 const PROXY_STREAM = 6;
@@ -18,17 +19,14 @@ const PROXY_STREAM = 6;
  *
  * @throws EnvironmentError BTM_IO when it cannot be loaded; InputError when what it returns does not fit
  */
-export async function loadOwn(path: string, context: OwnContext): Promise<Member> {
+export async function loadPlugin(path: string, context: PluginContext): Promise<Member> {
   const create = await loadModule(path);
-  const own = checkOwn(await create(context), context);
+  const own = checkPlugin(await create(context), context);
   const inputWidth = inputWidthOf(own.data);
   const { index, seed, settings, backend } = context;
   const { encoder, data, outputs, validation, name = `participant ${index}`, proxy = defaultProxy(inputWidth, context) } = own;
   const models = { encoder: guarded('participant.encoder', encoder), proxy: guarded('participant.proxy', proxy) };
-  const participant = new Participant(
-    { index, name, role: 'generalist', data, ...models },
-    participantSettings(settings, { outputs, seed, backend }),
-  );
+  const participant = new Participant({ index, name, data, ...models }, participantSettings(settings, { outputs, seed, backend }));
   return { participant, validation };
 }
 
@@ -43,7 +41,7 @@ async function loadModule(path: string): Promise<CreateParticipant> {
   throw new InputError('BTM_TYPE', 'must export a function as its default', { argument: path, value: typeof module.default });
 }
 
-function defaultProxy(inputWidth: number, { index, width, seed, settings, backend }: OwnContext): ResponseModel {
+function defaultProxy(inputWidth: number, { index, width, seed, settings, backend }: PluginContext): ResponseModel {
   const net = DenseNet.random({
     widths: [inputWidth, PROXY_HIDDEN, width],
     activation: 'tanh',

@@ -1,5 +1,5 @@
 /** Notices participants whose connection has ended: a process that was killed says no goodbye. */
-import type { PeerKey } from '../../network/index.js';
+import type { PeerKey } from '../network/index.js';
 
 const LOOK_EVERY_MS = 1_000;
 

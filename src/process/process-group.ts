@@ -1,18 +1,18 @@
 /** The processes of a run: started, killed on purpose, started again, and how each fared. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { AbortedError, EnvironmentError } from '../../core/errors.js';
+import { AbortedError, EnvironmentError } from '../core/errors.js';
 
 /** How a process ended. */
 export type ProcessStatus = 'finished' | 'killed' | 'failed';
 
 /** What is told about processes. */
-export interface FleetHooks {
+export interface ProcessGroupHooks {
   readonly signal?: AbortSignal;
   /** A process ended; it is not waited for any more. */
   readonly onEnd: (index: number, status: ProcessStatus) => void;
 }
 
-interface Ship {
+interface ChildRecord {
   child: ChildProcess | null;
   status: ProcessStatus | null;
   /** The end of what it wrote to stderr. */
@@ -23,8 +23,8 @@ interface Ship {
 
 const KEPT_CHARACTERS = 4000;
 
-export class Fleet {
-  readonly #ships: Ship[];
+export class ProcessGroup {
+  readonly #records: ChildRecord[];
   readonly #ends: Promise<void>[] = [];
   #aborted = false;
 
@@ -32,9 +32,9 @@ export class Fleet {
   constructor(
     private readonly commands: readonly (readonly string[])[],
     private readonly names: readonly string[],
-    private readonly hooks: FleetHooks,
+    private readonly hooks: ProcessGroupHooks,
   ) {
-    this.#ships = commands.map(() => ({ child: null, status: null, error: '', killed: false, restarts: 0 }));
+    this.#records = commands.map(() => ({ child: null, status: null, error: '', killed: false, restarts: 0 }));
     hooks.signal?.addEventListener('abort', () => {
       this.#aborted = true;
       this.stop();
@@ -48,18 +48,18 @@ export class Fleet {
   /** Ends processes as a power cut would. */
   kill(indices: readonly number[]): void {
     for (const index of indices) {
-      this.#ships[index].killed = true;
-      this.#ships[index].child?.kill('SIGKILL');
+      this.#records[index].killed = true;
+      this.#records[index].child?.kill('SIGKILL');
     }
   }
 
   /** Starts killed processes again. */
   restart(indices: readonly number[]): void {
     for (const index of indices) {
-      const ship = this.#ships[index];
-      if (ship.status !== 'killed') continue;
-      ship.killed = false;
-      ship.restarts += 1;
+      const record = this.#records[index];
+      if (record.status !== 'killed') continue;
+      record.killed = false;
+      record.restarts += 1;
       this.#start(index);
     }
   }
@@ -71,37 +71,38 @@ export class Fleet {
       await Promise.all(this.#ends);
     }
     if (this.#aborted) throw new AbortedError('the run of processes');
-    if (this.#ships.some(({ status }) => status === 'finished')) return;
-    const attempts = this.#ships.map(({ error }, index) => ({ what: this.names[index], reason: error.trim().slice(-400) }));
+    if (this.#records.some(({ status }) => status === 'finished')) return;
+    const attempts = this.#records.map(({ error }, index) => ({ what: this.names[index], reason: error.trim().slice(-400) }));
     throw new EnvironmentError('BTM_IO', 'no participant finished', attempts);
   }
 
   stop(): void {
-    for (const { child } of this.#ships) if (child !== null && child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+    for (const { child } of this.#records)
+      if (child !== null && child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
   }
 
   /** How a process ended, how often it was started again, and what it wrote to stderr if it failed. */
   fate(index: number): { readonly status: ProcessStatus; readonly restarts: number; readonly error?: string } {
-    const { status, error, restarts } = this.#ships[index];
+    const { status, error, restarts } = this.#records[index];
     return { status: status ?? 'failed', restarts, ...(status === 'failed' ? { error } : {}) };
   }
 
   #start(index: number): void {
     const [program, ...args] = this.commands[index];
-    const ship = this.#ships[index];
+    const record = this.#records[index];
     const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-    Object.assign(ship, { child, status: null, error: '' });
+    Object.assign(record, { child, status: null, error: '' });
     child.stderr?.on('data', (data) => {
-      ship.error = (ship.error + String(data)).slice(-KEPT_CHARACTERS);
+      record.error = (record.error + String(data)).slice(-KEPT_CHARACTERS);
     });
     child.once('error', (error) => {
-      ship.error += error.message;
+      record.error += error.message;
     });
     this.#ends.push(
       new Promise((resolve) => {
         child.once('close', (code) => {
-          ship.status = ship.killed ? 'killed' : code === 0 ? 'finished' : 'failed';
-          this.hooks.onEnd(index, ship.status);
+          record.status = record.killed ? 'killed' : code === 0 ? 'finished' : 'failed';
+          this.hooks.onEnd(index, record.status);
           resolve();
         });
       }),

@@ -1,7 +1,7 @@
 /** The file that keeps what a participant has learnt. */
 import { readFile, rename, writeFile } from 'node:fs/promises';
-import { EnvironmentError } from '../../core/errors.js';
-import { decodeSaved, encodeSaved, type Saved } from '../saved.js';
+import { EnvironmentError } from '../core/errors.js';
+import { decodeSaved, encodeSaved, type Saved } from '../participant/saved.js';
 
 /** Replaces the file at once: a reader, or a restart, finds the old state or the new one. */
 export async function writeState(path: string, saved: Saved): Promise<void> {

@@ -1,7 +1,7 @@
 /** What the absence of peers cost those that went on, over all of them. */
-import { spearman } from '../../ranking.js';
-import { positionsOf } from '../demo/rankings.js';
-import type { Absence, Filled } from '../living/absence.js';
+import { spearman } from '../ranking.js';
+import type { Absence, Filled } from '../run/absence.js';
+import { positionsOf } from '../run/positions.js';
 import type { ProcessesResult } from './launch.js';
 
 /** Means over the survivors that noticed the same absence. */

@@ -1,6 +1,6 @@
 /** The figures of a demonstration run, as Vega-Lite specifications with their data inside. */
 import { InputError } from '../core/errors.js';
-import type { DemoParticipant, DemoResult } from '../participant/demo/result.js';
+import type { DemoParticipant, DemoResult } from '../demo/result.js';
 import type { Figure } from './figure.js';
 import { correlation } from './format.js';
 import { fitScale, fromPixels, type PixelScale, placeLabels, spread, toPixels } from './labels.js';

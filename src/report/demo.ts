@@ -1,5 +1,5 @@
 /** The page of a demonstration run: what was measured, next to the truth, with everything needed to make it again. */
-import type { DemoParticipant, DemoRanking, DemoResult } from '../participant/demo/result.js';
+import type { DemoParticipant, DemoRanking, DemoResult } from '../demo/result.js';
 import { agreementOf, demoFigures, roleColour } from './demo-figures.js';
 import { type Figure, renderSvg } from './figure.js';
 import { correlation, integer, number, percent } from './format.js';

@@ -1,10 +1,10 @@
 /** What it costs a participant that peers are away: with what they last answered, with zeros, and with students in their place. */
-import type { Backend } from '../../backend/index.js';
-import { removalScores } from '../../curvature.js';
-import type { Head } from '../../head.js';
-import type { DenseNet } from '../models/dense-net.js';
-import { applyOpening } from '../participant.js';
-import { type Samples, score } from '../samples.js';
+import type { Backend } from '../backend/index.js';
+import { removalScores } from '../curvature.js';
+import type { Head } from '../head.js';
+import type { DenseNet } from '../participant/models/dense-net.js';
+import { applyMask } from '../participant/participant.js';
+import { type Samples, score } from '../participant/samples.js';
 
 /** One way of filling the places of those that are away. */
 export interface Filled {
@@ -37,14 +37,14 @@ export interface AbsenceOptions {
   readonly peers: number;
   readonly width: number;
   /** Row of the competition mask, `[peers]`. */
-  readonly opening: Float64Array;
+  readonly maskRow: Float64Array;
   readonly backend: Backend;
 }
 
 /** Loss, accuracy and removal scores with these responses `[size, peers, width]`. */
-export function fill({ head, batch, peers, width, opening, backend }: AbsenceOptions, responses: Float64Array): Filled {
-  const masked = applyOpening(responses, opening, width);
-  const call = { head: head satisfies Head, responses: masked, ...batch.truth, batch: batch.size, peers, width, backend };
+export function fill({ head, batch, peers, width, maskRow, backend }: AbsenceOptions, responses: Float64Array): Filled {
+  const masked = applyMask(responses, maskRow, width);
+  const call = { head: head satisfies Head, responses: masked, ...batch.targets, batch: batch.size, peers, width, backend };
   const { scores } = removalScores({ ...call, estimator: 'gaussNewton', reduction: 'mean' });
   return { ...score(head.forward(masked, batch.size), batch), scores: [...scores] };
 }

@@ -1,12 +1,12 @@
 /** Keeps the ledger of a run: takes transactions, closes a block when everybody is ready, serves the chain to replicas, and lets late ones in. */
 import { decode, encode } from 'cborg';
-import { decodeTransaction, type Genesis, type Ledger, openLedger, type Store } from '../../ledger/index.js';
-import { type HandlerContext, Network, type PeerKey, type Transport } from '../../network/index.js';
-import { type BarrierAnswer, type BarrierRequest, CALL, type PeerProgress, type RejoinAnswer, type RejoinRequest } from './messages.js';
-import { Roll, type RollOptions } from './roll.js';
+import { decodeTransaction, type Genesis, type Ledger, openLedger, type Store } from '../ledger/index.js';
+import { type HandlerContext, Network, type PeerKey, type Transport } from '../network/index.js';
+import { Membership, type MembershipOptions } from './membership.js';
+import { type BarrierAnswer, type BarrierRequest, CALL, type PeerProgress, type RejoinAnswer, type RejoinRequest } from './protocol.js';
 
-/** How a keeper starts. */
-export interface KeeperOptions {
+/** How a coordinator starts. */
+export interface CoordinatorOptions {
   readonly transport: Transport;
   readonly store: Store;
   /** Left out: the store has one. */
@@ -37,17 +37,17 @@ export interface Refusal {
 /** One long poll lasts at most this long; the caller then asks again. */
 const POLL_MS = 10_000;
 
-export class Keeper {
+export class Coordinator {
   readonly ledger: Ledger;
   readonly network: Network;
-  readonly #options: KeeperOptions;
-  readonly #roll: Roll;
+  readonly #options: CoordinatorOptions;
+  readonly #roll: Membership;
   #refused: Refusal[] = [];
 
-  private constructor(options: KeeperOptions, ledger: Ledger) {
+  private constructor(options: CoordinatorOptions, ledger: Ledger) {
     this.#options = options;
     this.ledger = ledger;
-    this.#roll = new Roll(this.#rollOptions());
+    this.#roll = new Membership(this.#membershipOptions());
     this.network = new Network({
       transport: options.transport,
       service: {
@@ -60,9 +60,9 @@ export class Keeper {
   }
 
   /** Opens the ledger and serves it. */
-  static async start(options: KeeperOptions): Promise<Keeper> {
+  static async start(options: CoordinatorOptions): Promise<Coordinator> {
     const { store, genesis } = options;
-    return new Keeper(options, await openLedger({ store, ...(genesis === undefined ? {} : { genesis }) }));
+    return new Coordinator(options, await openLedger({ store, ...(genesis === undefined ? {} : { genesis }) }));
   }
 
   /** A participant is gone: nobody waits for it any more, until it rejoins. */
@@ -86,7 +86,7 @@ export class Keeper {
     await this.ledger.close();
   }
 
-  #rollOptions(): RollOptions {
+  #membershipOptions(): MembershipOptions {
     const { patience_ms = 120_000, joinPatience_ms = patience_ms, resumes = false, onMember, onApplicant } = this.#options;
     const state = this.ledger.state();
     return {

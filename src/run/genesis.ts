@@ -1,14 +1,15 @@
 /** How the ledger of a run begins, and the keys of a run that follow from its seed. */
-import { RandomStream } from '../../core/random.js';
-import { type Genesis, ROW_PARTS, rowToParts, sparseRow, TOKEN } from '../../ledger/index.js';
-import { createIdentity, type Identity, type PeerKey } from '../../network/index.js';
-import type { DemoSettings } from '../demo/result.js';
+
+import { RandomStream } from '../core/random.js';
+import { type Genesis, ROW_PARTS, rowToParts, sparseRow, TOKEN } from '../ledger/index.js';
+import { createIdentity, type Identity, type PeerKey } from '../network/index.js';
+import type { RunSettings } from './settings.js';
 
 const KEY_STREAM = 8;
-const KEEPER_STREAM = 88;
+const COORDINATOR_STREAM = 88;
 
 /** Everybody has the same stake and rates everybody equally. */
-export function genesisOf(keys: readonly PeerKey[], settings: DemoSettings): Genesis {
+export function genesisOf(keys: readonly PeerKey[], settings: RunSettings): Genesis {
   const row = sparseRow(rowToParts(new Float64Array(keys.length).fill(1)));
   return {
     parameters: { epsilon: Math.round(settings.stepBound * ROW_PARTS), tau: tokens(settings.tau), emission: settings.emission },
@@ -21,9 +22,9 @@ export function identityOf(seed: number, index: number): Identity {
   return identityFrom(seed, KEY_STREAM, index);
 }
 
-/** Key of the keeper of the ledger; as public as the others. */
-export function keeperIdentity(seed: number): Identity {
-  return identityFrom(seed, KEEPER_STREAM, 0);
+/** Key of the coordinator of the ledger; as public as the others. */
+export function coordinatorIdentity(seed: number): Identity {
+  return identityFrom(seed, COORDINATOR_STREAM, 0);
 }
 
 function identityFrom(seed: number, stream: number, index: number): Identity {

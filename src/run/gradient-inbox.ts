@@ -1,5 +1,5 @@
 /** Gradients that askers sent back, kept until the next training step. */
-import type { PeerKey, Tensor } from '../../network/index.js';
+import type { PeerKey, Tensor } from '../network/index.js';
 
 /** Inputs and dL/df, as they came together. */
 export interface Returned {

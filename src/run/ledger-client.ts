@@ -1,45 +1,36 @@
 /** A participant's side of the ledger: a replica that it replays and checks itself, rows submitted in bounded steps, and the mask that follows. */
-import type { Backend } from '../../backend/index.js';
-import { competitionMask } from '../../competition.js';
-import { EnvironmentError } from '../../core/errors.js';
-import { encodeTransaction } from '../../ledger/encoding.js';
-import {
-  type Action,
-  boundedStep,
-  type Ledger,
-  ROW_PARTS,
-  rowToParts,
-  type SigningKey,
-  signTransaction,
-  TOKEN,
-} from '../../ledger/index.js';
-import { Network, type PeerKey, type Transport } from '../../network/index.js';
-import { ask, type BarrierAnswer, CALL, type PeerProgress, type RejoinAnswer, type Waiting } from './messages.js';
+import type { Backend } from '../backend/index.js';
+import { competitionMask } from '../competition.js';
+import { EnvironmentError } from '../core/errors.js';
+import { encodeTransaction } from '../ledger/encoding.js';
+import { type Action, boundedStep, type Ledger, ROW_PARTS, rowToParts, type SigningKey, signTransaction, TOKEN } from '../ledger/index.js';
+import { Network, type PeerKey, type Transport } from '../network/index.js';
+import { ask, type BarrierAnswer, CALL, type PeerProgress, type RejoinAnswer, type Waiting } from './protocol.js';
 import { openReplica } from './replica.js';
 
-/** What a chain is reached through. */
-export interface ChainOptions {
+/** What a ledger is reached through. */
+export interface LedgerClientOptions {
   readonly transport: Transport;
-  readonly keeper: PeerKey;
+  readonly coordinator: PeerKey;
   readonly key: SigningKey;
   /** Of the competition mask, in tokens. */
   readonly temperature: number;
   readonly backend: Backend;
-  /** What to do while the keeper does not answer, for instance because it is being started again. Default: fail at once. */
+  /** What to do while the coordinator does not answer, for instance because it is being started again. Default: fail at once. */
   readonly waiting?: Waiting;
 }
 
-export class Chain {
+export class LedgerClient {
   private constructor(
-    private readonly options: ChainOptions,
+    private readonly options: LedgerClientOptions,
     private readonly network: Network,
     private readonly replica: Ledger,
   ) {}
 
-  /** @throws EnvironmentError BTM_IO when the keeper is silent or serves a block that does not verify */
-  static async open(options: ChainOptions): Promise<Chain> {
-    const network = new Network({ transport: options.transport }); // asks the keeper alone, so its books are apart from those of the peers
-    return new Chain(options, network, await openReplica(network, options.keeper, options.waiting));
+  /** @throws EnvironmentError BTM_IO when the coordinator is silent or serves a block that does not verify */
+  static async open(options: LedgerClientOptions): Promise<LedgerClient> {
+    const network = new Network({ transport: options.transport }); // asks the coordinator alone, so its books are apart from those of the peers
+    return new LedgerClient(options, network, await openReplica(network, options.coordinator, options.waiting));
   }
 
   /** SHA-256 of the genesis: which ledger it is. */
@@ -146,6 +137,6 @@ export class Chain {
   }
 
   #ask<T>(method: string, value: unknown): Promise<T> {
-    return ask(this.network, this.options.keeper, method, value, this.options.waiting);
+    return ask(this.network, this.options.coordinator, method, value, this.options.waiting);
   }
 }

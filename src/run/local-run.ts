@@ -1,206 +1,209 @@
-/** Participants that live in one process: the same lives as between machines, over the in-process transport or libp2p on loopback. */
+/** Participants that live in one process: the same runs as between machines, over the in-process transport or libp2p on loopback. */
+
 import { setImmediate as nextTick } from 'node:timers/promises';
-import type { Backend } from '../../backend/index.js';
-import { AbortedError, InputError } from '../../core/errors.js';
-import { createKey, memoryStore, type Store } from '../../ledger/index.js';
-import type { Identity, PeerKey } from '../../network/index.js';
-import type { Member, Relay } from '../demo/population.js';
-import type { DemoBlock, DemoSettings } from '../demo/result.js';
-import { resolveSettings } from '../demo/settings.js';
-import { inputWidthOf } from '../samples.js';
-import { UNDERSTUDY_STREAM, Understudy, type UnderstudyOptions } from '../students/understudy.js';
-import { describeBlock, describeLedger, type Lived } from './books.js';
-import { Chain } from './chain.js';
-import { genesisOf, identityOf, keeperIdentity } from './genesis.js';
-import { Keeper } from './keeper.js';
-import { Life, type LifeProgress, type LifeSettings, type Phase } from './life.js';
-import { Link } from './link.js';
-import { type Meeting, type MeetingKind, openMeeting } from './meeting.js';
+import type { Backend } from '../backend/index.js';
+import { AbortedError, InputError } from '../core/errors.js';
+import { createKey, memoryStore, type Store } from '../ledger/index.js';
+import type { Identity, PeerKey } from '../network/index.js';
+import { inputWidthOf } from '../participant/samples.js';
+import { STAND_IN_STREAM, StandIn, type StandInOptions } from '../participant/students/stand-in.js';
+import { Coordinator } from './coordinator.js';
+import { coordinatorIdentity, genesisOf, identityOf } from './genesis.js';
+import { LedgerClient } from './ledger-client.js';
+import type { Member, MemberFactory } from './member.js';
+import { ParticipantRun, type Phase, type RunProgress } from './participant-run.js';
+import { PeerClient } from './peer-client.js';
+import { type BlockRecord, describeBlock, describeLedger, type RunRecord } from './run-record.js';
+import { type RunSettings, resolveSettings } from './settings.js';
+import { type FabricKind, openFabric, type TransportFabric } from './transport-fabric.js';
 
-/** Builds a participant; `relay` asks another one. */
-export type MemberFactory = (relay: Relay) => Member;
-
-/** Who lives, and how. */
-export interface TogetherOptions {
+/** Who takes part, and how. */
+export interface LocalRunOptions {
   readonly members: readonly MemberFactory[];
-  /** What differs from `DEMO_DEFAULTS`; `participants` follows from the members. */
-  readonly settings?: Partial<DemoSettings>;
+  /** What differs from `RUN_DEFAULTS`; `participants` follows from the members. */
+  readonly settings?: Partial<RunSettings>;
   readonly seed: number;
   readonly backend: Backend;
   /** Where the ledger is kept. Default: in memory. */
   readonly store?: Store;
   /** How they reach one another. Default 'memory'; the numbers do not depend on it. */
-  readonly transport?: MeetingKind;
-  /** Hidden units and step size of everybody's understudy. Left out: nobody has one, and zeros stand for whoever is away. */
-  readonly understudies?: Pick<UnderstudyOptions, 'hidden' | 'learningRate'>;
+  readonly transport?: FabricKind;
+  /** Hidden units and step size of the stand-ins. Left out: no participant has one, and zeros stand in the place of those that are away. */
+  readonly standIns?: Pick<StandInOptions, 'hidden' | 'learningRate'>;
 }
 
 /** Cancellation and progress. */
-export interface TogetherHooks {
+export interface LocalRunHooks {
   readonly signal?: AbortSignal;
   /** Called for each participant, by its position. */
-  readonly onProgress?: (participant: number, progress: LifeProgress) => void;
+  readonly onProgress?: (participant: number, progress: RunProgress) => void;
 }
 
 /**
- * Lets participants live a whole life in this process: join, train, settle, measure, be ranked and paid. `examples/own-models.ts` shows three of them.
+ * Runs participants in this process: they join, train, refit their heads, measure, and are ranked and paid. `examples/own-models.ts` shows three of them.
  *
- * @param options who lives, with which settings
+ * @param options who takes part, with which settings
  * @param hooks cancellation and progress
  * @returns what each measured, and the ledger; the same seed and models give the same bytes, and the same as between machines
  * @throws AbortedError when the signal fired
  * @paper section 1.6, steps 1 to 6
  */
-export async function liveTogether(options: TogetherOptions, hooks: TogetherHooks = {}): Promise<Lived> {
-  const together = await openTogether(options, hooks);
+export async function runLocally(options: LocalRunOptions, hooks: LocalRunHooks = {}): Promise<RunRecord> {
+  const localRun = await openLocalRun(options, hooks);
   try {
-    await together.live();
-    return await together.lived();
+    await localRun.advance();
+    return await localRun.record();
   } finally {
-    await together.close();
+    await localRun.close();
   }
 }
 
 /** Brings participants together without letting them do anything yet. Whoever opens this closes it. */
-export async function openTogether(options: TogetherOptions, hooks: TogetherHooks = {}): Promise<Together> {
+export async function openLocalRun(options: LocalRunOptions, hooks: LocalRunHooks = {}): Promise<LocalRun> {
   if (!Array.isArray(options.members) || options.members.length < 2) {
     throw new InputError('BTM_SHAPE', 'must be a list of at least two participants', { argument: 'members', value: options.members });
   }
   const settings = resolveSettings({ ...options.settings, participants: options.members.length });
   const identities = options.members.map((_, index) => identityOf(options.seed, index));
-  const meeting = openMeeting(options.transport ?? 'memory');
-  const books = await openBooks(identities, settings, options, meeting);
-  const together = new Together({ options, settings, hooks, identities, meeting, ...books });
+  const fabric = openFabric(options.transport ?? 'memory');
+  const ledger = await openLedgerOfRun(identities, settings, options, fabric);
+  const localRun = new LocalRun({ options, settings, hooks, identities, fabric, ...ledger });
   try {
-    for (const factory of options.members) await together.add(factory);
-    return together;
+    for (const factory of options.members) await localRun.add(factory);
+    return localRun;
   } catch (error) {
-    await together.close();
+    await localRun.close();
     throw error;
   }
 }
 
-/** Nobody is late in one process. */
+/** Within one process no participant is late. */
 const ONE_DAY_MS = 24 * 3600 * 1000;
 
-/** One participant and what it lives with. */
-export interface Alive {
-  readonly life: Life;
-  readonly link: Link;
+/** One participant and what it runs with. */
+export interface LocalParticipant {
+  readonly run: ParticipantRun;
+  readonly client: PeerClient;
   readonly member: Member;
-  readonly understudy: Understudy | undefined;
+  readonly standIn: StandIn | undefined;
 }
 
 /** The ledger, and what is written down of it. */
-interface Books {
-  readonly keeper: Keeper;
-  readonly blocks: readonly DemoBlock[];
+interface LedgerOfRun {
+  readonly coordinator: Coordinator;
+  readonly blocks: readonly BlockRecord[];
   /** By key; a participant that has not come yet goes by its number. */
   readonly names: Map<PeerKey, string>;
   /** Rejects when a block cannot be closed. */
   readonly failed: Promise<never>;
 }
 
-async function openBooks(
+async function openLedgerOfRun(
   identities: readonly Identity[],
-  settings: LifeSettings,
-  { seed, store = memoryStore() }: TogetherOptions,
-  meeting: Meeting,
-): Promise<Books> {
+  settings: RunSettings,
+  { seed, store = memoryStore() }: LocalRunOptions,
+  fabric: TransportFabric,
+): Promise<LedgerOfRun> {
   const keys = identities.map(({ key }) => key);
   const names = new Map(keys.map((key, index) => [key, `participant ${index}`]));
-  const blocks: DemoBlock[] = [];
-  const { transport } = await meeting.join(keeperIdentity(seed));
+  const blocks: BlockRecord[] = [];
+  const { transport } = await fabric.join(coordinatorIdentity(seed));
   let onFailure!: (error: unknown) => void;
   const failed = new Promise<never>((_, reject) => {
     onFailure = reject;
   });
-  failed.catch(() => undefined); // whoever lives then hears of it
-  const keeper: Keeper = await Keeper.start({
+  failed.catch(() => undefined); // the run reports it
+  const coordinator: Coordinator = await Coordinator.start({
     transport,
     store,
     genesis: genesisOf(keys, settings),
     patience_ms: ONE_DAY_MS,
     onFailure,
-    onBlock: (round, refused) => blocks.push(describeBlock(keeper.ledger, names, round, refused)),
+    onBlock: (round, refused) => blocks.push(describeBlock(coordinator.ledger, names, round, refused)),
   });
-  return { keeper, blocks, names, failed };
+  return { coordinator, blocks, names, failed };
 }
 
-/** What a {@link Together} stands on. */
-interface Ground extends Books {
-  readonly options: TogetherOptions;
-  readonly settings: LifeSettings;
-  readonly hooks: TogetherHooks;
+/** What a {@link LocalRun} stands on. */
+interface Ground extends LedgerOfRun {
+  readonly options: LocalRunOptions;
+  readonly settings: RunSettings;
+  readonly hooks: LocalRunHooks;
   readonly identities: readonly Identity[];
-  readonly meeting: Meeting;
+  readonly fabric: TransportFabric;
 }
 
 /** The participants of one process, their ledger and the way between them. */
-export class Together {
-  readonly everybody: Alive[] = [];
+export class LocalRun {
+  readonly participants: LocalParticipant[] = [];
 
   constructor(private readonly ground: Ground) {}
 
-  /** The next participant: at its place, with its ledger, not living yet. */
+  /** The next participant: at its place, with its ledger, not running yet. */
   async add(factory: MemberFactory): Promise<void> {
-    const { identities, meeting, keeper, names, options, settings, hooks } = this.ground;
+    const { identities, fabric, coordinator, names, options, settings, hooks } = this.ground;
     const { seed, backend } = options;
-    const index = this.everybody.length;
+    const index = this.participants.length;
     const identity = identities[index];
-    const { transport, endpoint } = await meeting.join(identity);
+    const { transport, endpoint } = await fabric.join(identity);
     const key = createKey(identity.seed);
-    const chain = await Chain.open({ transport, keeper: keeper.network.self, key, temperature: settings.maskTemperature, backend });
-    const member = factory((peer, inputs, batch) => link.relay(peer, inputs, batch));
+    const ledger = await LedgerClient.open({
+      transport,
+      coordinator: coordinator.network.self,
+      key,
+      temperature: settings.maskTemperature,
+      backend,
+    });
+    const member = factory((peer, inputs, batch) => client.relay(peer, inputs, batch));
     const { participant, validation } = member;
     const inputWidth = inputWidthOf(participant.data);
     const standIn = this.#standIn(index, inputWidth);
-    const stakeOf = (peer: PeerKey) => chain.stakeOf(peer);
-    const link: Link = new Link({ transport, stakeOf, inputWidth, width: settings.width, oneProcess: true, ...standIn });
-    const onProgress = (progress: LifeProgress) => hooks.onProgress?.(index, progress);
-    const life = new Life({ participant, validation, settings, seed, link, chain, backend, endpoint, onProgress, ...standIn });
+    const stakeOf = (peer: PeerKey) => ledger.stakeOf(peer);
+    const client: PeerClient = new PeerClient({ transport, stakeOf, inputWidth, width: settings.width, oneProcess: true, ...standIn });
+    const onProgress = (progress: RunProgress) => hooks.onProgress?.(index, progress);
+    const run = new ParticipantRun({ participant, validation, settings, seed, client, ledger, backend, endpoint, onProgress, ...standIn });
     names.set(identity.key, participant.name);
-    this.everybody.push({ life, link, member, understudy: standIn.understudy });
+    this.participants.push({ run, client, member, standIn: standIn.standIn });
   }
 
-  /** Everybody lives until it comes to this phase. */
-  async live(until: Phase = 'done'): Promise<void> {
+  /** All participants continue until they come to this phase. */
+  async advance(until: Phase = 'done'): Promise<void> {
     const { hooks, failed } = this.ground;
-    await Promise.race([Promise.all(this.everybody.map(({ life }) => live(life, hooks.signal, undefined, until))), failed]);
+    await Promise.race([Promise.all(this.participants.map(({ run }) => advance(run, hooks.signal, undefined, until))), failed]);
   }
 
   /** Takes a participant off the network completely: it asks nobody and nobody reaches it. */
   async leave(index: number): Promise<void> {
-    await this.everybody[index].link.leave();
-    this.ground.meeting.left(this.ground.identities[index].key);
+    await this.participants[index].client.leave();
+    this.ground.fabric.left(this.ground.identities[index].key);
   }
 
   /** Brings it back under its own key; it answers at once. It no longer follows the ledger: for measurements after training. */
   async rejoin(index: number): Promise<void> {
-    const { transport } = await this.ground.meeting.join(this.ground.identities[index]);
-    this.everybody[index].link.rejoin(transport);
+    const { transport } = await this.ground.fabric.join(this.ground.identities[index]);
+    this.participants[index].client.rejoin(transport);
   }
 
   /** What each measured, and the ledger as it stands. */
-  async lived(): Promise<Lived> {
-    const results = this.everybody.map(({ life }) => life.result());
-    return { results, blocks: this.ground.blocks, ...(await describeLedger(this.ground.keeper.ledger)) };
+  async record(): Promise<RunRecord> {
+    const results = this.participants.map(({ run }) => run.result());
+    return { results, blocks: this.ground.blocks, ...(await describeLedger(this.ground.coordinator.ledger)) };
   }
 
   async close(): Promise<void> {
-    await this.ground.keeper.close();
-    for (const { link, member } of this.everybody) {
-      await link.leave();
+    await this.ground.coordinator.close();
+    for (const { client, member } of this.participants) {
+      await client.leave();
       member.participant.dispose();
     }
   }
 
-  #standIn(index: number, inputWidth: number): { readonly understudy?: Understudy } {
+  #standIn(index: number, inputWidth: number): { readonly standIn?: StandIn } {
     const { options, settings } = this.ground;
-    const { understudies, seed, backend } = options;
-    if (understudies === undefined) return {};
-    const stream = [UNDERSTUDY_STREAM, index];
-    return { understudy: new Understudy({ ...understudies, inputWidth, width: settings.width, seed, stream, backend }) };
+    const { standIns, seed, backend } = options;
+    if (standIns === undefined) return {};
+    const stream = [STAND_IN_STREAM, index];
+    return { standIn: new StandIn({ ...standIns, inputWidth, width: settings.width, seed, stream, backend }) };
   }
 }
 
@@ -209,17 +212,17 @@ export class Together {
  * @param onBlock called after every step in which a block was closed while training
  * @param until stops earlier, when it comes to this phase
  */
-export async function live(
-  life: Life,
+export async function advance(
+  run: ParticipantRun,
   signal: AbortSignal | undefined,
   onBlock?: () => Promise<void>,
   until: Phase = 'done',
 ): Promise<void> {
-  for (let more = true; more && life.state.phase !== until; ) {
+  for (let more = true; more && run.state.phase !== until; ) {
     await nextTick();
-    if (signal?.aborted === true) throw new AbortedError('a life');
-    const { blocks } = life.state;
-    more = await life.step();
-    if (life.state.blocks > blocks) await onBlock?.();
+    if (signal?.aborted === true) throw new AbortedError('a run');
+    const { blocks } = run.state;
+    more = await run.step();
+    if (run.state.blocks > blocks) await onBlock?.();
   }
 }

@@ -1,9 +1,9 @@
 /** Who takes part in a run, and who waits for whom: barriers that open when all have come, and late ones that are let in with a block. */
-import type { PeerKey } from '../../network/index.js';
-import type { BarrierRequest } from './messages.js';
+import type { PeerKey } from '../network/index.js';
+import type { BarrierRequest } from './protocol.js';
 
 /** How a roll is kept. */
-export interface RollOptions {
+export interface MembershipOptions {
   /** Everybody that is expected. */
   readonly members: Iterable<PeerKey>;
   /** A barrier waits this long for those that have not come. */
@@ -37,8 +37,8 @@ export interface Barrier {
 /** Barriers that have opened and are remembered for those that hear of it late. */
 const REMEMBERED = 256;
 
-export class Roll {
-  readonly #options: RollOptions;
+export class Membership {
+  readonly #options: MembershipOptions;
   readonly #live: Set<PeerKey>;
   readonly #gone = new Set<PeerKey>();
   readonly #finished = new Set<PeerKey>();
@@ -50,7 +50,7 @@ export class Roll {
   #running = false;
   #ended = false;
 
-  constructor(options: RollOptions) {
+  constructor(options: MembershipOptions) {
     this.#options = options;
     this.#live = new Set(options.members);
   }

@@ -1,15 +1,15 @@
 /** Data by name: the digits, the text that this package ships, or a folder of IDX files. */
 import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { packageRoot } from '../../backend/index.js';
-import { type DigitData, idxPathsIn, loadDigitFiles, loadMnist } from '../../data/dataset.js';
-import { loadText } from '../../data/text.js';
+import { packageRoot } from '../backend/index.js';
+import { type DigitData, idxPathsIn, loadDigitFiles, loadMnist } from '../data/dataset.js';
+import { loadText } from '../data/text.js';
 
 /**
  * What the package's own text can carry: shards that it can fill, and fewer steps than the digits get. With more, heads
  * memorise their small shards, and on held-out text removing a useful peer then lowers the loss.
  */
-export const TEXT_SETTINGS = { largestShard: 2400, rounds: 60, settleSteps: 60 } as const;
+export const TEXT_SETTINGS = { largestShard: 2400, rounds: 60, refitSteps: 60 } as const;
 
 /** Loads it. */
 export async function dataNamed(name: string): Promise<DigitData> {

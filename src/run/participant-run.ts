@@ -5,29 +5,28 @@
  * Everybody goes through a round together: all ask, then all learn, then all ask again. So nobody is asked in the middle of a change, and a run gives the same numbers
  * whether its participants share a process or not.
  */
-import type { Backend } from '../../backend/index.js';
-import { InputError } from '../../core/errors.js';
-import { blockOf } from '../../network/index.js';
-import { competingRow } from '../competing.js';
-import type { DemoSettings } from '../demo/result.js';
-import type { DemoEstimator } from '../demo/settings.js';
-import { type Measurement, measure, measureRow } from '../measure.js';
-import { applyOpening, type Lesson, type Participant, type Reached, type StepLosses, type View } from '../participant.js';
-import { firstSamples, type Samples } from '../samples.js';
-import { numberIn, partsOf, type Saved } from '../saved.js';
-import { settleHead } from '../settle.js';
-import type { Understudy } from '../students/understudy.js';
+import type { Backend } from '../backend/index.js';
+import { InputError } from '../core/errors.js';
+import { blockOf } from '../network/index.js';
+import { competingRow } from '../participant/competing.js';
+import { type Measurement, measure, measureRow } from '../participant/measure.js';
+import { applyMask, type Evaluation, type Lesson, type Participant, type StepLosses, type View } from '../participant/participant.js';
+import { refitHead } from '../participant/refit-head.js';
+import { firstSamples, type Samples } from '../participant/samples.js';
+import { numberIn, partsOf, type Saved } from '../participant/saved.js';
+import type { StandIn } from '../participant/students/stand-in.js';
 import { type Absence, fill, replaceBlocks } from './absence.js';
-import type { Chain } from './chain.js';
-import type { Returned } from './inbox.js';
-import type { Answers, Link } from './link.js';
-import type { LifeResult } from './messages.js';
+import type { Returned } from './gradient-inbox.js';
+import type { LedgerClient } from './ledger-client.js';
+import type { Answers, PeerClient } from './peer-client.js';
+import type { ParticipantResult } from './protocol.js';
+import type { RunSettings } from './settings.js';
 
 /** Where a life is. */
-export type Phase = 'joining' | 'training' | 'settling' | 'measuring' | 'closing' | 'done';
+export type Phase = 'joining' | 'training' | 'refitting' | 'measuring' | 'closing' | 'done';
 
 /** What a participant has behind it. */
-export interface LifeState {
+export interface RunState {
   readonly phase: Phase;
   /** Training rounds. */
   readonly round: number;
@@ -37,30 +36,27 @@ export interface LifeState {
   readonly closed: number;
 }
 
-/** Settings that decide the course of a life; the same for everybody. */
-export type LifeSettings = DemoSettings & { readonly estimator: DemoEstimator };
-
 /** What a life is made of. */
-export interface LifeParts {
+export interface ParticipantRunParts {
   readonly participant: Participant;
   /** Held-out samples that it measures on. */
   readonly validation: Samples;
-  readonly settings: LifeSettings;
+  readonly settings: RunSettings;
   readonly seed: number;
-  readonly link: Link;
-  readonly chain: Chain;
+  readonly client: PeerClient;
+  readonly ledger: LedgerClient;
   readonly backend: Backend;
   /** Where it can be reached. */
   readonly endpoint: string;
   /** Learns to stand in for it. */
-  readonly understudy?: Understudy;
+  readonly standIn?: StandIn;
   /** A peer wrote another address on the ledger. */
   readonly onEndpoint?: (key: string, endpoint: string) => void | Promise<void>;
-  readonly onProgress?: (progress: LifeProgress) => void;
+  readonly onProgress?: (progress: RunProgress) => void;
 }
 
 /** How far a life is within a phase. */
-export interface LifeProgress {
+export interface RunProgress {
   readonly phase: Phase;
   readonly done: number;
   readonly total: number;
@@ -69,31 +65,31 @@ export interface LifeProgress {
 }
 
 /** A batch through the gate as it stands, and who answered for whom. */
-export interface LifeView extends View {
+export interface RunView extends View {
   readonly answers: Answers;
 }
 
 /** The random stream of the last training of the heads. */
-const SETTLE_STREAM = 9;
+const REFIT_STREAM = 9;
 
-export class Life {
-  readonly #parts: LifeParts;
-  #state: LifeState = { phase: 'joining', round: 0, blocks: 0, closed: 0 };
+export class ParticipantRun {
+  readonly #parts: ParticipantRunParts;
+  #state: RunState = { phase: 'joining', round: 0, blocks: 0, closed: 0 };
   #mask: Float64Array = new Float64Array(0);
   #seen: Float64Array | null = null;
-  #measured: { readonly measurement: Measurement; readonly reached: Reached; readonly mask: Float64Array } | null = null;
+  #measured: { readonly measurement: Measurement; readonly evaluation: Evaluation; readonly mask: Float64Array } | null = null;
   readonly #away = new Set<number>();
   /** By round; one that was away has none for the rounds it missed. */
   readonly #losses = new Map<number, StepLosses>();
   readonly #absences: Absence[] = [];
   readonly #known = new Map<string, string>();
 
-  constructor(parts: LifeParts) {
+  constructor(parts: ParticipantRunParts) {
     this.#parts = parts;
-    parts.link.attach(parts.participant, parts.chain.keys());
+    parts.client.attach(parts.participant, parts.ledger.keys());
   }
 
-  get state(): LifeState {
+  get state(): RunState {
     return this.#state;
   }
 
@@ -102,7 +98,7 @@ export class Life {
     const transitions: Readonly<Record<Phase, () => Promise<void>>> = {
       joining: () => this.#join(),
       training: () => this.#train(),
-      settling: () => this.#settle(),
+      refitting: () => this.#settle(),
       measuring: () => this.#measure(),
       closing: () => this.#close(),
       done: async () => {},
@@ -112,10 +108,10 @@ export class Life {
   }
 
   /** What it measured; null until it has. */
-  result(): LifeResult | null {
+  result(): ParticipantResult | null {
     if (this.#measured === null) return null;
     const { participant, validation } = this.#parts;
-    const { measurement, reached, mask } = this.#measured;
+    const { measurement, evaluation, mask } = this.#measured;
     const { ideal, ablation, shapley, gram, linearShare } = measurement;
     return {
       index: participant.index,
@@ -123,7 +119,7 @@ export class Life {
       trainSamples: participant.data.size,
       validationSamples: validation.size,
       measurement: { ideal: [...ideal], ablation: [...ablation], shapley: [...shapley], gram: [...gram], linearShare },
-      reached,
+      evaluation,
       mask: [...mask],
       losses: [...this.#losses].map(([round, { head, own, gate, proxy }]) => [round, head, own, gate, proxy]),
       absences: this.#absences,
@@ -139,34 +135,34 @@ export class Life {
    * Asks whom its gate chooses about a batch, at any time after it has joined; nothing is trained.
    * @param students false leaves zeros where a peer is missing
    */
-  async view(batch: Samples, students = true): Promise<LifeView> {
-    const { participant, link } = this.#parts;
+  async view(batch: Samples, students = true): Promise<RunView> {
+    const { participant, client } = this.#parts;
     const prepared = await participant.prepare(batch, false);
-    const answers = await link.ask({ ...batch, own: prepared.own, selected: prepared.choice.selected, students });
-    return { ...participant.view(batch, prepared, answers, this.#opening()), answers };
+    const answers = await client.ask({ ...batch, own: prepared.own, selected: prepared.choice.selected, students });
+    return { ...participant.view(batch, prepared, answers, this.#maskRow()), answers };
   }
 
   /** Everything that a restart must not lose. Between two steps only. */
   async save(): Promise<Saved> {
-    const { participant, understudy, link, chain } = this.#parts;
+    const { participant, standIn, client, ledger } = this.#parts;
     const { round, blocks } = this.#state;
     return {
-      chain: Buffer.from(chain.id, 'hex'),
+      chain: Buffer.from(ledger.id, 'hex'),
       round,
       blocks,
       losses: [...this.#losses].map(([at, { head, own, gate, proxy }]) => Float64Array.of(at, head, own, gate, proxy)),
       participant: await participant.save(),
-      understudy: understudy?.save() ?? {},
-      shelf: link.shelf.save(),
+      standIn: standIn?.save() ?? {},
+      students: client.students.save(),
     };
   }
 
-  /** Takes up what {@link Life.save} gave, before it joins. @throws InputError when that was on another ledger, or by a participant of other sizes */
+  /** Takes up what {@link ParticipantRun.save} gave, before it joins. @throws InputError when that was on another ledger, or by a participant of other sizes */
   async restore(saved: Saved): Promise<void> {
-    const { participant, understudy, link, chain } = this.#parts;
+    const { participant, standIn, client, ledger } = this.#parts;
     const parts = partsOf(saved);
     const { chain: kept } = parts;
-    if (!(kept instanceof Uint8Array) || Buffer.from(kept).toString('hex') !== chain.id) {
+    if (!(kept instanceof Uint8Array) || Buffer.from(kept).toString('hex') !== ledger.id) {
       const remedy = 'Delete the file to begin anew on this ledger, or name another one.';
       throw new InputError('BTM_DOMAIN', 'was kept on another ledger', { argument: 'state', remedy });
     }
@@ -175,101 +171,101 @@ export class Life {
       this.#losses.set(at, { head, own, gate, proxy });
     }
     await participant.restore(parts['participant'] ?? {});
-    understudy?.restore(parts['understudy'] ?? {});
-    link.shelf.restore(parts['shelf'] ?? {});
+    standIn?.restore(parts['standIn'] ?? {});
+    client.students.restore(parts['students'] ?? {});
   }
 
   /** Step 1. Writes its address on the ledger; comes with all the others, or late. */
   async #join(): Promise<void> {
-    const { chain, link, endpoint, settings } = this.#parts;
-    await chain.submitEndpoint(endpoint);
-    if (chain.height === 0) link.open(); // those that are through the first block sooner ask at once
-    const late = chain.height > 0 || !(await chain.block(0));
-    const round = late ? await chain.rejoin(this.#state.round) : 0;
+    const { ledger, client, endpoint, settings } = this.#parts;
+    await ledger.submitEndpoint(endpoint);
+    if (ledger.height === 0) client.open(); // those that are through the first block sooner ask at once
+    const late = ledger.height > 0 || !(await ledger.block(0));
+    const round = late ? await ledger.rejoin(this.#state.round) : 0;
     await this.#follow();
-    link.open();
+    client.open();
     this.#go({ phase: 'training', round, blocks: this.#blocksDue(round) });
     this.#progress('joining', 1, 1);
-    if (round >= settings.rounds) this.#go({ phase: 'settling' });
+    if (round >= settings.rounds) this.#go({ phase: 'refitting' });
   }
 
   /** Steps 2 to 4: one round of queries, responses and gradients; every few rounds a row for the ledger. */
   async #train(): Promise<void> {
-    const { participant, chain, link, settings } = this.#parts;
+    const { participant, ledger, client, settings } = this.#parts;
     const round = this.#state.round + 1;
     const batch = participant.nextBatch(settings.batch);
     const prepared = await participant.prepare(batch, true);
     const everybody = settings.gateK === 0;
-    const answers = await link.ask({ ...batch, own: prepared.own, ...(everybody ? {} : { selected: prepared.choice.selected }) });
+    const answers = await client.ask({ ...batch, own: prepared.own, ...(everybody ? {} : { selected: prepared.choice.selected }) });
     await this.#notice(answers, round);
-    const lesson = participant.receive(batch, prepared, answers, this.#opening());
-    await link.sendBack(answers, lesson.gradient);
-    if (!(await chain.barrier(`round ${round} asked`, round))) return this.#go({ phase: 'joining' });
+    const lesson = participant.receive(batch, prepared, answers, this.#maskRow());
+    await client.sendBack(answers, lesson.gradient);
+    if (!(await ledger.barrier(`round ${round} asked`, round))) return this.#go({ phase: 'joining' });
     const proxy = await this.#learn(batch, lesson);
     this.#losses.set(round, { ...lesson.losses, proxy });
-    if (!(await chain.barrier(`round ${round} learnt`, round))) return this.#go({ phase: 'joining' });
+    if (!(await ledger.barrier(`round ${round} learnt`, round))) return this.#go({ phase: 'joining' });
     const due = this.#blocksDue(round);
     if (due > this.#state.blocks) {
       await this.#submitRow();
       await this.#exchangeStudents(round);
-      if (!(await chain.block(round))) return this.#go({ phase: 'joining' });
+      if (!(await ledger.block(round))) return this.#go({ phase: 'joining' });
       await this.#follow();
     }
-    this.#go({ phase: round === settings.rounds ? 'settling' : 'training', round, blocks: due });
+    this.#go({ phase: round === settings.rounds ? 'refitting' : 'training', round, blocks: due });
     this.#progress('training', round, settings.rounds, lesson.losses.head);
   }
 
   /** Trains the head close to its minimum under the final mask; nobody's encoder moves any more (R-03). */
   async #settle(): Promise<void> {
-    const { participant, link, settings, seed } = this.#parts;
-    const { settleSamples, settleSteps, settleBatch, width } = settings;
-    const samples = firstSamples(participant.data, settleSamples);
-    const { responses } = await link.ask(samples);
-    const loss = settleHead(participant.head, {
+    const { participant, client, settings, seed } = this.#parts;
+    const { refitSamples, refitSteps, refitBatch, width } = settings;
+    const samples = firstSamples(participant.data, refitSamples);
+    const { responses } = await client.ask(samples);
+    const loss = refitHead(participant.head, {
       samples,
-      responses: applyOpening(responses, this.#opening(), width),
-      steps: settleSteps,
-      batch: settleBatch,
+      responses: applyMask(responses, this.#maskRow(), width),
+      steps: refitSteps,
+      batch: refitBatch,
       seed,
-      stream: [SETTLE_STREAM, participant.index],
+      stream: [REFIT_STREAM, participant.index],
     });
-    this.#progress('settling', 1, 1, loss);
+    this.#progress('refitting', 1, 1, loss);
     this.#go({ phase: 'measuring' });
   }
 
   /** Step 5, the measurement proper; and step 6, what it reaches on samples nobody trained on. */
   async #measure(): Promise<void> {
     const { participant, validation } = this.#parts;
-    const answers = await this.#parts.link.ask(validation);
+    const answers = await this.#parts.client.ask(validation);
     const measurement = measure(this.#measureCall(answers.responses, validation));
-    const mask = this.#opening().map((open, peer) => (answers.origins[peer] === 'nobody' ? 0 : open));
-    const reached = await participant.verify(validation, answers, this.#opening());
-    this.#measured = { measurement, reached, mask };
+    const mask = this.#maskRow().map((open, peer) => (answers.origins[peer] === 'nobody' ? 0 : open));
+    const evaluation = await participant.verify(validation, answers, this.#maskRow());
+    this.#measured = { measurement, evaluation, mask };
     this.#progress('measuring', 1, 1);
     this.#go({ phase: 'closing' });
   }
 
   /** Moves its row to what it measured, block by block; a last block pays for it. */
   async #close(): Promise<void> {
-    const { chain, settings } = this.#parts;
+    const { ledger, settings } = this.#parts;
     const { closingBlocks, rounds, rows } = settings;
     const closed = this.#state.closed + 1;
     if (closed <= closingBlocks) {
       if (rows === 'competing') await this.#submitRow();
-      else await chain.submitRow(this.#measured?.measurement.ideal ?? new Float64Array(0));
+      else await ledger.submitRow(this.#measured?.measurement.ideal ?? new Float64Array(0));
     }
-    await chain.block(rounds);
+    await ledger.block(rounds);
     await this.#follow();
     this.#progress('closing', closed, closingBlocks + 1);
     this.#go({ closed, phase: closed === closingBlocks + 1 ? 'done' : 'closing' });
   }
 
-  /** The encoder learns from everybody's gradients in the order of the ledger, the proxy from G(x), the understudy from what was answered. */
+  /** The encoder learns from everybody's gradients in the order of the ledger, the proxy from G(x), the stand-in from what was answered. */
   async #learn(batch: Samples, lesson: Lesson): Promise<number> {
-    const { participant, link, chain, settings, understudy } = this.#parts;
+    const { participant, client, ledger, settings, standIn } = this.#parts;
     const { width } = settings;
-    const keys = chain.keys();
-    const taken = link.inbox.take();
+    const keys = ledger.keys();
+    const taken = client.inbox.take();
     const parts: Returned[] = keys.flatMap((key, peer) => {
       if (peer !== participant.index) return taken.get(key) ?? [];
       const own = blockOf(lesson.gradient, batch.size, keys.length, width, peer);
@@ -277,29 +273,29 @@ export class Life {
     });
     const gradient = concat(parts.map((part) => part.gradient.data));
     await participant.learn(concat(parts.map((part) => part.input.data)), gradient, gradient.length / width);
-    understudy?.learn();
+    standIn?.learn();
     return participant.distil(batch, lesson.mixture);
   }
 
   /** Its row by what it measures now, or by what pays it most. */
   async #submitRow(): Promise<void> {
-    const { chain, participant, settings, validation, backend } = this.#parts;
+    const { ledger, participant, settings, validation, backend } = this.#parts;
     const batch = firstSamples(validation, settings.blockValidation);
-    const { responses } = await this.#parts.link.ask(batch);
+    const { responses } = await this.#parts.client.ask(batch);
     this.#seen = responses;
     const call = this.#measureCall(responses, batch);
-    if (settings.rows === 'measured') return chain.submitRow(measureRow(call));
-    const { maskTemperature, competingRatio, competingRate, stepBound } = settings;
-    const step = { temperature: maskTemperature, ratio: competingRatio, rate: competingRate, epsilon: stepBound, backend };
-    return chain.submitRow(competingRow({ ...call, ...chain.market(), ...step, index: participant.index, responses }).row);
+    if (settings.rows === 'measured') return ledger.submitRow(measureRow(call));
+    const { maskTemperature, lossPrice, competingRate, stepBound } = settings;
+    const step = { temperature: maskTemperature, ratio: lossPrice, rate: competingRate, epsilon: stepBound, backend };
+    return ledger.submitRow(competingRow({ ...call, ...ledger.market(), ...step, index: participant.index, responses }).row);
   }
 
   /** Everybody offers its student and fetches those of the others, so that all hold what the others were at this block. One without a student still comes to the barrier. */
   async #exchangeStudents(round: number): Promise<void> {
-    const { link, chain, understudy } = this.#parts;
-    await link.publishStudent();
-    await chain.barrier(`round ${round} published`, round);
-    if (understudy !== undefined) await link.fetchStudents();
+    const { client, ledger, standIn } = this.#parts;
+    await client.publishStudent();
+    await ledger.barrier(`round ${round} published`, round);
+    if (standIn !== undefined) await client.fetchStudents();
   }
 
   /** Peers that went away, or came back, since the last round: what it costs to do without them. */
@@ -311,14 +307,14 @@ export class Life {
     }
     if (lost.length === 0) return;
     for (const peer of lost) this.#away.add(peer);
-    const { participant, settings, validation, link, backend } = this.#parts;
+    const { participant, settings, validation, client, backend } = this.#parts;
     const { width, blockValidation, participants: peers } = settings;
     const batch = firstSamples(validation, blockValidation);
-    const { responses: zeros } = await link.ask({ ...batch, students: false });
-    const { responses: students, held } = link.standIns(lost, batch.inputs, batch.size);
+    const { responses: zeros } = await client.ask({ ...batch, students: false });
+    const { responses: students, held } = client.standIns(lost, batch.inputs, batch.size);
     const filledWith = (others: Float64Array) =>
       fill(
-        { head: participant.head, batch, peers, width, opening: this.#opening(), backend },
+        { head: participant.head, batch, peers, width, maskRow: this.#maskRow(), backend },
         replaceBlocks(zeros, others, lost, peers, width),
       );
     this.#absences.push({
@@ -334,10 +330,10 @@ export class Life {
 
   /** After a block: the mask that follows from it, and peers that moved. */
   async #follow(): Promise<void> {
-    const { chain, link, onEndpoint } = this.#parts;
-    this.#mask = chain.mask();
-    for (const [key, endpoint] of chain.endpoints()) {
-      if (endpoint === '' || key === link.network.self || this.#known.get(key) === endpoint) continue;
+    const { ledger, client, onEndpoint } = this.#parts;
+    this.#mask = ledger.mask();
+    for (const [key, endpoint] of ledger.endpoints()) {
+      if (endpoint === '' || key === client.network.self || this.#known.get(key) === endpoint) continue;
       this.#known.set(key, endpoint);
       await onEndpoint?.(key, endpoint);
     }
@@ -346,12 +342,12 @@ export class Life {
   #measureCall(responses: Float64Array, batch: Samples) {
     const { participant, settings, seed, backend } = this.#parts;
     const { participants: peers, width, estimator } = settings;
-    const masked = applyOpening(responses, this.#opening(), width);
-    return { head: participant.head, responses: masked, truth: batch.truth, batch: batch.size, peers, width, estimator, seed, backend };
+    const masked = applyMask(responses, this.#maskRow(), width);
+    return { head: participant.head, responses: masked, targets: batch.targets, batch: batch.size, peers, width, estimator, seed, backend };
   }
 
   /** Its row of the competition mask. */
-  #opening(): Float64Array {
+  #maskRow(): Float64Array {
     const { participants: n } = this.#parts.settings;
     const { index } = this.#parts.participant;
     return this.#mask.slice(index * n, (index + 1) * n);
@@ -362,7 +358,7 @@ export class Life {
     return Math.floor((round * blocks) / rounds);
   }
 
-  #go(change: Partial<LifeState>): void {
+  #go(change: Partial<RunState>): void {
     this.#state = { ...this.#state, ...change };
   }
 

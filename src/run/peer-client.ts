@@ -1,11 +1,11 @@
 /** One participant's connection: it serves its encoder to holders of stake, asks its peers, and puts students where peers are missing. */
-import { Network, type PeerKey, type Tensor, type Transport } from '../../network/index.js';
-import { askChosen, type Origin, type RoutedQuery, type RoutedResponses, returnGradients } from '../gates/routing.js';
-import type { Participant, Received } from '../participant.js';
-import { StudentOffer, StudentShelf } from '../students/shelf.js';
-import { encodeStudent } from '../students/student-file.js';
-import type { Understudy } from '../students/understudy.js';
-import { GradientInbox } from './inbox.js';
+import { Network, type PeerKey, type Tensor, type Transport } from '../network/index.js';
+import { askChosen, type Origin, type RoutedQuery, type RoutedResponses, returnGradients } from '../participant/gates/routing.js';
+import type { Participant, Received } from '../participant/participant.js';
+import type { StandIn } from '../participant/students/stand-in.js';
+import { StudentCache, StudentOffer } from '../participant/students/student-cache.js';
+import { encodeStudent } from '../participant/students/student-file.js';
+import { GradientInbox } from './gradient-inbox.js';
 
 /** Samples per query. */
 const CHUNK = 512;
@@ -32,18 +32,18 @@ const STUDENT_HASH = 'student/hash';
 export interface Answers extends Received {
   /** By peer: who answered. A peer that answered only a part of a batch counts as missing: half a block would look like an opinion. */
   readonly origins: readonly Origin[];
-  /** For {@link Link.sendBack}. */
+  /** For {@link PeerClient.sendBack}. */
   readonly parts: readonly { readonly query: RoutedQuery; readonly answers: RoutedResponses; readonly from: number }[];
 }
 
 /** How a link starts. */
-export interface LinkOptions {
+export interface PeerClientOptions {
   readonly transport: Transport;
   readonly stakeOf: (key: PeerKey) => bigint;
   readonly inputWidth: number;
   readonly width: number;
   /** Learns to answer in this participant's place, for when it is gone. Left out: it offers no student. */
-  readonly understudy?: Understudy;
+  readonly standIn?: StandIn;
   /** Whether all peers share this process. Default: whether the transport does. */
   readonly oneProcess?: boolean;
 }
@@ -61,11 +61,11 @@ export interface Question {
   readonly students?: boolean;
 }
 
-export class Link {
+export class PeerClient {
   readonly inbox = new GradientInbox();
-  readonly shelf: StudentShelf;
+  readonly students: StudentCache;
   readonly #offer = new StudentOffer();
-  readonly #options: LinkOptions;
+  readonly #options: PeerClientOptions;
   readonly #oneProcess: boolean;
   readonly #call: { readonly deadline_ms?: number };
   #network: Network;
@@ -73,12 +73,12 @@ export class Link {
   #keys: readonly PeerKey[] = [];
   #serving = false;
 
-  constructor(options: LinkOptions) {
+  constructor(options: PeerClientOptions) {
     const { transport, inputWidth, width, oneProcess = transport.kind === 'memory' } = options;
     this.#options = options;
     this.#oneProcess = oneProcess;
     this.#call = oneProcess ? { deadline_ms: ONE_PROCESS.deadline_ms } : {};
-    this.shelf = new StudentShelf({ inputWidth, width }, this.#call);
+    this.students = new StudentCache({ inputWidth, width }, this.#call);
     this.#network = this.#join(transport);
   }
 
@@ -148,7 +148,7 @@ export class Link {
     const outcome = await this.network.query(key, { shape: [batch, inputWidth], data: inputs }, { width, ...this.#call });
     if (outcome.ok) return outcome.value.data;
     // What it cannot pass on it does not have: zeros, as for any peer that is missing.
-    return Float32Array.from(this.shelf.respond(key, inputs, batch) ?? new Float64Array(batch * width));
+    return Float32Array.from(this.students.respond(key, inputs, batch) ?? new Float64Array(batch * width));
   }
 
   /** What the students of these peers would answer, in position `[size, peers, width]`, zeros elsewhere; and of which peers it holds one. */
@@ -157,7 +157,7 @@ export class Link {
     const n = this.#keys.length;
     const responses = new Float64Array(size * n * width);
     const held = peers.filter((peer) => {
-      const answer = this.shelf.respond(this.#keys[peer], inputs, size);
+      const answer = this.students.respond(this.#keys[peer], inputs, size);
       if (answer === undefined) return false;
       for (let s = 0; s < size; s++) responses.set(answer.subarray(s * width, (s + 1) * width), (s * n + peer) * width);
       return true;
@@ -167,8 +167,8 @@ export class Link {
 
   /** Offers the student as it stands, and tells everybody its hash. */
   async publishStudent(): Promise<void> {
-    const { understudy } = this.#options;
-    if (understudy !== undefined) await this.#offer.publish(this.network, encodeStudent(understudy.student));
+    const { standIn } = this.#options;
+    if (standIn !== undefined) await this.#offer.publish(this.network, encodeStudent(standIn.student));
   }
 
   /** Fetches the newest student of every peer that offers one and can be reached; what announcements missed. */
@@ -178,7 +178,7 @@ export class Link {
       others.map(async (key) => {
         const told = await this.network.call(key, STUDENT_HASH, new Uint8Array(0), this.#call);
         const hash = told.ok ? new TextDecoder().decode(told.value) : '';
-        if (hash !== '' && this.shelf.hashOf(key) !== hash) await this.shelf.fetch(this.network, key, hash);
+        if (hash !== '' && this.students.hashOf(key) !== hash) await this.students.fetch(this.network, key, hash);
       }),
     );
   }
@@ -207,7 +207,7 @@ export class Link {
         },
       },
     });
-    this.shelf.follow(network);
+    this.students.follow(network);
     return network;
   }
 
@@ -225,7 +225,7 @@ export class Link {
       batch,
       width: this.#options.width,
       ...(selected === undefined ? {} : { selected }),
-      ...(students ? { shelf: this.shelf } : {}),
+      ...(students ? { students: this.students } : {}),
       ...large,
       ...this.#call,
     };
@@ -245,7 +245,7 @@ export class Link {
     if (!this.#serving) throw new Error('not ready yet');
     const [batch] = input.shape;
     const data = await this.#model().answer(input.data, batch);
-    this.#options.understudy?.watch(from, input.data, data, batch);
+    this.#options.standIn?.watch(from, input.data, data, batch);
     return { shape: [batch, this.#options.width], data };
   }
 }

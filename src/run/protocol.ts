@@ -1,11 +1,11 @@
 /** What the participants of a run tell the one that keeps the ledger, and what it answers. All of it is CBOR. */
 import { decode, encode } from 'cborg';
-import { AbortedError, EnvironmentError } from '../../core/errors.js';
-import type { Network, PeerKey, PeerTraffic, ServiceCounters } from '../../network/index.js';
-import type { DemoResult } from '../demo/result.js';
+import { AbortedError, EnvironmentError } from '../core/errors.js';
+import type { DataDescription } from '../data/dataset.js';
+import type { Network, PeerKey, PeerTraffic, ServiceCounters } from '../network/index.js';
 import type { Absence } from './absence.js';
 
-/** Named calls of the keeper. Reading the ledger is open to everybody; the rest needs stake. */
+/** Named calls of the coordinator. Reading the ledger is open to everybody; the rest needs stake. */
 export const CALL = {
   genesis: 'ledger/genesis',
   head: 'ledger/head',
@@ -17,7 +17,7 @@ export const CALL = {
   result: 'run/result',
 } as const;
 
-/** Waiting for everybody. With `close`, the keeper closes a block when all have come. */
+/** Waiting for everybody. With `close`, the coordinator closes a block when all have come. */
 export interface BarrierRequest {
   readonly name: string;
   readonly round: number;
@@ -57,7 +57,7 @@ interface PlainScore {
 }
 
 /** Everything one participant measured, as plain data. */
-export interface LifeResult {
+export interface ParticipantResult {
   readonly index: number;
   readonly encoder: string;
   readonly trainSamples: number;
@@ -70,7 +70,7 @@ export interface LifeResult {
     readonly linearShare: number;
   };
   /** On held-out samples: with everybody's responses, its own alone, through its gate, and with its proxy in the gate's place. */
-  readonly reached: { readonly head: PlainScore; readonly own: PlainScore; readonly gate: PlainScore; readonly proxy: PlainScore };
+  readonly evaluation: { readonly head: PlainScore; readonly own: PlainScore; readonly gate: PlainScore; readonly proxy: PlainScore };
   /** Its row of the competition mask when it measured; 0 for those in whose place nobody answered. */
   readonly mask: readonly number[];
   /** Per round that it took part in: round, head, own, gate, proxy. */
@@ -80,22 +80,22 @@ export interface LifeResult {
 }
 
 /** A participant's result with the books of its process. */
-export interface PeerResult extends LifeResult {
+export interface PeerResult extends ParticipantResult {
   readonly traffic: readonly (readonly [PeerKey, PeerTraffic])[];
   readonly service: ServiceCounters;
   readonly encoderBackend: { readonly name: string; readonly version: string };
-  readonly data: DemoResult['data'];
+  readonly data: DataDescription;
   readonly processor_s: number;
   readonly memory_mb: number;
 }
 
-/** Failures after which the keeper may simply have been restarted: a new one refuses calls that are older than itself, and all calls until it has opened its store. */
+/** Failures after which the coordinator may simply have been restarted: a new one refuses calls that are older than itself, and all calls until it has opened its store. */
 const PASSING: ReadonlySet<string> = new Set(['unreachable', 'timeout', 'banned', 'replay', 'unsupported']);
 
 /** Between two attempts. */
 const PAUSE_MS = 500;
 
-/** How to wait for a keeper. */
+/** How to wait for a coordinator. */
 export interface Waiting {
   /** How long to go on trying while nobody answers. Default: not at all. */
   readonly patience_ms?: number;
@@ -104,18 +104,18 @@ export interface Waiting {
 }
 
 /**
- * Calls the keeper. A keeper that is being started again is waited for; beyond that a failure is an EnvironmentError, since without a ledger nothing goes on.
+ * Calls the coordinator. A coordinator that is being started again is waited for; beyond that a failure is an EnvironmentError, since without a ledger nothing goes on.
  *
  * @throws EnvironmentError BTM_IO, AbortedError
  */
-export async function ask<T>(network: Network, keeper: PeerKey, method: string, value: unknown, waiting: Waiting = {}): Promise<T> {
+export async function ask<T>(network: Network, coordinator: PeerKey, method: string, value: unknown, waiting: Waiting = {}): Promise<T> {
   const { patience_ms = 0, signal } = waiting;
   const bytes = encode(value);
   const options = { deadline_ms: DEADLINE_MS, ignoreBan: true, ...(signal === undefined ? {} : { signal }) };
   for (const started = performance.now(); ; ) {
-    const outcome = await network.call(keeper, method, bytes, options);
+    const outcome = await network.call(coordinator, method, bytes, options);
     if (outcome.ok) return decode(outcome.value) as T;
-    if (signal?.aborted === true) throw new AbortedError('waiting for the keeper of the ledger');
+    if (signal?.aborted === true) throw new AbortedError('waiting for the coordinator of the ledger');
     const { code, reason } = outcome.failure;
     if (!PASSING.has(code) || performance.now() - started > patience_ms) throw silent(method, `${code}: ${reason}`);
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
@@ -128,7 +128,7 @@ const DEADLINE_MS = 60_000;
 function silent(method: string, reason: string): EnvironmentError {
   return new EnvironmentError(
     'BTM_IO',
-    `the keeper of the ledger did not answer ${method}`,
+    `the coordinator of the ledger did not answer ${method}`,
     [{ what: method, reason }],
     ['is the process that keeps the ledger still running?'],
   );

@@ -1,15 +1,29 @@
 /** The ledger of a run as plain data: block by block, and as it stands. */
-import { type Ledger, ROW_PARTS, TOKEN } from '../../ledger/index.js';
-import type { PeerKey } from '../../network/index.js';
-import type { DemoBlock } from '../demo/result.js';
-import type { Refusal } from './keeper.js';
-import type { LifeResult } from './messages.js';
+import { type Ledger, ROW_PARTS, TOKEN } from '../ledger/index.js';
+import type { PeerKey } from '../network/index.js';
+import type { Refusal } from './coordinator.js';
+import type { ParticipantResult } from './protocol.js';
+
+/** One block of the ledger. */
+export interface BlockRecord {
+  readonly height: number;
+  /** Training rounds done when the block was closed. */
+  readonly round: number;
+  /** Ranking (5) by stake and weights, normalised to sum 1. */
+  readonly ranking: readonly number[];
+  /** Stake after the block, in tokens. */
+  readonly stake: readonly number[];
+  /** Tokens minted by the block. */
+  readonly minted: number;
+  readonly accepted: number;
+  readonly refused: readonly { readonly participant: string; readonly code: string }[];
+}
 
 /** What a run left behind. */
-export interface Lived<Result extends LifeResult = LifeResult> {
+export interface RunRecord<Result extends ParticipantResult = ParticipantResult> {
   /** By participant; null for one that did not finish. */
   readonly results: readonly (Result | null)[];
-  readonly blocks: readonly DemoBlock[];
+  readonly blocks: readonly BlockRecord[];
   /** Final rows on the ledger, `[rater][ranked]`, flat. */
   readonly weights: Float64Array;
   /** Tokens. */
@@ -21,7 +35,12 @@ export interface Lived<Result extends LifeResult = LifeResult> {
 }
 
 /** The block that was closed last. */
-export function describeBlock(ledger: Ledger, names: ReadonlyMap<PeerKey, string>, round: number, refused: readonly Refusal[]): DemoBlock {
+export function describeBlock(
+  ledger: Ledger,
+  names: ReadonlyMap<PeerKey, string>,
+  round: number,
+  refused: readonly Refusal[],
+): BlockRecord {
   const ranking = ledger.ranking();
   const total = ranking?.ranking.reduce((sum, r) => sum + r, 0) ?? 0;
   const state = ledger.state();
@@ -37,7 +56,7 @@ export function describeBlock(ledger: Ledger, names: ReadonlyMap<PeerKey, string
 }
 
 /** The ledger as it stands. */
-export async function describeLedger(ledger: Ledger): Promise<Pick<Lived, 'weights' | 'stake' | 'ledgerRanking' | 'chainVerified'>> {
+export async function describeLedger(ledger: Ledger): Promise<Pick<RunRecord, 'weights' | 'stake' | 'ledgerRanking' | 'chainVerified'>> {
   const state = ledger.state();
   const { keys, parts } = state.weights();
   return {

@@ -1,8 +1,8 @@
 /** Where participants of one process meet: in memory, or over libp2p on loopback. */
-import { createHub, type Identity, Libp2pTransport, type PeerKey, type Transport } from '../../network/index.js';
+import { createHub, type Identity, Libp2pTransport, type PeerKey, type Transport } from '../network/index.js';
 
 /** How the participants of one process reach one another. */
-export type MeetingKind = 'memory' | 'libp2p';
+export type FabricKind = 'memory' | 'libp2p';
 
 /** A transport, and the address it has. */
 export interface Seat {
@@ -11,7 +11,7 @@ export interface Seat {
 }
 
 /** A place to join, for the first time or again. */
-export interface Meeting {
+export interface TransportFabric {
   /** A transport for this identity that reaches everybody who has joined and can be reached by them. */
   join(identity: Identity): Promise<Seat>;
   /** Whoever closed its transport is not introduced to anybody any more, until it joins again. */
@@ -19,11 +19,11 @@ export interface Meeting {
 }
 
 /** Opens a meeting. */
-export function openMeeting(kind: MeetingKind): Meeting {
-  return kind === 'memory' ? memoryMeeting() : libp2pMeeting();
+export function openFabric(kind: FabricKind): TransportFabric {
+  return kind === 'memory' ? memoryFabric() : libp2pFabric();
 }
 
-function memoryMeeting(): Meeting {
+function memoryFabric(): TransportFabric {
   const hub = createHub();
   return {
     join: async (identity) => ({ transport: hub.join(identity), endpoint: `/memory/${identity.key.slice(0, 8)}` }),
@@ -32,7 +32,7 @@ function memoryMeeting(): Meeting {
 }
 
 /** Everybody is told everybody's address, which the ledger or discovery would do on a real network. */
-function libp2pMeeting(): Meeting {
+function libp2pFabric(): TransportFabric {
   const present = new Map<PeerKey, Libp2pTransport>();
   return {
     async join(identity) {

@@ -1,4 +1,4 @@
-/** A network as somebody starts it by hand: a keeper of the ledger and six participants, each a command of its own. */
+/** A network as somebody starts it by hand: a coordinator of the ledger and six participants, each a command of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t from 'tap';
 import { packageRoot } from '../../src/backend/index.js';
-import type { Served, ServeEvent } from '../../src/participant/process/serve.js';
+import type { Served, ServeEvent } from '../../src/process/ledger-service.js';
 import { intermodel } from './run.js';
 
 t.setTimeout(280_000);
@@ -20,7 +20,7 @@ t.teardown(() => {
 });
 
 /** Seconds of training: enough for every step to run. */
-const SMALL = ['rounds=8', 'batch=8', 'width=4', 'headHidden=6', 'largestShard=60', 'settleSteps=20', 'settleBatch=16', 'settleSamples=60'];
+const SMALL = ['rounds=8', 'batch=8', 'width=4', 'headHidden=6', 'largestShard=60', 'refitSteps=20', 'refitBatch=16', 'refitSamples=60'];
 const BLOCKS = ['blocks=4', 'closingBlocks=2', 'validation=40', 'blockValidation=20'];
 const settings = [...SMALL, ...BLOCKS].flatMap((setting) => ['--set', setting]);
 
@@ -107,16 +107,17 @@ t.test('init, serve and six peers: one of its own kind, one killed, one stopped 
   const planned = intermodel(['peer', 'init', ...options, '--json']);
   t.equal(planned.code, 0, planned.stderr);
   const keys: string[] = JSON.parse(planned.stdout).peers.map(({ key }: { key: string }) => key);
-  for (const name of ['keeper.json', 'peer-0.json', 'peer-5.json']) t.equal(statSync(at(name)).mode & 0o777, 0o600, 'for its owner only');
+  for (const name of ['coordinator.json', 'peer-0.json', 'peer-5.json'])
+    t.equal(statSync(at(name)).mode & 0o777, 0o600, 'for its owner only');
   ownModule(out);
   change(at('peer-3.json'), { participant: 'mine.mjs' });
 
-  const keeper = start(['ledger', 'serve', '--config', at('keeper.json'), '--once', '--json']);
+  const coordinator = start(['ledger', 'serve', '--config', at('coordinator.json'), '--once', '--json']);
   const peer = (index: number) => start(['peer', '--config', at(`peer-${index}.json`)]);
-  const [listening] = await until(keeper, (events) => events.length > 0);
-  t.match(listening, { type: 'listening', height: 0, key: JSON.parse(planned.stdout).keeper.key });
+  const [listening] = await until(coordinator, (events) => events.length > 0);
+  t.match(listening, { type: 'listening', height: 0, key: JSON.parse(planned.stdout).coordinator.key });
   const peers = keys.map((_, index) => peer(index));
-  await until(keeper, (events) => events.some((event) => event.type === 'block' && event.round === 4));
+  await until(coordinator, (events) => events.some((event) => event.type === 'block' && event.round === 4));
 
   peers[1]!.child.kill('SIGKILL');
   peers[2]!.child.kill('SIGINT');
@@ -129,15 +130,15 @@ t.test('init, serve and six peers: one of its own kind, one killed, one stopped 
   }
   const changed = (events: ServeEvent[], what: string) =>
     [1, 2].every((index) => events.some((event) => event.type === 'member' && event.key === keys[index] && event.change === what));
-  await until(keeper, (events) => changed(events, 'waiting'));
+  await until(coordinator, (events) => changed(events, 'waiting'));
   writeFileSync(at('go'), '');
 
   for (const [index, running] of peers.entries()) {
     t.equal(await running.ended, 0, `peer ${index}: ${running.error}`);
     t.match(running.lines.at(-1), /^done: .*loss/);
   }
-  t.equal(await keeper.ended, 0, keeper.error);
-  const events = keeper.lines.map((line) => JSON.parse(line) as ServeEvent);
+  t.equal(await coordinator.ended, 0, coordinator.error);
+  const events = coordinator.lines.map((line) => JSON.parse(line) as ServeEvent);
   t.ok(changed(events, 'out') && changed(events, 'in'), 'both were missed, and let in again');
   t.same(
     events.filter(({ type }) => type === 'refused'),
@@ -150,11 +151,11 @@ t.test('init, serve and six peers: one of its own kind, one killed, one stopped 
     keys,
   );
   const results = finished.participants.map(
-    ({ result }) => result as { encoder: string; reached: { head: { loss: number; accuracy: number | null } } },
+    ({ result }) => result as { encoder: string; evaluation: { head: { loss: number; accuracy: number | null } } },
   );
-  t.ok(results.every(({ reached }) => Number.isFinite(reached.head.loss)));
+  t.ok(results.every(({ evaluation }) => Number.isFinite(evaluation.head.loss)));
   t.equal(results[3]!.encoder, 'plain function: brightness from top to bottom');
-  t.equal(results[3]!.reached.head.accuracy, null, 'its loss is the squared error: there are no classes');
+  t.equal(results[3]!.evaluation.head.accuracy, null, 'its loss is the squared error: there are no classes');
   t.ok(
     finished.participants.every(({ stake }) => stake > 100),
     'everybody was paid',
@@ -163,35 +164,35 @@ t.test('init, serve and six peers: one of its own kind, one killed, one stopped 
   t.match(verified.stdout, /ok: blocks 1 to 8 replay to the byte/);
 
   t.equal(intermodel(['peer', 'init', ...options]).code, 3, 'a configuration is never overwritten');
-  t.equal(JSON.parse(readFileSync(at('keeper.json'), 'utf8')).identity.length, 64);
+  t.equal(JSON.parse(readFileSync(at('coordinator.json'), 'utf8')).identity.length, 64);
 });
 
-t.test('Ctrl-C ends a keeper, and a participant that waits for the others, with 130', async (t) => {
+t.test('Ctrl-C ends a coordinator, and a participant that waits for the others, with 130', async (t) => {
   const out = join(folder, 'small');
   const at = (name: string) => join(out, name);
   const port = await freePort();
   const planned = intermodel(['peer', 'init', '--participants', '6', '--out', out, '--port', String(port), '--data', 'text', ...settings]);
-  t.match(planned.stdout, /intermodel ledger serve --config .*keeper\.json[\s\S]*intermodel peer --config .*peer-5\.json/);
-  const keeper = start(['ledger', 'serve', '--config', at('keeper.json')]);
+  t.match(planned.stdout, /intermodel ledger serve --config .*coordinator\.json[\s\S]*intermodel peer --config .*peer-5\.json/);
+  const coordinator = start(['ledger', 'serve', '--config', at('coordinator.json')]);
   await new Promise<void>((resolve) => {
-    keeper.onLine = resolve;
+    coordinator.onLine = resolve;
   });
-  t.match(keeper.lines[0], new RegExp(`^keeper [0-9a-f]{64} at /ip4/127\\.0\\.0\\.1/tcp/${port}/p2p/\\w+$`));
-  const taken = intermodel(['ledger', 'serve', '--config', at('keeper.json')]);
+  t.match(coordinator.lines[0], new RegExp(`^coordinator [0-9a-f]{64} at /ip4/127\\.0\\.0\\.1/tcp/${port}/p2p/\\w+$`));
+  const taken = intermodel(['ledger', 'serve', '--config', at('coordinator.json')]);
   t.equal(taken.code, 3, 'the port is taken');
   const peer = start(['peer', '--config', at('peer-0.json')]);
   const connected = new Promise<void>((resolve) => peer.child.stderr!.on('data', (data) => /joining/.test(data) && resolve()));
   await connected;
   peer.child.kill('SIGINT');
   t.equal(await peer.ended, 130, peer.error);
-  keeper.child.kill('SIGINT');
-  t.equal(await keeper.ended, 130, keeper.error);
-  t.match(keeper.error, /every closed block is kept in .*ledger\.sqlite/);
-  const { keeper: place } = JSON.parse(readFileSync(at('peer-0.json'), 'utf8'));
-  change(at('peer-0.json'), { keeper: { ...place, patience_s: 0.1 } });
+  coordinator.child.kill('SIGINT');
+  t.equal(await coordinator.ended, 130, coordinator.error);
+  t.match(coordinator.error, /every closed block is kept in .*ledger\.sqlite/);
+  const { coordinator: place } = JSON.parse(readFileSync(at('peer-0.json'), 'utf8'));
+  change(at('peer-0.json'), { coordinator: { ...place, patience_s: 0.1 } });
   const alone = intermodel(['peer', '--config', at('peer-0.json')]);
-  t.equal(alone.code, 3, 'without a keeper nothing goes on');
-  t.match(alone.stderr, /the keeper of the ledger did not answer/);
+  t.equal(alone.code, 3, 'without a coordinator nothing goes on');
+  t.match(alone.stderr, /the coordinator of the ledger did not answer/);
 });
 
 t.test('a configuration that is missing or wrong is refused with its cause', (t) => {
@@ -202,10 +203,10 @@ t.test('a configuration that is missing or wrong is refused with its cause', (t)
     t.equal(run.code, code, run.stderr);
     t.match(run.stderr, message);
   };
-  const peer = { formatVersion: 1, seed: 1, identity: '11'.repeat(32), keeper: { key: '22'.repeat(32), addresses: ['/nonsense'] } };
+  const peer = { formatVersion: 1, seed: 1, identity: '11'.repeat(32), coordinator: { key: '22'.repeat(32), addresses: ['/nonsense'] } };
   refused(['peer'], {}, 2, /config\.formatVersion/);
   refused(['peer'], { ...peer, settings: { round: 1 } }, 2, /config\.settings\.round is not a setting/);
-  refused(['peer'], peer, 2, /config\.keeper cannot be used/);
+  refused(['peer'], peer, 2, /config\.coordinator cannot be used/);
   refused(['ledger', 'serve'], {}, 2, /config\.formatVersion/);
   refused(['ledger', 'serve'], { formatVersion: 1, identity: '11'.repeat(32) }, 2, /config\.store/);
   t.match(intermodel(['peer']), { code: 2, stderr: /--config must be given/ });

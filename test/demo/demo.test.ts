@@ -3,7 +3,7 @@ import { createBackend } from '../../src/backend/index.js';
 import { describeDemo } from '../../src/cli/demo-text.js';
 import { loadMnist } from '../../src/data/dataset.js';
 import { TEXT_SYMBOLS, textSamples } from '../../src/data/text.js';
-import { type DemoOptions, type DemoProgress, runDemo } from '../../src/participant/demo/demo.js';
+import { type DemoOptions, type DemoProgress, runDemo } from '../../src/demo/demo.js';
 import { SMALL } from './small.js';
 
 const OPTIONS: DemoOptions = { ...SMALL, backend: createBackend({ kind: 'native' }) };
@@ -18,7 +18,7 @@ t.test('a run trains, measures, submits, ranks and pays; the same seed gives the
   t.notSame((await runDemo({ ...OPTIONS, data, seed: 6, rounds: 1, blocks: 0 })).weights, result.weights);
 
   t.same(new Set(result.participants.map((p) => p.role)), new Set(['generalist', 'specialist', 'scarce', 'shuffled', 'noise', 'copy']));
-  t.same(new Set(steps.map((step) => step.phase)), new Set(['loading', 'training', 'settling', 'measuring', 'competing', 'closing']));
+  t.same(new Set(steps.map((step) => step.phase)), new Set(['loading', 'training', 'refitting', 'measuring', 'competing', 'closing']));
   t.ok(steps.every((step) => step.done <= step.total));
   t.equal(result.blocks.length, 6, 'one in which all join, two while training, two closing, one that pays for them');
   t.ok(result.blocks.every((block) => block.refused.length === 0));
@@ -83,7 +83,7 @@ t.test('a run stops when it is told to, and refuses settings it cannot run', asy
   await t.rejects(runDemo({ ...OPTIONS, maskTemperature: 0 }), { code: 'BTM_DOMAIN', argument: 'maskTemperature' });
   await t.rejects(runDemo({ ...OPTIONS, blocks: 7 }), { code: 'BTM_DOMAIN', argument: 'blocks' });
   await t.rejects(runDemo({ ...OPTIONS, largestShard: 20000 }), { code: 'BTM_DOMAIN', argument: 'requests' });
-  await t.rejects(runDemo({ ...OPTIONS, estimator: 'guess' }), { code: 'BTM_DOMAIN', argument: 'estimator' });
+  await t.rejects(runDemo({ ...OPTIONS, estimator: 'guess' as 'diagonal' }), { code: 'BTM_DOMAIN', argument: 'estimator' });
 });
 
 function sum(values: readonly number[]): number {

@@ -2,7 +2,7 @@
 import t from 'tap';
 import { createBackend } from '../../src/backend/index.js';
 import { loadMnist } from '../../src/data/dataset.js';
-import { type DistillationRunOptions, runDistillation } from '../../src/participant/students/distillation-run.js';
+import { type DistillationRunOptions, runDistillation } from '../../src/demo/distillation/run.js';
 import { DEFAULT_OBJECTIVE } from '../../src/participant/students/student.js';
 import { contentHash, decodeStudent } from '../../src/participant/students/student-file.js';
 

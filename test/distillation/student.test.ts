@@ -4,8 +4,8 @@ import { RandomStream } from '../../src/core/random.js';
 import { createHub, createIdentity, type Handlers, Network } from '../../src/network/index.js';
 import { askChosen, type RoutedQuery, returnGradients } from '../../src/participant/gates/routing.js';
 import { DenseNet } from '../../src/participant/models/dense-net.js';
-import { StudentOffer, StudentShelf } from '../../src/participant/students/shelf.js';
 import { DEFAULT_OBJECTIVE, distilStep } from '../../src/participant/students/student.js';
+import { StudentCache, StudentOffer } from '../../src/participant/students/student-cache.js';
 import { contentHash, decodeStudent, encodeStudent } from '../../src/participant/students/student-file.js';
 import { firstDifference } from '../support/backends.js';
 
@@ -46,25 +46,25 @@ t.test('what a peer hands over is checked: hash, format, sizes, numbers', async 
   const bytes = encodeStudent(net(4, [5, 7, 3]));
   const hash = contentHash(bytes);
   const peer = createIdentity(new Uint8Array(32).fill(1)).key;
-  const shelf = new StudentShelf({ inputWidth: 5, width: 3 });
+  const students = new StudentCache({ inputWidth: 5, width: 3 });
   for (let at = 0; at < bytes.length; at++) {
     const flipped = bytes.slice();
     flipped[at] ^= 1 << (at % 8);
-    const outcome = shelf.keep(peer, flipped, hash);
+    const outcome = students.keep(peer, flipped, hash);
     if (outcome.ok || outcome.code !== 'hash') t.fail(`byte ${at} was flipped and kept`);
     // even with a hash of its own, a broken file is refused or is another student; it never throws
-    shelf.keep(createIdentity(new Uint8Array(32).fill(2)).key, flipped, contentHash(flipped));
+    students.keep(createIdentity(new Uint8Array(32).fill(2)).key, flipped, contentHash(flipped));
   }
-  t.equal(shelf.hashOf(peer), undefined);
-  t.match(shelf.keep(peer, bytes.subarray(0, 40), contentHash(bytes.subarray(0, 40))), { ok: false, code: 'format' });
+  t.equal(students.hashOf(peer), undefined);
+  t.match(students.keep(peer, bytes.subarray(0, 40), contentHash(bytes.subarray(0, 40))), { ok: false, code: 'format' });
   const wide = encodeStudent(net(4, [5, 7, 4]));
-  t.match(shelf.keep(peer, wide, contentHash(wide)), { ok: false, code: 'shape' });
+  t.match(students.keep(peer, wide, contentHash(wide)), { ok: false, code: 'shape' });
   const infinite = encodeStudent(
     new DenseNet([{ weights: new Float64Array(15).fill(1e300), bias: new Float64Array(3), activation: 'identity' }]),
   );
-  t.match(shelf.keep(peer, infinite, contentHash(infinite)), { ok: false, code: 'format', reason: /BTM_NONFINITE/ });
-  t.match(shelf.keep(peer, bytes, hash), { ok: true, bytes: bytes.length });
-  t.equal(shelf.hashOf(peer), hash);
+  t.match(students.keep(peer, infinite, contentHash(infinite)), { ok: false, code: 'format', reason: /BTM_NONFINITE/ });
+  t.match(students.keep(peer, bytes, hash), { ok: true, bytes: bytes.length });
+  t.equal(students.hashOf(peer), hash);
 });
 
 /** A peer that answers value * its inputs' sum, and remembers what it was asked. */
@@ -138,12 +138,12 @@ t.test('a peer goes, its student takes its position, it returns and takes over; 
     transport: hub.join(createIdentity(new Uint8Array(32).fill(9))),
     bans: { threshold: 1, base_ms: 1, ceiling_ms: 1 },
   });
-  const shelf = new StudentShelf({ inputWidth: 1, width: 2 });
-  const fetched = new Promise((resolve) => shelf.follow(asker, (_, outcome) => resolve(outcome)));
+  const students = new StudentCache({ inputWidth: 1, width: 2 });
+  const fetched = new Promise((resolve) => students.follow(asker, (_, outcome) => resolve(outcome)));
   const student = new DenseNet([{ weights: Float64Array.of(1.5, 1.5), bias: new Float64Array(2), activation: 'identity' }]);
   const hash = await offer.publish(network, encodeStudent(student));
   t.match(await fetched, { ok: true, hash });
-  t.match(await shelf.fetch(asker, first.key, '0'.repeat(64)), { ok: false, code: 'unreachable' }, 'a hash that nobody offers');
+  t.match(await students.fetch(asker, first.key, '0'.repeat(64)), { ok: false, code: 'unreachable' }, 'a hash that nobody offers');
 
   const query: RoutedQuery = {
     network: asker,
@@ -152,7 +152,7 @@ t.test('a peer goes, its student takes its position, it returns and takes over; 
     batch: 2,
     width: 2,
     selected: Int32Array.of(0, 1, 0, 1),
-    shelf,
+    students,
   };
   await new Promise((resolve) => setTimeout(resolve, 20)); // the refused fetch above was a failure: its ban of 1 ms runs out
   const live = await askChosen(query);
@@ -163,7 +163,7 @@ t.test('a peer goes, its student takes its position, it returns and takes over; 
   t.strictSame([...away.responses], [15, 15, 20, 20, 30, 30, 40, 40]);
   const sentBack = await returnGradients(query, away, new Float64Array(8).fill(1));
   t.equal(sentBack[0], null, 'a student gets no gradient');
-  const { shelf: _, ...bare } = query;
+  const { students: _, ...bare } = query;
   const none = await askChosen(bare);
   t.strictSame(none.origins, ['nobody', 'peer']);
   t.strictSame([...none.answered], [0, 1, 0, 1]);

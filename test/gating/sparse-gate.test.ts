@@ -147,7 +147,7 @@ t.test('a dense net learns on the backend: loss falls, the same seed gives the s
     const losses = Array.from({ length: 150 }, () => {
       const inputs = Float64Array.from({ length: 64 }, () => stream.normal());
       const labels = Int32Array.from({ length: 32 }, (_, b) => Number(inputs[2 * b] * inputs[2 * b + 1] > 0));
-      return net.learnTruth(inputs, { loss: 'softmaxCrossEntropy', labels }, 32).loss;
+      return net.learnTargets(inputs, { loss: 'softmaxCrossEntropy', labels }, 32).loss;
     });
     return { first: losses[0], last: losses[149], net };
   };

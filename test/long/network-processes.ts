@@ -4,12 +4,12 @@
  */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { runDemo } from '../../src/participant/demo/demo.js';
-import { dataNamed } from '../../src/participant/demo/named-data.js';
-import type { DemoSettings } from '../../src/participant/demo/result.js';
-import { DEMO_DEFAULTS } from '../../src/participant/demo/settings.js';
-import { runProcesses } from '../../src/participant/process/launch.js';
+import { runDemo } from '../../src/demo/demo.js';
+import { demoRoster } from '../../src/demo/demo-roster.js';
+import { runProcesses } from '../../src/process/launch.js';
 import { spearman } from '../../src/ranking.js';
+import { dataNamed } from '../../src/run/named-data.js';
+import { RUN_DEFAULTS, type RunSettings } from '../../src/run/settings.js';
 
 const { values } = parseArgs({
   options: {
@@ -17,9 +17,9 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '7' },
     participants: { type: 'string', default: '8' },
     rows: { type: 'string', default: 'measured' },
-    ratio: { type: 'string', default: String(DEMO_DEFAULTS.competingRatio) },
+    ratio: { type: 'string', default: String(RUN_DEFAULTS.lossPrice) },
     'gate-k': { type: 'string', default: '0' },
-    'largest-shard': { type: 'string', default: String(DEMO_DEFAULTS.largestShard) },
+    'largest-shard': { type: 'string', default: String(RUN_DEFAULTS.largestShard) },
     data: { type: 'string', default: 'mnist' },
   },
 });
@@ -29,14 +29,14 @@ const settings = {
   participants: Number(values.participants),
   rounds,
   blocks: Math.max(1, Math.floor(rounds / 10)),
-  rows: values.rows as DemoSettings['rows'],
-  competingRatio: Number(values.ratio),
+  rows: values.rows as RunSettings['rows'],
+  lossPrice: Number(values.ratio),
   gateK: Number(values['gate-k']),
   largestShard: Number(values['largest-shard']),
 };
 const cli = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 const run = await runProcesses(
-  { ...settings, data: values.data, command: [process.execPath, cli] },
+  { ...settings, roster: demoRoster, data: values.data, command: [process.execPath, cli] },
   { onProgress: (line) => process.stderr.write(`${line}\n`) },
 );
 const started = performance.now();
@@ -44,11 +44,11 @@ const demo = await runDemo({ ...settings, data: await dataNamed(values.data) });
 const alone_s = (performance.now() - started) / 1000;
 
 console.log(
-  `seed ${run.seed}, ${run.cast.length} processes, ${rounds} rounds, ${values.data}, rows ${values.rows}: ${run.elapsed_s.toFixed(1)} s (in one process ${alone_s.toFixed(1)} s), chain verified: ${run.chainVerified}`,
+  `seed ${run.seed}, ${run.names.length} processes, ${rounds} rounds, ${values.data}, rows ${values.rows}: ${run.elapsed_s.toFixed(1)} s (in one process ${alone_s.toFixed(1)} s), chain verified: ${run.chainVerified}`,
 );
 for (const { name, status, error } of run.reports) if (status !== 'finished') console.log(`${name} ${status}: ${error ?? ''}`);
-const ideal = run.cast.map((_, peer) =>
-  run.results.reduce((sum, result) => sum + (result?.measurement.ideal[peer] ?? Number.NaN) / run.cast.length, 0),
+const ideal = run.names.map((_, peer) =>
+  run.results.reduce((sum, result) => sum + (result?.measurement.ideal[peer] ?? Number.NaN) / run.names.length, 0),
 );
 for (const [name, mine] of [
   ['ideal', ideal],

@@ -6,7 +6,7 @@ import { headForward } from '../../src/head.js';
 import { type CompetingRowOptions, competingRow } from '../../src/participant/competing.js';
 import { normals, uniforms } from '../../src/participant/draw.js';
 import { DenseNet } from '../../src/participant/models/dense-net.js';
-import { applyOpening } from '../../src/participant/participant.js';
+import { applyMask } from '../../src/participant/participant.js';
 
 const SEED = 21;
 const [n, width, batch, outputs, index] = [4, 2, 12, 3, 2];
@@ -31,7 +31,7 @@ function problem(ratio: number): CompetingRowOptions {
     index,
     head,
     responses: normals(SEED, [3], batch * n * width),
-    truth: { loss: 'softmaxCrossEntropy', labels },
+    targets: { loss: 'softmaxCrossEntropy', labels },
     batch,
     peers: n,
     width,
@@ -53,7 +53,7 @@ function payoff(options: CompetingRowOptions, weights: Float64Array): number {
     for (let i = 0; i < n; i++) shift += (stake[i] * weights[i * n + j]) / n;
     mask[j] = 1 / (1 + Math.exp(-(stake[index] * weights[index * n + j] - shift) / temperature));
   }
-  const responses = applyOpening(options.responses, mask, width);
+  const responses = applyMask(options.responses, mask, width);
   const logits = headForward({ head, responses, batch, peers: n, width, backend });
   let loss = 0;
   for (let b = 0; b < batch; b++) {

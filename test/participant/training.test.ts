@@ -3,18 +3,19 @@ import t from 'tap';
 import { createBackend } from '../../src/backend/index.js';
 import { removalScores } from '../../src/curvature.js';
 import { take } from '../../src/data/shards.js';
-import { buildCast, MINIMUM_CAST } from '../../src/participant/demo/cast.js';
-import { agreementOf, positionsOf, ranking } from '../../src/participant/demo/rankings.js';
+import { agreementOf, ranking } from '../../src/demo/rankings.js';
+import { buildRoster, MINIMUM_ROSTER } from '../../src/demo/roster.js';
 import { normals, permutation, uniforms } from '../../src/participant/draw.js';
 import { createGate } from '../../src/participant/gates/gate.js';
 import type { TrainableGate } from '../../src/participant/gates/mixture.js';
 import { Adam } from '../../src/participant/models/adam.js';
 import { DenseNet } from '../../src/participant/models/dense-net.js';
 import { plainModel } from '../../src/participant/models/model.js';
-import { applyOpening, Participant } from '../../src/participant/participant.js';
+import { applyMask, Participant } from '../../src/participant/participant.js';
+import { refitHead } from '../../src/participant/refit-head.js';
 import { type Samples, score } from '../../src/participant/samples.js';
-import { settleHead } from '../../src/participant/settle.js';
 import { DEFAULT_OBJECTIVE } from '../../src/participant/students/student.js';
+import { positionsOf } from '../../src/run/positions.js';
 
 const SEED = 11;
 const backend = createBackend({ kind: 'reference' });
@@ -91,16 +92,16 @@ t.test('a settled head has next to no linear term: the scores of exact ablation 
     stream: [5],
     backend,
   });
-  const samples: Samples = { size: batch, inputs: new Float32Array(batch), truth: { loss: 'softmaxCrossEntropy', labels } };
+  const samples: Samples = { size: batch, inputs: new Float32Array(batch), targets: { loss: 'softmaxCrossEntropy', labels } };
   const call = { head, responses, labels, batch, peers, width, backend, reduction: 'mean' } as const;
   const share = () => removalScores(call).linearShare!.reduce((a, b) => a + b, 0) / peers;
   const untrained = share();
-  const loss = settleHead(head, { responses, samples, steps: 150, batch: 60, seed: SEED, stream: [6] });
+  const loss = refitHead(head, { responses, samples, steps: 150, batch: 60, seed: SEED, stream: [6] });
   t.ok(loss < 0.75 * Math.log(outputs), `loss ${loss.toFixed(3)}`);
   t.ok(share() < untrained, `linear share fell from ${untrained.toFixed(3)} to ${share().toFixed(3)}`);
   const measured = removalScores(call).scores;
-  const truth = removalScores({ ...call, estimator: 'ablation' }).scores;
-  t.same(positionsOf(measured)[4], positionsOf(truth)[4]);
+  const targets = removalScores({ ...call, estimator: 'ablation' }).scores;
+  t.same(positionsOf(measured)[4], positionsOf(targets)[4]);
   t.ok((score(head.forward(responses, batch), samples).accuracy as number) > 0.6);
 });
 
@@ -109,7 +110,7 @@ t.test('a participant answers from its own input and proxy alone, and returns gr
   const data: Samples = {
     size: 20,
     inputs: Float32Array.from(uniforms(SEED, [7], 20 * pixels)),
-    truth: { loss: 'softmaxCrossEntropy', labels: Int32Array.from({ length: 20 }, (_, s) => s % 2) },
+    targets: { loss: 'softmaxCrossEntropy', labels: Int32Array.from({ length: 20 }, (_, s) => s % 2) },
   };
   const asked: number[] = [];
   const proxy = plainModel({ inputWidth: pixels, width, respond: (x, n) => x.slice(0, n * width), train: () => void asked.push(1) });
@@ -120,7 +121,7 @@ t.test('a participant answers from its own input and proxy alone, and returns gr
       Float32Array.from({ length: n * width }, (_, k) => x[Math.floor(k / width) * (pixels + width) + pixels + (k % width)]),
   });
   const participant = new Participant(
-    { index: 1, name: 'p', role: 'generalist', data, encoder, proxy },
+    { index: 1, name: 'p', data, encoder, proxy },
     {
       ...{
         peers,
@@ -148,34 +149,34 @@ t.test('a participant answers from its own input and proxy alone, and returns gr
     'one epoch shows every sample once',
   );
 
-  const opening = Float64Array.of(0.5, 1, 0.25);
+  const maskRow = Float64Array.of(0.5, 1, 0.25);
   const received = { responses: normals(SEED, [8], size * peers * width), answered: new Int32Array(size * peers).fill(1) };
   const prepared = await participant.prepare(batch, true);
-  const { losses, gradient, mixture } = participant.receive(batch, prepared, received, opening);
+  const { losses, gradient, mixture } = participant.receive(batch, prepared, received, maskRow);
   t.equal(gradient.length, received.responses.length);
   t.ok([losses.head, losses.own, losses.gate].every((loss) => loss > 0));
   t.equal(asked.length, 0, 'nothing that peers see has changed yet');
   t.ok((await participant.distil(batch, mixture)) > 0);
   t.equal(asked.length, 1, 'the proxy was distilled once');
   const stepped = { ...received, responses: received.responses.map((f, k) => f - 2 * gradient[k]) };
-  const after = participant.receive(batch, await participant.prepare(batch, true), stepped, opening).losses;
+  const after = participant.receive(batch, await participant.prepare(batch, true), stepped, maskRow).losses;
   t.ok(after.head + after.gate + after.own < losses.head + losses.gate + losses.own);
-  t.same(applyOpening(Float64Array.of(1, 2, 3, 4, 5, 6), opening, 2), Float64Array.of(0.5, 1, 3, 4, 1.25, 1.5));
+  t.same(applyMask(Float64Array.of(1, 2, 3, 4, 5, 6), maskRow, 2), Float64Array.of(0.5, 1, 3, 4, 1.25, 1.5));
 });
 
-t.test('every cast plays every role, and the scarce one has a tenth', async (t) => {
+t.test('every roster plays every role, and the scarce one has a tenth', async (t) => {
   fc.assert(
-    fc.property(fc.integer({ min: MINIMUM_CAST, max: 40 }), fc.nat(100), (participants, seed) => {
-      const cast = buildCast({ participants, classes: 10, largestShard: 1000, seed });
-      t.equal(cast.length, participants);
-      t.equal(new Set(cast.map((member) => member.name)).size, participants);
-      t.equal(new Set(cast.map((member) => member.role)).size, 6);
-      t.equal(cast.find((member) => member.role === 'scarce')?.samples, cast[0].samples / 10);
-      t.ok(cast.every((member) => new Set(member.classes).size === member.classes.length));
+    fc.property(fc.integer({ min: MINIMUM_ROSTER, max: 40 }), fc.nat(100), (participants, seed) => {
+      const roster = buildRoster({ participants, classes: 10, largestShard: 1000, seed });
+      t.equal(roster.length, participants);
+      t.equal(new Set(roster.map((member) => member.name)).size, participants);
+      t.equal(new Set(roster.map((member) => member.role)).size, 6);
+      t.equal(roster.find((member) => member.role === 'scarce')?.samples, roster[0].samples / 10);
+      t.ok(roster.every((member) => new Set(member.classes).size === member.classes.length));
     }),
     { numRuns: 20 },
   );
-  t.throws(() => buildCast({ participants: 5, classes: 10, largestShard: 1000, seed: 1 }), {
+  t.throws(() => buildRoster({ participants: 5, classes: 10, largestShard: 1000, seed: 1 }), {
     code: 'BTM_DOMAIN',
     argument: 'participants',
   });

@@ -1,11 +1,12 @@
 /** Participants in processes of their own: the same numbers as in one process. */
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import { runDemo } from '../../src/participant/demo/demo.js';
-import { dataNamed } from '../../src/participant/demo/named-data.js';
-import type { DemoResult } from '../../src/participant/demo/result.js';
-import { type ProcessesResult, runProcesses } from '../../src/participant/process/launch.js';
-import { SMALL } from './small.js';
+import { runDemo } from '../../src/demo/demo.js';
+import { demoRoster } from '../../src/demo/demo-roster.js';
+import type { DemoResult } from '../../src/demo/result.js';
+import { type ProcessesResult, runProcesses } from '../../src/process/launch.js';
+import { dataNamed } from '../../src/run/named-data.js';
+import { SMALL } from '../demo/small.js';
 
 t.setTimeout(280_000);
 
@@ -31,12 +32,12 @@ function equalToOneProcess(t: Test, run: ProcessesResult, demo: DemoResult): voi
 }
 
 t.test('processes over libp2p measure, rank and pay what one process does, to the bit', async (t) => {
-  const run = await runProcesses({ ...SMALL, command });
+  const run = await runProcesses({ ...SMALL, roster: demoRoster, command });
   equalToOneProcess(t, run, await runDemo(SMALL));
 });
 
 t.test('so do rows that compete, sparse gates and text', async (t) => {
   const settings = { ...SMALL, rows: 'competing', gate: 'productKey', gateK: 2 } as const;
-  const run = await runProcesses({ ...settings, data: 'text', students: false, command });
+  const run = await runProcesses({ ...settings, data: 'text', students: false, roster: demoRoster, command });
   equalToOneProcess(t, run, await runDemo({ ...settings, data: await dataNamed('text') }));
 });

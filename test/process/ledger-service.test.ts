@@ -1,15 +1,16 @@
-/** A keeper of the ledger that stands alone: its configuration, its restart, and what it notices. */
+/** A coordinator of the ledger that stands alone: its configuration, its restart, and what it notices. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { demoRoster } from '../../src/demo/demo-roster.js';
 import { createIdentity, type Identity, Libp2pTransport, Network } from '../../src/network/index.js';
-import { ask, type BarrierAnswer, CALL, type RejoinAnswer } from '../../src/participant/living/messages.js';
-import { parsePeerConfig } from '../../src/participant/process/config.js';
-import { addressesIn, endpointOf } from '../../src/participant/process/endpoint.js';
-import { type KeeperConfig, parseKeeperConfig, readKeeperConfig } from '../../src/participant/process/keeper-config.js';
-import { planNetwork } from '../../src/participant/process/plan.js';
-import { type Served, type ServeEvent, serveLedger } from '../../src/participant/process/serve.js';
+import { type CoordinatorConfig, parseCoordinatorConfig, readCoordinatorConfig } from '../../src/process/coordinator-config.js';
+import { addressesIn, endpointOf } from '../../src/process/endpoint.js';
+import { type Served, type ServeEvent, serveLedger } from '../../src/process/ledger-service.js';
+import { parsePeerConfig } from '../../src/process/peer-config.js';
+import { planNetwork } from '../../src/process/plan.js';
+import { ask, type BarrierAnswer, CALL, type RejoinAnswer } from '../../src/run/protocol.js';
 
 t.setTimeout(240_000);
 
@@ -22,7 +23,7 @@ const config = { formatVersion: 1, identity: '09'.repeat(32), listen: ['/ip4/127
 
 t.test('a configuration gets its defaults; what is wrong in it is named', async (t) => {
   const { listen: _, ...bare } = config;
-  const parsed = await parseKeeperConfig({ ...bare, store: 'a.sqlite' }, '/somewhere');
+  const parsed = await parseCoordinatorConfig({ ...bare, store: 'a.sqlite' }, '/somewhere');
   t.match(parsed, { listen: ['/ip4/127.0.0.1/tcp/4001'], store: '/somewhere/a.sqlite', patience_s: 120, joinPatience_s: 600, once: false });
   t.equal(parsed.genesis?.participants?.[0]?.stake, 5_000_000_000n);
   const first = { ...genesis.participants[0]!, stake: '-1' };
@@ -40,21 +41,21 @@ t.test('a configuration gets its defaults; what is wrong in it is named', async 
     [{ genesis: { participants: [first] } }, 'config.genesis.participants.0.stake'],
     [{ genesis: { ...genesis, parameters: { tau: 'much' } } }, 'config.genesis.parameters.tau'],
     [{ genesis: { ...genesis, rows: 'mine' } }, 'config.genesis.rows'],
-    [{ keeper: {} }, 'config'],
+    [{ coordinator: {} }, 'config'],
   ];
   for (const [change, argument] of wrong) {
-    await t.rejects(parseKeeperConfig({ ...config, ...change }, '.'), { code: 'BTM_DOMAIN', argument }, JSON.stringify(change));
+    await t.rejects(parseCoordinatorConfig({ ...config, ...change }, '.'), { code: 'BTM_DOMAIN', argument }, JSON.stringify(change));
   }
-  await t.rejects(parseKeeperConfig({ ...config, genesis: 'nowhere.json' }, folder), { code: 'BTM_IO' });
-  await t.rejects(readKeeperConfig(join(folder, 'nowhere.json')), { code: 'BTM_IO' });
+  await t.rejects(parseCoordinatorConfig({ ...config, genesis: 'nowhere.json' }, folder), { code: 'BTM_IO' });
+  await t.rejects(readCoordinatorConfig(join(folder, 'nowhere.json')), { code: 'BTM_IO' });
   writeFileSync(join(folder, 'genesis.json'), JSON.stringify({ ...genesis, rows: 'equal' }));
-  writeFileSync(join(folder, 'keeper.json'), JSON.stringify({ ...config, genesis: 'genesis.json' }));
-  const [one] = (await readKeeperConfig(join(folder, 'keeper.json'))).genesis?.participants ?? [];
+  writeFileSync(join(folder, 'coordinator.json'), JSON.stringify({ ...config, genesis: 'genesis.json' }));
+  const [one] = (await readCoordinatorConfig(join(folder, 'coordinator.json'))).genesis?.participants ?? [];
   t.same([...one!.row!.weights], [500_000_000, 500_000_000], 'paths are relative to the file; equal rows');
 });
 
 t.test('a peer names a setting that does not exist, and an empty list of addresses', async (t) => {
-  const peer = { formatVersion: 1, seed: 7, identity: '11'.repeat(32), keeper: { key: '22'.repeat(32), addresses: [] } };
+  const peer = { formatVersion: 1, seed: 7, identity: '11'.repeat(32), coordinator: { key: '22'.repeat(32), addresses: [] } };
   t.throws(() => parsePeerConfig({ ...peer, settings: { round: 3 } }), { code: 'BTM_DOMAIN', argument: 'config.settings.round' });
   t.throws(() => parsePeerConfig({ ...peer, announce: [] }), { code: 'BTM_DOMAIN', argument: 'config.announce' });
   t.throws(() => parsePeerConfig({ ...peer, inputWidth: 0 }), { code: 'BTM_DOMAIN', argument: 'config.inputWidth' });
@@ -69,16 +70,20 @@ t.test('what others can dial is written on the ledger, loopback only when there 
 });
 
 t.test('a planned network: fresh keys, addresses that fit the host, the rules of its settings', async (t) => {
-  const plan = (more: object = {}) => planNetwork({ participants: 6, data: 'text', ...more });
+  const plan = (more: object = {}) => planNetwork({ roster: demoRoster, participants: 6, data: 'text', ...more });
   const [a, b] = [await plan(), await plan()];
-  t.equal(new Set([a, b].flatMap(({ keeper, peers }) => [keeper, ...peers].map(({ key }) => key))).size, 14, 'keys never repeat');
-  const keeper = await parseKeeperConfig(a.keeper.config, folder);
-  t.match(keeper, { listen: ['/ip4/127.0.0.1/tcp/4001'], genesis: { parameters: { epsilon: 100_000_000, tau: 5_000_000_000n } } });
+  t.equal(new Set([a, b].flatMap(({ coordinator, peers }) => [coordinator, ...peers].map(({ key }) => key))).size, 14, 'keys never repeat');
+  const coordinator = await parseCoordinatorConfig(a.coordinator.config, folder);
+  t.match(coordinator, { listen: ['/ip4/127.0.0.1/tcp/4001'], genesis: { parameters: { epsilon: 100_000_000, tau: 5_000_000_000n } } });
   const peer = parsePeerConfig(a.peers[5]!.config);
-  t.match(peer, { keeper: { key: a.keeper.key, addresses: [a.address] }, listen: ['/ip4/127.0.0.1/tcp/0'], state: 'peer-5.state' });
-  t.equal(createIdentity(Buffer.from(peer.identity, 'hex')).key, keeper.genesis?.participants?.[5]?.key);
+  t.match(peer, {
+    coordinator: { key: a.coordinator.key, addresses: [a.address] },
+    listen: ['/ip4/127.0.0.1/tcp/0'],
+    state: 'peer-5.state',
+  });
+  t.equal(createIdentity(Buffer.from(peer.identity, 'hex')).key, coordinator.genesis?.participants?.[5]?.key);
   const far = await plan({ host: '/dns4/example.org', port: 5000 });
-  t.match(far, { address: '/dns4/example.org/tcp/5000', keeper: { config: { listen: ['/ip4/0.0.0.0/tcp/5000'] } } });
+  t.match(far, { address: '/dns4/example.org/tcp/5000', coordinator: { config: { listen: ['/ip4/0.0.0.0/tcp/5000'] } } });
   t.match(far.peers[0]!.config, { listen: ['/ip4/0.0.0.0/tcp/0'] });
   for (const [change, argument] of [
     [{ participants: 5 }, 'participants'],
@@ -90,7 +95,7 @@ t.test('a planned network: fresh keys, addresses that fit the host, the rules of
   }
 });
 
-/** A keeper that runs, and what it tells. */
+/** A coordinator that runs, and what it tells. */
 interface Serving {
   readonly events: ServeEvent[];
   readonly stop: () => void;
@@ -98,7 +103,7 @@ interface Serving {
   readonly saw: <T extends ServeEvent['type']>(type: T) => Promise<Extract<ServeEvent, { type: T }>>;
 }
 
-function serving(parsed: KeeperConfig): Serving {
+function serving(parsed: CoordinatorConfig): Serving {
   const events: ServeEvent[] = [];
   const controller = new AbortController();
   let told = () => {};
@@ -121,7 +126,7 @@ function serving(parsed: KeeperConfig): Serving {
   return { events, stop: () => controller.abort(), ended, saw: saw as Serving['saw'] };
 }
 
-/** A participant that only calls the keeper. */
+/** A participant that only calls the coordinator. */
 async function joining(t: Test, identity: Identity, { key, addresses }: { key: string; addresses: readonly string[] }) {
   const transport = await Libp2pTransport.start({ identity });
   t.teardown(() => transport.close());
@@ -137,7 +142,7 @@ async function joining(t: Test, identity: Identity, { key, addresses }: { key: s
 }
 
 t.test('stopped in the middle and started again on the same store, it goes on where it was, and ends with the results', async (t) => {
-  const parsed = await parseKeeperConfig({ ...config, store: 'kept.sqlite', once: true }, folder);
+  const parsed = await parseCoordinatorConfig({ ...config, store: 'kept.sqlite', once: true }, folder);
   const before = serving(parsed);
   const place = await before.saw('listening');
   t.equal(place.height, 0);
@@ -164,12 +169,15 @@ t.test('stopped in the middle and started again on the same store, it goes on wh
   );
   t.same(after.events.filter(({ type }) => type === 'result').length, 2);
 
-  const other = await parseKeeperConfig({ ...config, store: 'kept.sqlite', genesis: { participants: [genesis.participants[0]] } }, folder);
+  const other = await parseCoordinatorConfig(
+    { ...config, store: 'kept.sqlite', genesis: { participants: [genesis.participants[0]] } },
+    folder,
+  );
   await t.rejects(serveLedger(other), { code: 'BTM_DOMAIN' }, 'a store keeps the ledger that it has');
 });
 
 t.test('an address that cannot be had, and a store that cannot be opened, are typed errors', async (t) => {
-  const start = async (more: object) => serveLedger(await parseKeeperConfig({ ...config, ...more }, folder));
+  const start = async (more: object) => serveLedger(await parseCoordinatorConfig({ ...config, ...more }, folder));
   await t.rejects(start({ listen: ['/ip4/127.0.0.1/nonsense/1'] }), { code: 'BTM_IO' });
   await t.rejects(start({ listen: ['/ip4/203.0.113.7/tcp/0'] }), { code: 'BTM_IO' }, 'not an address of this machine');
   await t.rejects(start({ store: '.' }), { code: 'BTM_IO' }, 'a folder');

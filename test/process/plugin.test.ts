@@ -9,18 +9,18 @@ import { RandomStream } from '../../src/core/random.js';
 import {
   denseEncoder,
   layersModel,
-  liveTogether,
   loadTensorflow,
-  type OwnContext,
-  type OwnParticipant,
+  type PluginContext,
+  type PluginParticipant,
   plainModel,
   type ResponseModel,
   resolveSettings,
+  runLocally,
   type Samples,
-  type Truth,
-} from '../../src/participant/index.js';
-import { loadOwn } from '../../src/participant/process/own.js';
-import { checkOwn, guarded } from '../../src/participant/process/own-check.js';
+  type Targets,
+} from '../../src/index-participant.js';
+import { loadPlugin } from '../../src/process/plugin.js';
+import { checkPlugin, guarded } from '../../src/process/plugin-check.js';
 
 t.setTimeout(240_000);
 
@@ -28,15 +28,15 @@ const [INPUTS, WIDTH] = [6, 3];
 const folder = mkdtempSync(join(tmpdir(), 'intermodel-own-'));
 t.teardown(() => rmSync(folder, { recursive: true, force: true }));
 
-const truths = (size: number): Record<Truth['loss'], Truth> => ({
+const truths = (size: number): Record<Targets['loss'], Targets> => ({
   softmaxCrossEntropy: { loss: 'softmaxCrossEntropy', labels: Int32Array.from({ length: size }, (_, s) => s % 2) },
   binaryCrossEntropy: { loss: 'binaryCrossEntropy', targets: Float64Array.from({ length: 2 * size }, (_, k) => (k % 3) / 2) },
   squaredError: { loss: 'squaredError', targets: Float64Array.from({ length: 2 * size }, (_, k) => (k % 5) - 2) },
 });
 
-function samples(loss: Truth['loss'], size = 30): Samples {
+function samples(loss: Targets['loss'], size = 30): Samples {
   const source = new RandomStream(3, size);
-  return { size, inputs: Float32Array.from({ length: size * INPUTS }, () => source.uniform()), truth: truths(size)[loss] };
+  return { size, inputs: Float32Array.from({ length: size * INPUTS }, () => source.uniform()), targets: truths(size)[loss] };
 }
 
 const plain = (inputWidth = INPUTS): ResponseModel =>
@@ -47,7 +47,7 @@ const plain = (inputWidth = INPUTS): ResponseModel =>
       Float32Array.from({ length: batch * WIDTH }, (_, k) => inputs[Math.floor(k / WIDTH) * inputWidth + (k % WIDTH)]!),
   });
 
-const own = (change: object = {}): OwnParticipant => ({
+const own = (change: object = {}): PluginParticipant => ({
   encoder: plain(),
   data: samples('squaredError'),
   validation: samples('squaredError', 10),
@@ -57,11 +57,11 @@ const own = (change: object = {}): OwnParticipant => ({
 
 t.test('what does not fit is refused by name', async (t) => {
   const context = { width: WIDTH, inputWidth: INPUTS };
-  t.equal(checkOwn(own(), context).outputs, 2);
-  t.equal(checkOwn(own({ encoder: plain(INPUTS + WIDTH) }), context).outputs, 2, 'inputs followed by the proxy');
+  t.equal(checkPlugin(own(), context).outputs, 2);
+  t.equal(checkPlugin(own({ encoder: plain(INPUTS + WIDTH) }), context).outputs, 2, 'inputs followed by the proxy');
   const data = samples('squaredError');
-  const labelled = (labels: unknown) => ({ ...data, truth: { loss: 'softmaxCrossEntropy', labels } });
-  const targets = (loss: string, values: unknown) => ({ ...data, truth: { loss, targets: values } });
+  const labelled = (labels: unknown) => ({ ...data, targets: { loss: 'softmaxCrossEntropy', labels } });
+  const targets = (loss: string, values: unknown) => ({ ...data, targets: { loss, targets: values } });
   const wrong: [string, object | null, string, string][] = [
     ['no object', null, 'BTM_TYPE', 'participant'],
     ['no outputs', { outputs: undefined }, 'BTM_TYPE', 'participant.outputs'],
@@ -72,19 +72,19 @@ t.test('what does not fit is refused by name', async (t) => {
     ['ragged samples', { data: { ...data, size: 7 } }, 'BTM_SHAPE', 'participant.data.inputs'],
     ['samples of another width than the network', { data: { ...data, size: 60 } }, 'BTM_SHAPE', 'participant.data.inputs'],
     ['NaN', { data: { ...data, inputs: data.inputs.map(() => Number.NaN) } }, 'BTM_NONFINITE', 'participant.data.inputs'],
-    ['an unknown loss', { data: targets('hinge', new Float64Array(60)) }, 'BTM_DOMAIN', 'participant.data.truth.loss'],
-    ['no truth', { data: { ...data, truth: undefined } }, 'BTM_TYPE', 'participant.data.truth'],
-    ['a label too large', { data: labelled(new Int32Array(30).fill(2)) }, 'BTM_LABEL', 'participant.data.truth.labels'],
-    ['too few labels', { data: labelled(new Int32Array(29)) }, 'BTM_SHAPE', 'participant.data.truth.labels'],
-    ['labels of another type', { data: labelled(Array(30).fill(0)) }, 'BTM_TYPE', 'participant.data.truth.labels'],
-    ['too few targets', { data: targets('squaredError', new Float64Array(30)) }, 'BTM_SHAPE', 'participant.data.truth.targets'],
+    ['an unknown loss', { data: targets('hinge', new Float64Array(60)) }, 'BTM_DOMAIN', 'participant.data.targets.loss'],
+    ['no targets', { data: { ...data, targets: undefined } }, 'BTM_TYPE', 'participant.data.targets'],
+    ['a label too large', { data: labelled(new Int32Array(30).fill(2)) }, 'BTM_LABEL', 'participant.data.targets.labels'],
+    ['too few labels', { data: labelled(new Int32Array(29)) }, 'BTM_SHAPE', 'participant.data.targets.labels'],
+    ['labels of another type', { data: labelled(Array(30).fill(0)) }, 'BTM_TYPE', 'participant.data.targets.labels'],
+    ['too few targets', { data: targets('squaredError', new Float64Array(30)) }, 'BTM_SHAPE', 'participant.data.targets.targets'],
     [
       'a probability above 1',
       { data: targets('binaryCrossEntropy', new Float64Array(60).fill(1.5)) },
       'BTM_DOMAIN',
-      'participant.data.truth.targets',
+      'participant.data.targets.targets',
     ],
-    ['two losses', { validation: samples('binaryCrossEntropy') }, 'BTM_DOMAIN', 'participant.validation.truth.loss'],
+    ['two losses', { validation: samples('binaryCrossEntropy') }, 'BTM_DOMAIN', 'participant.validation.targets.loss'],
     ['an encoder of other inputs', { encoder: plain(INPUTS + 1) }, 'BTM_SHAPE', 'participant.encoder.inputWidth'],
     ['an encoder of another width', { encoder: { ...plain(), width: 4 } }, 'BTM_SHAPE', 'participant.encoder.width'],
     ['an encoder that cannot answer', { encoder: { ...plain(), respond: undefined } }, 'BTM_TYPE', 'participant.encoder.respond'],
@@ -93,7 +93,7 @@ t.test('what does not fit is refused by name', async (t) => {
     ['a proxy that wants a proxy', { proxy: plain(INPUTS + WIDTH) }, 'BTM_SHAPE', 'participant.proxy.inputWidth'],
   ];
   for (const [what, change, code, argument] of wrong) {
-    t.throws(() => checkOwn(change === null ? null : own(change), context), { code, argument }, what);
+    t.throws(() => checkPlugin(change === null ? null : own(change), context), { code, argument }, what);
   }
 });
 
@@ -110,10 +110,10 @@ t.test('a model that breaks its word is named at once', async (t) => {
 
 const backend = createBackend({ kind: 'native', threads: 1 });
 const settings = resolveSettings({
-  ...{ participants: 4, width: WIDTH, rounds: 4, batch: 8, headHidden: 4, settleSteps: 4, settleBatch: 8, settleSamples: 20 },
+  ...{ participants: 4, width: WIDTH, rounds: 4, batch: 8, headHidden: 4, refitSteps: 4, refitBatch: 8, refitSamples: 20 },
   ...{ blocks: 2, closingBlocks: 1, validation: 10, blockValidation: 10 },
 });
-const contextOf = (index: number): OwnContext => ({
+const contextOf = (index: number): PluginContext => ({
   ...{ index, peers: 4, width: WIDTH, seed: 3, settings, backend },
   relay: async (_, __, batch) => new Float32Array(batch * WIDTH),
 });
@@ -123,10 +123,10 @@ t.test('a module that cannot be used is refused', async (t) => {
     writeFileSync(join(folder, name), text);
     return join(folder, name);
   };
-  await t.rejects(loadOwn(join(folder, 'none.mjs'), contextOf(0)), { code: 'BTM_IO' });
-  await t.rejects(loadOwn(file('broken.mjs', 'export default ('), contextOf(0)), { code: 'BTM_IO' });
-  await t.rejects(loadOwn(file('value.mjs', 'export default 3;'), contextOf(0)), { code: 'BTM_TYPE' });
-  await t.rejects(loadOwn(file('empty.mjs', 'export default () => undefined;'), contextOf(0)), {
+  await t.rejects(loadPlugin(join(folder, 'none.mjs'), contextOf(0)), { code: 'BTM_IO' });
+  await t.rejects(loadPlugin(file('broken.mjs', 'export default ('), contextOf(0)), { code: 'BTM_IO' });
+  await t.rejects(loadPlugin(file('value.mjs', 'export default 3;'), contextOf(0)), { code: 'BTM_TYPE' });
+  await t.rejects(loadPlugin(file('empty.mjs', 'export default () => undefined;'), contextOf(0)), {
     code: 'BTM_TYPE',
     argument: 'participant',
   });
@@ -143,23 +143,23 @@ t.test('plain functions and tensorflow.js, with and without the proxy, every los
     const model = tf.sequential({ layers: [tf.layers.dense({ units: WIDTH, inputShape: [INPUTS], kernelInitializer: 'ones' })] });
     return layersModel({ tf, model, learningRate: 1e-2 });
   };
-  const all: OwnParticipant[] = [
+  const all: PluginParticipant[] = [
     own({ name: 'regression, plain' }),
     own({ encoder: dense(INPUTS + WIDTH), data: samples('binaryCrossEntropy'), validation: samples('binaryCrossEntropy', 10) }),
     own({ encoder: layers(), proxy: dense(INPUTS), data: samples('softmaxCrossEntropy'), validation: samples('softmaxCrossEntropy', 10) }),
     own({ encoder: plain(INPUTS + WIDTH) }),
   ];
-  (globalThis as { ownParticipants?: OwnParticipant[] }).ownParticipants = all;
+  (globalThis as { ownParticipants?: PluginParticipant[] }).ownParticipants = all;
   writeFileSync(join(folder, 'all.mjs'), 'export default ({ index }) => globalThis.ownParticipants[index];');
-  const members = await Promise.all(all.map((_, index) => loadOwn(join(folder, 'all.mjs'), contextOf(index))));
-  const { results, chainVerified } = await liveTogether({ members: members.map((member) => () => member), settings, seed: 3, backend });
+  const members = await Promise.all(all.map((_, index) => loadPlugin(join(folder, 'all.mjs'), contextOf(index))));
+  const { results, chainVerified } = await runLocally({ members: members.map((member) => () => member), settings, seed: 3, backend });
   t.ok(chainVerified);
   for (const result of results) {
     t.ok(result!.measurement.ideal.every(Number.isFinite));
     t.ok(result!.losses.flat().every(Number.isFinite));
   }
   t.same(
-    results.map((result) => result!.reached.head.accuracy === null),
+    results.map((result) => result!.evaluation.head.accuracy === null),
     [true, true, false, true],
     'only classes have an accuracy',
   );
@@ -168,6 +168,6 @@ t.test('plain functions and tensorflow.js, with and without the proxy, every los
 t.test('the example is a participant of any network', async (t) => {
   const path = join(packageRoot, 'lib/examples/own-participant.js');
   const { default: create } = await import(pathToFileURL(path).href);
-  t.equal(checkOwn(await create({ ...contextOf(2), inputWidth: 20 }), { width: WIDTH, inputWidth: 20 }).data.inputs.length, 200 * 20);
-  t.equal((await loadOwn(path, contextOf(2))).participant.name, 'brightness-2');
+  t.equal(checkPlugin(await create({ ...contextOf(2), inputWidth: 20 }), { width: WIDTH, inputWidth: 20 }).data.inputs.length, 200 * 20);
+  t.equal((await loadPlugin(path, contextOf(2))).participant.name, 'brightness-2');
 });

@@ -2,17 +2,26 @@
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { createBackend } from '../../src/backend/index.js';
-import { assembleDemo } from '../../src/participant/demo/assemble.js';
-import { type ProcessesOptions, runProcesses } from '../../src/participant/process/launch.js';
-import { survivalOf } from '../../src/participant/process/survival.js';
-import { SMALL } from './small.js';
+import { loadMnist } from '../../src/data/dataset.js';
+import { assembleDemo } from '../../src/demo/assemble.js';
+import { demoRoster, entriesOf } from '../../src/demo/demo-roster.js';
+import { type ProcessesOptions, runProcesses } from '../../src/process/launch.js';
+import { survivalOf } from '../../src/process/survival.js';
+import { SMALL } from '../demo/small.js';
 
 t.setTimeout(280_000);
 
 const command = [process.execPath, fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))];
 
 t.test('some are killed: the rest go on with their students; started again, they take their places back', async (t) => {
-  const options: ProcessesOptions = { ...SMALL, rounds: 40, blocks: 10, command, kill: { indices: [1, 5], round: 8, restart: 12 } };
+  const options: ProcessesOptions = {
+    ...SMALL,
+    rounds: 40,
+    blocks: 10,
+    roster: demoRoster,
+    command,
+    kill: { indices: [1, 5], round: 8, restart: 12 },
+  };
   const run = await runProcesses(options);
   t.same(
     run.reports.map(({ status, restarts }) => `${status} ${restarts}`),
@@ -31,7 +40,7 @@ t.test('some are killed: the rest go on with their students; started again, they
     `it kept what it had learnt: ${rounds[1]}`,
   );
   const described = { encoderBackend: { name: '', version: '' }, data: run.results[0]!.data, backend: createBackend({ kind: 'native' }) };
-  const demo = await assembleDemo({ ...run, ...described });
+  const demo = await assembleDemo({ ...run, roster: entriesOf(run, await loadMnist()), ...described });
   if (demo === null) throw new Error('somebody did not finish');
   const [head] = demo.curves;
   t.ok(head!.values.some((row) => row[1] === null) && head!.values.every((row) => row[0] !== null));

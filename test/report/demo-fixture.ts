@@ -1,5 +1,5 @@
 /** A small invented run of the demonstration, for tests of the page alone. Its numbers mean nothing. */
-import type { DemoParticipant, DemoResult, ParticipantRole, RankingName } from '../../src/participant/demo/result.js';
+import type { DemoParticipant, DemoResult, ParticipantRole, RankingName } from '../../src/demo/result.js';
 
 const ROLES: readonly ParticipantRole[] = [
   ...new Array<ParticipantRole>(4).fill('generalist'),
@@ -105,9 +105,9 @@ export function demoFixture(): DemoResult {
       distillationAlpha: 0.5,
       responseWeight: 1,
       largestShard: 6000,
-      settleSteps: 20,
-      settleBatch: 128,
-      settleSamples: 2000,
+      refitSteps: 20,
+      refitBatch: 128,
+      refitSamples: 2000,
       blocks: 12,
       closingBlocks: 0,
       validation: 512,
@@ -119,9 +119,9 @@ export function demoFixture(): DemoResult {
       emission: 'l2',
       initialStake: 1000,
       rows: 'measured',
-      competingRatio: 2000,
+      lossPrice: 2000,
       competingRate: 0.005,
-      competitiveRatio: 5,
+      equilibriumRatio: 5,
     },
     assumptions: ['This run is invented for a test.', 'Text such as <b>this & "that"</b> stays text.'],
     participants: people,

@@ -1,6 +1,6 @@
 /** Who waits for whom, without a network: missing ones are put out, strays too, and nobody can hold up the others for long. */
 import t from 'tap';
-import { Roll, type RollOptions } from '../../src/participant/living/roll.js';
+import { Membership, type MembershipOptions } from '../../src/run/membership.js';
 
 const PATIENCE_MS = 60;
 /** A roll's timers do not keep a process alive; these tests wait for them. */
@@ -9,9 +9,9 @@ t.teardown(() => clearInterval(alive));
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-function roll(members: readonly string[], options: Partial<RollOptions> = {}) {
+function roll(members: readonly string[], options: Partial<MembershipOptions> = {}) {
   const events: string[] = [];
-  const kept = new Roll({
+  const kept = new Membership({
     members,
     patience_ms: PATIENCE_MS,
     joinPatience_ms: PATIENCE_MS,

@@ -1,4 +1,5 @@
 /** What lives on a network is made of: own losses, saved states, students, gates that ask few. */
+
 import t from 'tap';
 import { createBackend } from '../../src/backend/index.js';
 import { EnvironmentError } from '../../src/core/errors.js';
@@ -6,36 +7,37 @@ import { memoryStore, type Store } from '../../src/ledger/index.js';
 import { normals, uniforms } from '../../src/participant/draw.js';
 import type { GateSettings } from '../../src/participant/gates/gate.js';
 import { Participant } from '../../src/participant/index.js';
-import { liveTogether, type MemberFactory, openTogether } from '../../src/participant/living/together.js';
 import { DenseNet } from '../../src/participant/models/dense-net.js';
 import { denseEncoder } from '../../src/participant/models/layers-model.js';
 import { plainModel } from '../../src/participant/models/model.js';
 import { loadTensorflow } from '../../src/participant/models/tensorflow.js';
-import { pickSamples, type Samples, score, type Truth } from '../../src/participant/samples.js';
+import { pickSamples, type Samples, score, type Targets } from '../../src/participant/samples.js';
 import { decodeSaved, encodeSaved, type Saved } from '../../src/participant/saved.js';
-import { StudentShelf } from '../../src/participant/students/shelf.js';
+import { StandIn } from '../../src/participant/students/stand-in.js';
 import { DEFAULT_OBJECTIVE } from '../../src/participant/students/student.js';
+import { StudentCache } from '../../src/participant/students/student-cache.js';
 import { contentHash, encodeStudent } from '../../src/participant/students/student-file.js';
-import { Understudy } from '../../src/participant/students/understudy.js';
+import { openLocalRun, runLocally } from '../../src/run/local-run.js';
+import type { MemberFactory } from '../../src/run/member.js';
 
 const SEED = 3;
 const [INPUTS, WIDTH] = [4, 2];
 const backend = createBackend({ kind: 'native' });
 
 /** What to predict: two sums of the inputs, or which of them is larger. */
-function samples(owner: number, size: number, loss: Truth['loss']): Samples {
+function samples(owner: number, size: number, loss: Targets['loss']): Samples {
   const inputs = Float32Array.from(uniforms(SEED, [owner], size * INPUTS));
   const sums = Float64Array.from({ length: 2 * size }, (_, at) => {
     const row = 4 * Math.floor(at / 2) + 2 * (at % 2);
     return inputs[row]! + inputs[row + 1]!;
   });
-  if (loss === 'squaredError') return { size, inputs, truth: { loss, targets: sums } };
+  if (loss === 'squaredError') return { size, inputs, targets: { loss, targets: sums } };
   const larger = Int32Array.from({ length: size }, (_, row) => Number(sums[2 * row]! > sums[2 * row + 1]!));
-  if (loss === 'softmaxCrossEntropy') return { size, inputs, truth: { loss, labels: larger } };
-  return { size, inputs, truth: { loss, targets: Float64Array.from(larger) } };
+  if (loss === 'softmaxCrossEntropy') return { size, inputs, targets: { loss, labels: larger } };
+  return { size, inputs, targets: { loss, targets: Float64Array.from(larger) } };
 }
 
-/** Answers with two of the inputs, so two peers together know everything and a third only repeats. */
+/** Answers with two of the inputs, so two peers local know everything and a third only repeats. */
 const window = (first: number) =>
   plainModel({
     inputWidth: INPUTS,
@@ -45,14 +47,13 @@ const window = (first: number) =>
 
 const ALL: GateSettings = { kind: 'sparse', k: 0, balance: 0, noise: 0 };
 
-function member(index: number, loss: Truth['loss'], gate = ALL): MemberFactory {
+function member(index: number, loss: Targets['loss'], gate = ALL): MemberFactory {
   const net = { widths: [INPUTS, 6, WIDTH], activation: 'tanh', outputActivation: 'identity', optimiser: { learningRate: 5e-3 } } as const;
   return () => ({
     participant: new Participant(
       {
         index,
         name: `p${index}`,
-        role: 'generalist',
         data: samples(index, 120, loss),
         encoder:
           index === 3
@@ -79,30 +80,30 @@ function member(index: number, loss: Truth['loss'], gate = ALL): MemberFactory {
 
 const SETTINGS = {
   ...{ width: WIDTH, rounds: 60, batch: 24, blocks: 3, closingBlocks: 2, validation: 60, blockValidation: 30 },
-  ...{ settleSteps: 60, settleBatch: 24, settleSamples: 120 },
+  ...{ refitSteps: 60, refitBatch: 24, refitSamples: 120 },
 };
 
 t.test('every participant has a loss of its own: classes, values, probabilities; one that answers nothing is worth nothing', async (t) => {
   const losses = ['squaredError', 'softmaxCrossEntropy', 'binaryCrossEntropy', 'squaredError'] as const;
   const members = losses.map((loss, index) => member(index, loss));
-  const lived = await liveTogether({ members, settings: SETTINGS, seed: SEED, backend });
-  t.ok(lived.chainVerified);
-  for (const [index, result] of lived.results.entries()) {
-    if (result === null) throw new Error('a life without a result');
+  const record = await runLocally({ members, settings: SETTINGS, seed: SEED, backend });
+  t.ok(record.chainVerified);
+  for (const [index, result] of record.results.entries()) {
+    if (result === null) throw new Error('a run without a result');
     t.equal(result.measurement.ideal[3], 0, 'zeros are worth exactly nothing');
     t.ok(
       result.losses.at(-1)![1]! < 0.8 * result.losses[0]![1]!,
       `${losses[index]}: ${result.losses[0]![1]} -> ${result.losses.at(-1)![1]}`,
     );
-    t.equal(result.reached.head.accuracy === null, losses[index] !== 'softmaxCrossEntropy');
+    t.equal(result.evaluation.head.accuracy === null, losses[index] !== 'softmaxCrossEntropy');
   }
-  const regression = lived.results[0]!.measurement;
+  const regression = record.results[0]!.measurement;
   const ablation = regression.ablation.slice(0, 3);
   t.ok(Math.max(...ablation) > 0 && regression.ideal.indexOf(Math.max(...regression.ideal)) === ablation.indexOf(Math.max(...ablation)));
-  t.ok(lived.ledgerRanking.indexOf(Math.min(...lived.ledgerRanking)) === 3, 'and is paid least');
+  t.ok(record.ledgerRanking.indexOf(Math.min(...record.ledgerRanking)) === 3, 'and is paid least');
 });
 
-t.test('a store that refuses a block ends the lives with its own error', async (t) => {
+t.test('a store that refuses a block ends the ends with its own error', async (t) => {
   const store: Store = memoryStore();
   const full = new EnvironmentError('BTM_IO', 'the disk is full');
   const { append } = store;
@@ -111,36 +112,36 @@ t.test('a store that refuses a block ends the lives with its own error', async (
     return append.apply(store, call);
   };
   const members = [0, 1, 2, 3].map((index) => member(index, 'squaredError'));
-  await t.rejects(liveTogether({ members, settings: SETTINGS, seed: SEED, backend, store }), full);
+  await t.rejects(runLocally({ members, settings: SETTINGS, seed: SEED, backend, store }), full);
 });
 
 t.test('a state is taken up on the ledger it was kept on, and refused on another', async (t) => {
   const open = (seed: number) =>
-    openTogether({
+    openLocalRun({
       members: [0, 1, 2, 3].map((index) => member(index, 'squaredError')),
       settings: { ...SETTINGS, rounds: 3 },
       seed,
       backend,
     });
   const [one, same, other] = [await open(1), await open(1), await open(2)];
-  await one.live('settling');
-  const saved = decodeSaved(encodeSaved(await one.everybody[0]!.life.save()));
-  await same.everybody[0]!.life.restore(saved);
-  t.match(same.everybody[0]!.life.state, { phase: 'joining', round: 3, blocks: 3 });
-  t.same(same.everybody[0]!.life.losses, one.everybody[0]!.life.losses);
-  await t.rejects(other.everybody[0]!.life.restore(saved), { code: 'BTM_DOMAIN', argument: 'state' });
+  await one.advance('refitting');
+  const saved = decodeSaved(encodeSaved(await one.participants[0]!.run.save()));
+  await same.participants[0]!.run.restore(saved);
+  t.match(same.participants[0]!.run.state, { phase: 'joining', round: 3, blocks: 3 });
+  t.same(same.participants[0]!.run.losses, one.participants[0]!.run.losses);
+  await t.rejects(other.participants[0]!.run.restore(saved), { code: 'BTM_DOMAIN', argument: 'state' });
   for (const network of [one, same, other]) await network.close();
 });
 
-t.test('losses are what they are by hand; a wrong kind of truth is refused', async (t) => {
+t.test('losses are what they are by hand; a wrong kind of targets is refused', async (t) => {
   const outputs = Float64Array.of(0.5, -1, 2, 0);
   const two = { size: 2 };
   const targets = Float64Array.of(0, -1, 1, 1);
-  t.same(score(outputs, { ...two, truth: { loss: 'squaredError', targets } }), { loss: (0.125 + 0 + 0.5 + 0.5) / 2, accuracy: null });
-  const binary = score(outputs, { ...two, truth: { loss: 'binaryCrossEntropy', targets: Float64Array.of(0, 0, 1, 1) } });
+  t.same(score(outputs, { ...two, targets: { loss: 'squaredError', targets } }), { loss: (0.125 + 0 + 0.5 + 0.5) / 2, accuracy: null });
+  const binary = score(outputs, { ...two, targets: { loss: 'binaryCrossEntropy', targets: Float64Array.of(0, 0, 1, 1) } });
   const by_hand = (Math.log(1 + Math.exp(0.5)) + Math.log(1 + Math.exp(-1)) + Math.log(1 + Math.exp(-2)) + Math.log(2)) / 2;
   t.ok(Math.abs(binary.loss - by_hand) < 1e-12 && binary.accuracy === null);
-  const classes = score(outputs, { ...two, truth: { loss: 'softmaxCrossEntropy', labels: Int32Array.of(0, 1) } });
+  const classes = score(outputs, { ...two, targets: { loss: 'softmaxCrossEntropy', labels: Int32Array.of(0, 1) } });
   t.ok(Math.abs(classes.loss - (Math.log(1 + Math.exp(-1.5)) + Math.log(1 + Math.exp(2))) / 2) < 1e-12);
   t.equal(classes.accuracy, 0.5);
   const all = samples(1, 5, 'squaredError');
@@ -148,9 +149,9 @@ t.test('losses are what they are by hand; a wrong kind of truth is refused', asy
   t.same(picked.inputs, Float32Array.of(...all.inputs.subarray(16, 20), ...all.inputs.subarray(0, 4)));
 });
 
-t.test('gates that ask one peer of three: less travels, and the same life otherwise', async (t) => {
+t.test('gates that ask one peer of three: less travels, and the same run otherwise', async (t) => {
   const run = (gate: GateSettings) =>
-    liveTogether({
+    runLocally({
       members: [0, 1, 2, 3].map((index) => member(index, 'squaredError', gate)),
       settings: { ...SETTINGS, gate: gate.kind, gateK: gate.k },
       seed: SEED,
@@ -180,7 +181,7 @@ t.test('a participant that is saved and taken up again goes on to the bit: heads
     } as const);
   const build = () =>
     new Participant(
-      { index: 0, name: 'p', role: 'generalist', data: samples(1, 20, 'softmaxCrossEntropy'), encoder: encoder(1), proxy: encoder(2) },
+      { index: 0, name: 'p', data: samples(1, 20, 'softmaxCrossEntropy'), encoder: encoder(1), proxy: encoder(2) },
       {
         ...{
           peers: 3,
@@ -198,12 +199,12 @@ t.test('a participant that is saved and taken up again goes on to the bit: heads
         distillation: DEFAULT_OBJECTIVE,
       },
     );
-  const opening = Float64Array.of(1, 0.5, 0.25);
+  const maskRow = Float64Array.of(1, 0.5, 0.25);
   const round = async (participant: Participant, number: number) => {
     const batch = participant.nextBatch(8);
     const prepared = await participant.prepare(batch, true);
     const received = { responses: normals(SEED, [9, number], 8 * 3 * WIDTH), answered: new Int32Array(24).fill(1) };
-    const { losses, gradient, mixture } = participant.receive(batch, prepared, received, opening);
+    const { losses, gradient, mixture } = participant.receive(batch, prepared, received, maskRow);
     await participant.learn(batch.inputs, Float32Array.from(gradient.subarray(0, 8 * WIDTH)), 8);
     return [...Object.values(losses), await participant.distil(batch, mixture), ...(await participant.answer(batch.inputs, 8))];
   };
@@ -230,36 +231,36 @@ t.test('a participant that is saved and taken up again goes on to the bit: heads
   for (const participant of [one, other]) participant.dispose();
 });
 
-t.test('an understudy learns what its participant answers, keeps a bounded memory, and travels as a student', async (t) => {
-  const understudy = new Understudy({ inputWidth: INPUTS, hidden: 12, width: WIDTH, learningRate: 1e-2, seed: SEED, stream: [7], backend });
-  t.equal(understudy.learn(), null, 'nothing was served');
+t.test('a stand-in learns what its participant answers, keeps a bounded memory, and travels as a student', async (t) => {
+  const standIn = new StandIn({ inputWidth: INPUTS, hidden: 12, width: WIDTH, learningRate: 1e-2, seed: SEED, stream: [7], backend });
+  t.equal(standIn.learn(), null, 'nothing was served');
   const teacher = window(1);
   let [first, last] = [0, 0];
   for (let step = 0; step < 300; step++) {
     const { inputs } = samples(200 + (step % 20), 16, 'squaredError');
-    understudy.watch('asker', inputs, await teacher.respond(inputs, 16), 16);
-    last = understudy.learn() as number;
+    standIn.watch('asker', inputs, await teacher.respond(inputs, 16), 16);
+    last = standIn.learn() as number;
     if (step === 0) first = last;
   }
   t.ok(last < 0.05 * first, `${first} -> ${last}`);
-  understudy.watch('asker', new Float32Array(64 * INPUTS), new Float32Array(64 * WIDTH), 64);
-  understudy.watch('asker', new Float32Array(INPUTS), new Float32Array(WIDTH).fill(1e6), 1);
-  t.ok((understudy.learn() as number) < 10, 'what is beyond 64 samples of one asker is not kept');
-  t.equal(understudy.learn(), null, 'what was served is forgotten');
+  standIn.watch('asker', new Float32Array(64 * INPUTS), new Float32Array(64 * WIDTH), 64);
+  standIn.watch('asker', new Float32Array(INPUTS), new Float32Array(WIDTH).fill(1e6), 1);
+  t.ok((standIn.learn() as number) < 10, 'what is beyond 64 samples of one asker is not kept');
+  t.equal(standIn.learn(), null, 'what was served is forgotten');
 
-  const shelf = new StudentShelf({ inputWidth: INPUTS, width: WIDTH });
-  const bytes = encodeStudent(understudy.student);
-  t.match(shelf.keep('peer', bytes, contentHash(bytes)), { ok: true });
-  const again = new StudentShelf({ inputWidth: INPUTS, width: WIDTH });
-  again.restore(shelf.save());
+  const students = new StudentCache({ inputWidth: INPUTS, width: WIDTH });
+  const bytes = encodeStudent(standIn.student);
+  t.match(students.keep('peer', bytes, contentHash(bytes)), { ok: true });
+  const again = new StudentCache({ inputWidth: INPUTS, width: WIDTH });
+  again.restore(students.save());
   const { inputs } = samples(300, 4, 'squaredError');
-  t.same(again.respond('peer', inputs, 4), shelf.respond('peer', inputs, 4), 'a shelf is saved with its students');
+  t.same(again.respond('peer', inputs, 4), students.respond('peer', inputs, 4), 'a cache is saved with its students');
   t.equal(again.hashOf('peer'), contentHash(bytes));
 });
 
-t.test('an understudy learns the same to the bit in whatever order its askers come', async (t) => {
+t.test('a stand-in learns the same to the bit in whatever order its askers come', async (t) => {
   const taught = (askers: readonly string[]): Uint8Array => {
-    const understudy = new Understudy({
+    const standIn = new StandIn({
       inputWidth: INPUTS,
       hidden: 12,
       width: WIDTH,
@@ -270,10 +271,10 @@ t.test('an understudy learns the same to the bit in whatever order its askers co
     });
     for (const asker of askers) {
       const { inputs } = samples(asker.charCodeAt(0), 16, 'squaredError');
-      understudy.watch(asker, inputs, Float32Array.from(normals(SEED, [asker.charCodeAt(0)], 16 * WIDTH)), 16);
+      standIn.watch(asker, inputs, Float32Array.from(normals(SEED, [asker.charCodeAt(0)], 16 * WIDTH)), 16);
     }
-    understudy.learn();
-    return encodeStudent(understudy.student);
+    standIn.learn();
+    return encodeStudent(standIn.student);
   };
   t.same(taught(['c', 'a', 'b']), taught(['a', 'b', 'c']));
   t.not(contentHash(taught(['a', 'b'])), contentHash(taught(['a', 'b', 'c'])), 'and it does depend on what they ask');
@@ -283,36 +284,36 @@ t.test('a batch too large for one query is seen as its parts are; a participant 
   const gate: GateSettings = { kind: 'sparse', k: 1, balance: 0.01, noise: 0.3 };
   const members = [0, 1, 2, 3].map((index) => member(index, 'squaredError', gate));
   const settings = { ...SETTINGS, gate: gate.kind, gateK: gate.k, rounds: 12, blocks: 2 };
-  const together = await openTogether({ members, settings, seed: SEED, backend, understudies: { hidden: 6, learningRate: 1e-2 } });
+  const local = await openLocalRun({ members, settings, seed: SEED, backend, standIns: { hidden: 6, learningRate: 1e-2 } });
   try {
-    await together.live('settling');
-    const { life } = together.everybody[0]!;
-    t.match(life.state, { phase: 'settling', round: 12, blocks: 2 });
-    t.equal(life.losses.length, 12);
+    await local.advance('refitting');
+    const { run } = local.participants[0]!;
+    t.match(run.state, { phase: 'refitting', round: 12, blocks: 2 });
+    t.equal(run.losses.length, 12);
     const whole = samples(400, 700, 'squaredError');
     const rows = (from: number, to: number) =>
       pickSamples(
         whole,
         Array.from({ length: to - from }, (_, at) => from + at),
       );
-    const seen = await life.view(whole);
-    const [first, second] = [await life.view(rows(0, 400)), await life.view(rows(400, 700))];
+    const seen = await run.view(whole);
+    const [first, second] = [await run.view(rows(0, 400)), await run.view(rows(400, 700))];
     t.same([...seen.shares], [...first.shares, ...second.shares]);
     t.same([...seen.outputs], [...first.outputs, ...second.outputs]);
     t.same([...seen.masked], [...first.masked, ...second.masked]);
 
     const asked = seen.shares.findIndex((share) => share > 0) % 4; // the peer it asks about the first sample
     const block = (view: typeof seen) => [...view.masked.subarray(asked * WIDTH, (asked + 1) * WIDTH)];
-    await together.leave(asked);
-    t.same(block(await life.view(whole, false)), [0, 0], 'zeros');
-    const stoodIn = await life.view(whole);
+    await local.leave(asked);
+    t.same(block(await run.view(whole, false)), [0, 0], 'zeros');
+    const stoodIn = await run.view(whole);
     t.equal(stoodIn.answers.origins[asked], 'student');
     t.notSame(block(stoodIn), [0, 0]);
-    await together.rejoin(asked);
-    const back = await life.view(whole);
+    await local.rejoin(asked);
+    const back = await run.view(whole);
     t.equal(back.answers.origins[asked], 'peer');
     t.same(back.outputs, seen.outputs, 'it takes over at once, to the bit');
   } finally {
-    await together.close();
+    await local.close();
   }
 });

@@ -1,18 +1,18 @@
 /** The participants of `intermodel distill`: dense nets on shards of their own, with students; the lives of everybody else. */
+
 import type { Backend } from '../../backend/index.js';
 import { checkInteger } from '../../core/validate.js';
 import type { DigitData } from '../../data/dataset.js';
 import { dealShards, type Shard, type ShardRequest } from '../../data/shards.js';
-import type { Member } from '../demo/population.js';
-import type { DemoSettings } from '../demo/result.js';
-import { participantSettings, resolveSettings } from '../demo/settings.js';
-import { permutation } from '../draw.js';
-import type { MeetingKind } from '../living/meeting.js';
-import { openTogether, type Together, type TogetherHooks } from '../living/together.js';
-import { DenseNet } from '../models/dense-net.js';
-import { Participant } from '../participant.js';
-import { type Samples, samplesOf } from '../samples.js';
-import type { DistillationObjective } from './student.js';
+import { permutation } from '../../participant/draw.js';
+import { DenseNet } from '../../participant/models/dense-net.js';
+import { Participant } from '../../participant/participant.js';
+import { type Samples, samplesOf } from '../../participant/samples.js';
+import type { DistillationObjective } from '../../participant/students/student.js';
+import { type LocalRun, type LocalRunHooks, openLocalRun } from '../../run/local-run.js';
+import type { Member } from '../../run/member.js';
+import { participantSettings, type RunSettings, resolveSettings } from '../../run/settings.js';
+import type { FabricKind } from '../../run/transport-fabric.js';
 
 /** What a network of dense participants is built from. */
 export interface DistillationNetworkOptions {
@@ -21,7 +21,7 @@ export interface DistillationNetworkOptions {
   readonly width: number;
   /** Hidden units of encoders and heads. */
   readonly hidden: number;
-  /** Hidden units of proxies and understudies. */
+  /** Hidden units of proxies and standIns. */
   readonly studentHidden: number;
   readonly gate: 'sparse' | 'productKey';
   /** Peers asked per sample while training. */
@@ -31,7 +31,7 @@ export interface DistillationNetworkOptions {
   readonly learningRate: number;
   readonly objective: DistillationObjective;
   /** How they reach one another; the numbers do not depend on it. */
-  readonly transport: MeetingKind;
+  readonly transport: FabricKind;
   /** Rounds that everybody trains. */
   readonly rounds: number;
   readonly batch: number;
@@ -41,8 +41,8 @@ export interface DistillationNetworkOptions {
   readonly validation: number;
   readonly seed: number;
   readonly backend: Backend;
-  /** Whether everybody teaches an understudy and hands it round. Default true. */
-  readonly understudies?: boolean;
+  /** Whether everybody teaches a stand-in and hands it round. Default true. */
+  readonly standIns?: boolean;
 }
 
 /** A participant whose parts are at hand. */
@@ -53,7 +53,7 @@ export interface DenseMember extends Member {
 
 /** Participants that are connected, with what they are made of. */
 export interface DistillationNetwork {
-  readonly together: Together;
+  readonly run: LocalRun;
   readonly members: readonly DenseMember[];
 }
 
@@ -69,24 +69,24 @@ function gatedRequests(participants: number, classes: number, largestShard: numb
   });
 }
 
-/** Draws shards and networks from the seed and brings everybody together. Whoever opens this closes `together`. */
+/** Draws shards and networks from the seed and brings everybody run. Whoever opens this closes `run`. */
 export async function openDistillationNetwork(
   options: DistillationNetworkOptions,
-  hooks: TogetherHooks = {},
+  hooks: LocalRunHooks = {},
 ): Promise<DistillationNetwork> {
   const { data, seed, backend, transport, studentHidden: hidden, learningRate } = options;
-  const understudies = options.understudies === false ? {} : { understudies: { hidden, learningRate } };
+  const standIns = options.standIns === false ? {} : { standIns: { hidden, learningRate } };
   checkInteger('participants', options.peers, 2, 256);
   checkInteger('k', options.k, 1, options.peers - 1);
   const settings = settingsOf(options);
   const requests = gatedRequests(options.peers, data.train.classes, options.largestShard);
   const shards = dealShards(data.train, requests, permutation(seed, [STREAM.shards], data.train.samples));
   const members = shards.map((shard, index) => denseMember(index, shard, requests[index], options, settings));
-  const together = await openTogether(
-    { members: members.map((member) => () => member), settings, seed, backend, transport, ...understudies },
+  const run = await openLocalRun(
+    { members: members.map((member) => () => member), settings, seed, backend, transport, ...standIns },
     hooks,
   );
-  return { together, members };
+  return { run, members };
 }
 
 /** Blocks while training, and samples that a row is measured on then: few, since measuring asks everybody. */
@@ -102,7 +102,7 @@ const READOUT_STEP = 2;
 /** A gate in a hurry settles on the peers that happened to learn first: with steps as long as those of the readouts, asking four of 16 cost up to 11 % of the loss. */
 const GATE_STEP = 0.6;
 
-function settingsOf(options: DistillationNetworkOptions): DemoSettings {
+function settingsOf(options: DistillationNetworkOptions): RunSettings {
   const { peers, rounds, batch, width, hidden, learningRate, validation, largestShard } = options;
   const { gate, k, balance, noise, objective } = options;
   return resolveSettings({
@@ -123,7 +123,7 @@ function denseMember(
   shard: Shard,
   { classes }: ShardRequest,
   options: DistillationNetworkOptions,
-  settings: DemoSettings,
+  settings: RunSettings,
 ): DenseMember {
   const { data, width, hidden, studentHidden, seed, backend } = options;
   const optimiser = { learningRate: options.learningRate };
@@ -133,7 +133,7 @@ function denseMember(
   const encoder = net(STREAM.encoder, [shard.pixels + width, hidden, width], 'tanh').asModel();
   const proxy = net(STREAM.proxy, [shard.pixels, studentHidden, width], 'identity');
   const participant = new Participant(
-    { index, name: `participant ${index}`, role: 'generalist', data: samplesOf(shard), encoder, proxy: proxy.asModel() },
+    { index, name: `participant ${index}`, data: samplesOf(shard), encoder, proxy: proxy.asModel() },
     participantSettings(settings, { outputs: data.train.classes, seed, backend }),
   );
   return { participant, validation: heldOut(index, classes, options), classes, proxy };

@@ -1,12 +1,12 @@
 /** What the students of a network are worth: against G(x) on held-out data, and in the place of peers that are away. */
 import { removalScores } from '../../curvature.js';
 import { distillationLoss } from '../../distillation.js';
+import { type ClassScore, labelsOf, scoreClasses } from '../../participant/samples.js';
+import { encodeStudent } from '../../participant/students/student-file.js';
 import { spearman } from '../../ranking.js';
-import type { LifeView } from '../living/life.js';
-import type { Alive } from '../living/together.js';
-import { type ClassScore, labelsOf, scoreClasses } from '../samples.js';
-import type { DenseMember, DistillationNetwork } from './distillation-network.js';
-import { encodeStudent } from './student-file.js';
+import type { LocalParticipant } from '../../run/local-run.js';
+import type { RunView } from '../../run/participant-run.js';
+import type { DenseMember, DistillationNetwork } from './network.js';
 
 /** One participant's student against its gating ensemble, on held-out data. */
 export interface StudentReport {
@@ -23,7 +23,7 @@ export interface StudentReport {
 /** Measures one participant: its ensemble over the network, its student (its proxy unless another is given) without. */
 export async function reportStudent(network: DistillationNetwork, index: number, student?: DenseMember['proxy']): Promise<StudentReport> {
   const { classes, proxy, validation, participant } = network.members[index];
-  const view = await network.together.everybody[index].life.view(validation, false);
+  const view = await network.run.participants[index].run.view(validation, false);
   const { inputs, size } = validation;
   const offline = participant.readout.forward((student ?? proxy).forward(inputs, size), size);
   const outputs = participant.readout.width;
@@ -39,7 +39,7 @@ export async function reportStudent(network: DistillationNetwork, index: number,
 }
 
 /** The measured scores (3) of G(x) read by the readout: Gauss-Newton removal of each g_j m_ij f_j, mean over the batch, `[peers]`. */
-function measuredScores({ members }: DistillationNetwork, index: number, { masked, shares, mixture }: LifeView): Float64Array {
+function measuredScores({ members }: DistillationNetwork, index: number, { masked, shares, mixture }: RunView): Float64Array {
   const { readout } = members[index].participant;
   const [peers, width] = [members.length, readout.inputWidth];
   const responses = masked.map((value, at) => value * shares[Math.floor(at / width)]);
@@ -55,7 +55,7 @@ function measuredScores({ members }: DistillationNetwork, index: number, { maske
 }
 
 /** Spearman correlation of the measured scores with the gate's mean shares, over the other peers. Normalising the row would not change the order. */
-function gateAgainstRow(network: DistillationNetwork, index: number, view: LifeView): number | null {
+function gateAgainstRow(network: DistillationNetwork, index: number, view: RunView): number | null {
   const peers = network.members.length;
   const scores = measuredScores(network, index, view);
   const total = new Float64Array(peers);
@@ -89,12 +89,12 @@ export interface AbsenceReport {
 
 /** Takes some peers away, measures the survivors with zeros and with students in their place, and brings them back. */
 export async function reportAbsence(network: DistillationNetwork, away: readonly number[]): Promise<AbsenceReport> {
-  const { together } = network;
+  const { run } = network;
   const alive = await measureSurvivors(network, away, true);
-  for (const index of away) await together.leave(index);
+  for (const index of away) await run.leave(index);
   const zeros = await measureSurvivors(network, away, false);
   const students = await measureSurvivors(network, away, true);
-  for (const index of away) await together.rejoin(index);
+  for (const index of away) await run.rejoin(index);
   const returned = await measureSurvivors(network, away, true);
   const rise = zeros.score.loss - alive.score.loss;
   const order = (then: Survivors): number | null => spearman(alive.ranking, then.ranking).value;
@@ -102,7 +102,7 @@ export async function reportAbsence(network: DistillationNetwork, away: readonly
     away,
     ...{ alive: alive.score, zeros: zeros.score, students: students.score, returned: returned.score },
     share: rise > 0 ? (students.score.loss - alive.score.loss) / rise : null,
-    studentBytes: away.reduce((sum, index) => sum + bytesOf(together.everybody[index]), 0),
+    studentBytes: away.reduce((sum, index) => sum + bytesOf(run.participants[index]), 0),
     stoodIn: students.stoodIn,
     orderKept: { zeros: order(zeros), students: order(students) },
   };
@@ -122,7 +122,7 @@ async function measureSurvivors(network: DistillationNetwork, away: readonly num
   let [loss, accuracy, stoodIn] = [0, 0, 0];
   for (const index of survivors) {
     const { validation } = network.members[index];
-    const view = await network.together.everybody[index].life.view(validation, useStudents);
+    const view = await network.run.participants[index].run.view(validation, useStudents);
     const scored = scoreClasses(view.outputs, labelsOf(validation));
     loss += scored.loss / survivors.length;
     accuracy += scored.accuracy / survivors.length;
@@ -135,20 +135,20 @@ async function measureSurvivors(network: DistillationNetwork, away: readonly num
   return { score: { loss, accuracy }, stoodIn, ranking };
 }
 
-function answeredByStudents({ answers }: LifeView): number {
+function answeredByStudents({ answers }: RunView): number {
   const rows = answers.parts.flatMap(({ answers: { origins, rows } }) => rows.filter((_, peer) => origins[peer] === 'student'));
   return rows.reduce((sum, { length }) => sum + length, 0);
 }
 
-function bytesOf({ understudy }: Alive): number {
-  return understudy === undefined ? 0 : encodeStudent(understudy.student).length;
+function bytesOf({ standIn }: LocalParticipant): number {
+  return standIn === undefined ? 0 : encodeStudent(standIn.student).length;
 }
 
 /** Payload bytes that everybody has sent and received so far: queries, gradients, students, and what rows were measured on. The ledger's books are apart. */
-export function trafficOf({ together }: DistillationNetwork): { sent: number; received: number } {
+export function trafficOf({ run }: DistillationNetwork): { sent: number; received: number } {
   let [sent, received] = [0, 0];
-  for (const { link } of together.everybody) {
-    for (const peer of link.network.traffic().values()) {
+  for (const { client } of run.participants) {
+    for (const peer of client.network.traffic().values()) {
       sent += peer.bytesSent;
       received += peer.bytesReceived;
     }

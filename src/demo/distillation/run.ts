@@ -2,13 +2,13 @@
 import { setImmediate as nextTick } from 'node:timers/promises';
 import { AbortedError, InputError } from '../../core/errors.js';
 import { checkInteger } from '../../core/validate.js';
-import type { DenseNet } from '../models/dense-net.js';
-import type { Participant, StepLosses } from '../participant.js';
-import { type ClassScore, labelsOf, type Samples, scoreClasses } from '../samples.js';
-import { type DistillationNetwork, type DistillationNetworkOptions, openDistillationNetwork } from './distillation-network.js';
-import { type AbsenceReport, reportAbsence, reportStudent, type StudentReport, trafficOf } from './distillation-report.js';
-import { distilStep } from './student.js';
-import { contentHash, decodeStudent, encodeStudent } from './student-file.js';
+import type { DenseNet } from '../../participant/models/dense-net.js';
+import type { Participant, StepLosses } from '../../participant/participant.js';
+import { type ClassScore, labelsOf, type Samples, scoreClasses } from '../../participant/samples.js';
+import { distilStep } from '../../participant/students/student.js';
+import { contentHash, decodeStudent, encodeStudent } from '../../participant/students/student-file.js';
+import { type DistillationNetwork, type DistillationNetworkOptions, openDistillationNetwork } from './network.js';
+import { type AbsenceReport, reportAbsence, reportStudent, type StudentReport, trafficOf } from './report.js';
 
 /** What a run takes beside its network. */
 export interface DistillationRunOptions extends DistillationNetworkOptions {
@@ -70,10 +70,10 @@ export async function runDistillation(options: DistillationRunOptions, control: 
     onProgress: roundsOf(options.peers, (done, total) => onProgress?.('training', done, total)),
   });
   try {
-    await network.together.live('settling');
+    await network.run.advance('refitting');
     return await reportAll(network, options, control);
   } finally {
-    await network.together.close();
+    await network.run.close();
   }
 }
 
@@ -99,8 +99,8 @@ async function reportAll(
 }
 
 /** Mean loss of G(x) in one round. */
-function meanLoss({ together }: DistillationNetwork, round: number): number {
-  return together.everybody.reduce((sum, { life }) => sum + (life.losses.at(round) as StepLosses).gate, 0) / together.everybody.length;
+function meanLoss({ run }: DistillationNetwork, round: number): number {
+  return run.participants.reduce((sum, { run: one }) => sum + (one.losses.at(round) as StepLosses).gate, 0) / run.participants.length;
 }
 
 /** Distils the leaver's ensemble, disconnects it completely, and validates what is left. */
@@ -113,7 +113,7 @@ async function leave(
   const { participant, validation } = network.members[index];
   const student = await distilLeaver(network, options, control);
   const { ensemble, divergence } = await reportStudent(network, index, student);
-  await network.together.leave(index);
+  await network.run.leave(index);
   const queryFailure = await askTheGone(network, index);
   const bytes = encodeStudent(student);
   const offline = validateOffline(bytes, participant, validation);
@@ -134,9 +134,9 @@ async function distilLeaver(
   for (let step = 0; step < distilSteps; step++) {
     await nextTick();
     if (signal?.aborted === true) throw new AbortedError('distilling');
-    const { inputs, size, truth } = participant.nextBatch(distilBatch);
-    const { mixture } = await network.together.everybody[leaver].life.view({ inputs, size, truth });
-    const lesson = { inputs, target: mixture, batch: size, readout: participant.readout, labels: labelsOf({ inputs, size, truth }) };
+    const { inputs, size, targets } = participant.nextBatch(distilBatch);
+    const { mixture } = await network.run.participants[leaver].run.view({ inputs, size, targets });
+    const lesson = { inputs, target: mixture, batch: size, readout: participant.readout, labels: labelsOf({ inputs, size, targets }) };
     distilStep(student, lesson, objective, 0.5 * (1 - step / distilSteps));
     onProgress?.('distilling', step + 1, distilSteps);
   }
@@ -144,12 +144,12 @@ async function distilLeaver(
 }
 
 /** One sample to one that left: the code of the failure that the asker gets. */
-async function askTheGone({ together, members }: DistillationNetwork, index: number): Promise<string> {
-  const { link } = together.everybody[index === 0 ? 1 : 0];
-  const gone = together.everybody[index].link.network.self;
+async function askTheGone({ run, members }: DistillationNetwork, index: number): Promise<string> {
+  const { client } = run.participants[index === 0 ? 1 : 0];
+  const gone = run.participants[index].client.network.self;
   const { inputs, size } = members[index].validation;
   const pixels = inputs.length / size;
-  const query = await link.network.query(gone, { shape: [1, pixels], data: inputs.slice(0, pixels) });
+  const query = await client.network.query(gone, { shape: [1, pixels], data: inputs.slice(0, pixels) });
   return query.ok ? 'none' : query.failure.code;
 }
 

@@ -1,6 +1,6 @@
 /** Queries and gradients sent only to the peers that a gate chose, sample by sample, with students standing in for the absent. */
 import type { Network, Outcome, PeerKey, Tensor } from '../../network/index.js';
-import type { StudentShelf } from '../students/shelf.js';
+import type { StudentCache } from '../students/student-cache.js';
 
 /** A batch, and whom to ask about each sample of it. */
 export interface RoutedQuery {
@@ -14,7 +14,7 @@ export interface RoutedQuery {
   /** `[batch, k]` positions, -1 for none. Left out: every peer is asked about every sample. */
   readonly selected?: Int32Array;
   /** Answers for peers that fail, where it holds their students. */
-  readonly shelf?: StudentShelf;
+  readonly students?: StudentCache;
   readonly deadline_ms?: number;
   readonly signal?: AbortSignal;
 }
@@ -35,9 +35,9 @@ export interface RoutedResponses {
   readonly outcomes: readonly (Outcome<Tensor> | null)[];
 }
 
-/** Asks each chosen peer about its samples only. A peer that fails is replaced, in position, by its student if the shelf holds it. */
+/** Asks each chosen peer about its samples only. A peer that fails is replaced, in position, by its student if the cache holds it. */
 export async function askChosen(query: RoutedQuery): Promise<RoutedResponses> {
-  const { network, peers, batch, width, shelf } = query;
+  const { network, peers, batch, width, students } = query;
   const rows = query.selected === undefined ? everyRow(query) : rowsByPeer(query.selected, batch, peers.length);
   const responses = new Float64Array(batch * peers.length * width);
   const answered = new Int32Array(batch * peers.length);
@@ -55,7 +55,7 @@ export async function askChosen(query: RoutedQuery): Promise<RoutedResponses> {
     const part = pick(query.inputs, rows[position], batch);
     const outcome = await network.query(peers[position], part, { width, ...callOptions(query) });
     outcomes[position] = outcome;
-    const values = outcome.ok ? outcome.value.data : shelf?.respond(peers[position], part.data, rows[position].length);
+    const values = outcome.ok ? outcome.value.data : students?.respond(peers[position], part.data, rows[position].length);
     origins[position] = outcome.ok ? 'peer' : values === undefined ? 'nobody' : 'student';
     if (values !== undefined) place(position, values);
   };

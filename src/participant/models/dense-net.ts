@@ -3,7 +3,7 @@ import type { Backend } from '../../backend/index.js';
 import type { NumericArray } from '../../core/validate.js';
 import { type Activation, headForward, headGradient } from '../../head.js';
 import { normals } from '../draw.js';
-import type { Truth } from '../samples.js';
+import type { Targets } from '../samples.js';
 import { partsOf, restoreArrays, type Saved, type Stateful } from '../saved.js';
 import { Adam, type AdamOptions } from './adam.js';
 import type { ResponseModel } from './model.js';
@@ -81,8 +81,8 @@ export class DenseNet implements Stateful {
   }
 
   /** One training step on the mean loss against what is known; `rate` scales the learning rate of this step. Returns loss and dL/dinput. */
-  learnTruth(inputs: NumericArray, truth: Truth, batch: number, rate = 1): { loss: number; gradient: Float64Array } {
-    const { layers, responses, loss } = headGradient({ ...this.#call(inputs, batch), ...truth });
+  learnTargets(inputs: NumericArray, targets: Targets, batch: number, rate = 1): { loss: number; gradient: Float64Array } {
+    const { layers, responses, loss } = headGradient({ ...this.#call(inputs, batch), ...targets });
     this.#adam?.step(this.#parameters(layers), rate);
     return { loss: loss ?? 0, gradient: responses };
   }

@@ -5,11 +5,11 @@ import { DenseNet } from '../models/dense-net.js';
 import type { Saved, Stateful } from '../saved.js';
 import { DEFAULT_OBJECTIVE, distilStep } from './student.js';
 
-/** The random stream of all understudies; the position of the participant follows. */
-export const UNDERSTUDY_STREAM = 10;
+/** The random stream of all standIns; the position of the participant follows. */
+export const STAND_IN_STREAM = 10;
 
-/** Sizes of an understudy. */
-export interface UnderstudyOptions {
+/** Sizes of a stand-in. */
+export interface StandInOptions {
   readonly inputWidth: number;
   readonly hidden: number;
   readonly width: number;
@@ -29,12 +29,12 @@ interface Served {
   readonly size: number;
 }
 
-export class Understudy implements Stateful {
+export class StandIn implements Stateful {
   readonly student: DenseNet;
   readonly #inputWidth: number;
   readonly #served = new Map<PeerKey, Served[]>();
 
-  constructor(options: UnderstudyOptions) {
+  constructor(options: StandInOptions) {
     const { inputWidth, hidden, width, learningRate, seed, stream, backend } = options;
     this.#inputWidth = inputWidth;
     this.student = DenseNet.random({

@@ -1,5 +1,5 @@
 /**
- * Students of peers, kept for when a peer cannot be reached. A peer announces the hash of its student; whoever wants it asks for it by that hash and keeps it only if the
+ * Students of peers, kept for when a peer cannot be evaluation. A peer announces the hash of its student; whoever wants it asks for it by that hash and keeps it only if the
  * bytes hash to it, so it does not matter who handed them over.
  */
 import { InputError } from '../../core/errors.js';
@@ -29,7 +29,7 @@ export interface StudentShape {
 }
 
 /** Students by their peer's key. */
-export class StudentShelf implements Stateful {
+export class StudentCache implements Stateful {
   readonly #kept = new Map<PeerKey, Kept>();
 
   /** @param call options of every fetch; left out: those of the network */
@@ -84,7 +84,7 @@ export class StudentShelf implements Stateful {
     }
   }
 
-  /** Fetches whatever peers announce from now on; the shelf always holds the newest. */
+  /** Fetches whatever peers announce from now on; the cache always holds the newest. */
   follow(network: Network, onFetch: (peer: PeerKey, outcome: FetchOutcome) => void = () => undefined): void {
     network.listen(STUDENT_TOPIC, (peer, _topic, bytes) => {
       const hash = new TextDecoder().decode(bytes);

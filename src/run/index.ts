@@ -1,0 +1,16 @@
+/** The run of participants: settings, protocol, clients of peers and ledger, coordinator, and many participants in one process. See docs/concepts/participant.md. */
+
+export { type LocalParticipant, type LocalRun, type LocalRunHooks, type LocalRunOptions, openLocalRun, runLocally } from './local-run.js';
+export type { Member, MemberFactory, Relay } from './member.js';
+export type { ParticipantRun, Phase, RunProgress, RunState, RunView } from './participant-run.js';
+export type { ParticipantResult } from './protocol.js';
+export type { Roster, RosterMember, RosterPlan, RosterRequest } from './roster.js';
+export type { BlockRecord, RunRecord } from './run-record.js';
+export {
+  describeSettings,
+  participantSettings,
+  RUN_DEFAULTS,
+  type RunSettings,
+  resolveSettings,
+  type SettingDescription,
+} from './settings.js';

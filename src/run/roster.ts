@@ -1,0 +1,38 @@
+/** A roster fills the places of a run from its settings, its data and its seed alone, so that any process can build the participant of any place. */
+import type { Backend } from '../backend/index.js';
+import type { DataDescription } from '../data/dataset.js';
+import type { TensorflowChoice } from '../participant/models/tensorflow.js';
+import type { Member, Relay } from './member.js';
+import type { RunSettings } from './settings.js';
+
+/** What a roster is drawn from. */
+export interface RosterRequest {
+  readonly settings: RunSettings;
+  readonly seed: number;
+  /** 'mnist', 'text', or a folder of IDX files. */
+  readonly data: string;
+  readonly tensorflow: TensorflowChoice;
+}
+
+/** What is known of a roster before anything is built. */
+export interface RosterPlan {
+  /** By position on the ledger. */
+  readonly names: readonly string[];
+  /** Numbers per sample. */
+  readonly inputWidth: number;
+}
+
+/** A participant of a roster and what it runs on. */
+export interface RosterMember {
+  readonly member: Member;
+  readonly encoderBackend: { readonly name: string; readonly version: string };
+  readonly data: DataDescription;
+}
+
+/** Fills the places of a run. */
+export interface Roster {
+  /** @throws InputError for settings that it cannot fill, EnvironmentError without the data */
+  plan(request: RosterRequest): Promise<RosterPlan>;
+  /** Builds the participant of one place. */
+  build(index: number, request: RosterRequest & { readonly backend: Backend }, relay: Relay): Promise<RosterMember>;
+}
