@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "cpu.hpp"
 #include "kernel_table.hpp"
 
 namespace intermodel {
@@ -16,28 +17,21 @@ constexpr bool kIsX86 =
 
 IsaChoice avx512Choice() noexcept {
 #if defined(INTERMODEL_HAS_AVX512)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-    return {"avx512", IsaStatus::kAvailable, &kAvx512Kernels};
+  if (cpuFeatures().avx512f) return {"avx512", IsaStatus::kAvailable, &kAvx512Kernels};
 #endif
   return {"avx512", kIsX86 ? IsaStatus::kNotOnThisMachine : IsaStatus::kNotBuilt, nullptr};
 }
 
 IsaChoice avx2Choice() noexcept {
 #if defined(INTERMODEL_HAS_AVX2)
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-    return {"avx2", IsaStatus::kAvailable, &kAvx2Kernels};
+  if (cpuFeatures().avx2_fma) return {"avx2", IsaStatus::kAvailable, &kAvx2Kernels};
 #endif
   return {"avx2", kIsX86 ? IsaStatus::kNotOnThisMachine : IsaStatus::kNotBuilt, nullptr};
 }
 
 const std::array<IsaChoice, 3>& choices() noexcept {
-  static const std::array<IsaChoice, 3> all = [] {
-#if defined(__x86_64__)
-    __builtin_cpu_init();
-#endif
-    return std::array<IsaChoice, 3>{avx512Choice(), avx2Choice(),
-                                    IsaChoice{"scalar", IsaStatus::kAvailable, &kScalarKernels}};
-  }();
+  static const std::array<IsaChoice, 3> all{avx512Choice(), avx2Choice(),
+                                            IsaChoice{"scalar", IsaStatus::kAvailable, &kScalarKernels}};
   return all;
 }
 

@@ -42,7 +42,7 @@ static void matVec(const double* a, size_t aRow, const double* x, const double* 
     matVecRows<1>(a + i * aRow, aRow, x, init == nullptr ? nullptr : init + i, y + i, k);
   for (; i < m; i++) {
     double sum = init == nullptr ? 0.0 : init[i];
-    for (size_t p = 0; p < k; p++) sum = __builtin_fma(a[i * aRow + p], x[p], sum);
+    for (size_t p = 0; p < k; p++) sum = fused(a[i * aRow + p], x[p], sum);
     y[i] = sum;
   }
 }

@@ -66,7 +66,7 @@ INTERMODEL_INLINE double treeDotBlock(const double* a, const double* b, size_t n
     for (int i = 0; i < kTreeParts; i++) part[i] = fma(load(a + r + i * kLanes), load(b + r + i * kLanes), part[i]);
   double lane[kTreeLanes];
   for (int i = 0; i < kTreeParts; i++) store(lane + i * kLanes, part[i]);
-  for (size_t i = 0; i < kTreeLanes && r < n; i++, r++) lane[i] = __builtin_fma(a[r], b[r], lane[i]);
+  for (size_t i = 0; i < kTreeLanes && r < n; i++, r++) lane[i] = fused(a[r], b[r], lane[i]);
   return foldLanes(lane);
 }
 

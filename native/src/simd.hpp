@@ -26,6 +26,8 @@
 
 #define INTERMODEL_INLINE static inline __attribute__((always_inline))
 
+#include "fused.hpp"
+
 #if defined(INTERMODEL_ISA_AVX512)
 #include "simd_avx512.hpp"
 #elif defined(INTERMODEL_ISA_AVX2)

@@ -30,7 +30,7 @@ INTERMODEL_INLINE F64 operator-(F64 a, F64 b) { return {a.v - b.v}; }
 INTERMODEL_INLINE F64 operator*(F64 a, F64 b) { return {a.v * b.v}; }
 INTERMODEL_INLINE F64 operator/(F64 a, F64 b) { return {a.v / b.v}; }
 INTERMODEL_INLINE F64 operator-(F64 a) { return {-a.v}; }
-INTERMODEL_INLINE F64 fma(F64 a, F64 b, F64 c) { return {__builtin_fma(a.v, b.v, c.v)}; }
+INTERMODEL_INLINE F64 fma(F64 a, F64 b, F64 c) { return {fused(a.v, b.v, c.v)}; }
 INTERMODEL_INLINE F64 fmaExact(F64 a, F64 b, F64 c) { return {a.v * b.v + c.v}; }
 INTERMODEL_INLINE F64 minimum(F64 a, F64 b) { return {a.v < b.v ? a.v : b.v}; }
 INTERMODEL_INLINE F64 maximum(F64 a, F64 b) { return {a.v > b.v ? a.v : b.v}; }
