@@ -1,0 +1,145 @@
+// Checks every staged package (build/stage): what a binary asks of the machine, what it shows, its size, and the content of the package.
+//   node scripts/check-packages.mjs [--rebuild TARGET]
+// With --rebuild, a target is built a second time in another folder, and must come out the same to the byte.
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { binaryOf } from './build-addon.mjs';
+import { flag, root, run } from './common/run.mjs';
+import { GLIBC_FLOOR, MAX_BYTES, TARGETS } from './common/targets.mjs';
+import { toolsFolder } from './common/tools.mjs';
+import { stageOf } from './stage-packages.mjs';
+
+/** What the addon may show to the process: the two functions that Node looks for. */
+const EXPORTS = ['napi_register_module_v1', 'node_api_module_get_api_version_v1'];
+
+/** Checks one target's binary; returns what was found and what is wrong with it. */
+export function inspectBinary(target, path, { floor = GLIBC_FLOOR } = {}) {
+  const { os, cpu, libc } = TARGETS[target];
+  const bytes = readFileSync(path);
+  const wrong = [];
+  const found = { bytes: bytes.length };
+  if (bytes.length > MAX_BYTES) wrong.push(`${bytes.length} bytes, more than ${MAX_BYTES}`);
+  for (const place of [root, process.env.HOME].filter((text) => text !== undefined && text.length > 2)) {
+    if (bytes.includes(place)) wrong.push(`it holds the path ${place}`);
+  }
+  if (os === 'linux') Object.assign(found, inspectElf(bytes, path, { cpu, libc, floor }, wrong));
+  else if (os === 'darwin') inspectMachO(bytes, cpu, wrong);
+  else Object.assign(found, inspectPe(bytes, path, wrong));
+  return { found, wrong };
+}
+
+function inspectElf(bytes, path, { cpu, libc, floor }, wrong) {
+  const machine = { x64: 62, arm64: 183 }[cpu];
+  if (bytes.readUInt32BE(0) !== 0x7f454c46 || bytes.readUInt16LE(18) !== machine) wrong.push(`not an ELF file for ${cpu}`);
+  const symbols = run('objdump', ['-T', path]).split('\n');
+  const shown = symbols.filter(
+    (line) => /\sg\s|\su\s|\sw\s/.test(line) && !line.includes('*UND*') && /\s\.text\s|\s\.data|\s\.bss|\s\.rodata/.test(line),
+  );
+  const names = shown.map((line) => line.trim().split(/\s+/).at(-1)).sort();
+  if (names.join() !== EXPORTS.join()) wrong.push(`it shows ${names.join(', ')}`);
+  const needed = [...run('objdump', ['-p', path]).matchAll(/NEEDED\s+(\S+)/g)].map(([, name]) => name);
+  const strange = needed.filter((name) => !/^(ld-linux|libc\.|libm\.|libpthread|libdl|librt)/.test(name));
+  if (strange.length > 0) wrong.push(`it needs ${strange.join(', ')}`);
+  if (libc !== 'glibc') return { needed };
+  const versions = [...symbols.join('\n').matchAll(/GLIBC_(\d+)\.(\d+)/g)].map(([, major, minor]) => [Number(major), Number(minor)]);
+  const glibc = versions.reduce((most, one) => (one[0] > most[0] || (one[0] === most[0] && one[1] > most[1]) ? one : most), [0, 0]);
+  const [major, minor] = floor.split('.').map(Number);
+  if (glibc[0] > major || glibc[1] > minor) wrong.push(`it needs glibc ${glibc.join('.')}, above ${floor}`);
+  return { needed, glibc: glibc.join('.') };
+}
+
+function inspectMachO(bytes, cpu, wrong) {
+  const DYLIB = 6;
+  const processor = { x64: 0x01000007, arm64: 0x0100000c }[cpu];
+  if (bytes.readUInt32LE(0) !== 0xfeedfacf || bytes.readUInt32LE(4) !== processor || bytes.readUInt32LE(12) !== DYLIB)
+    wrong.push(`not a Mach-O library for ${cpu}`);
+  for (const name of EXPORTS) if (!bytes.includes(`_${name}`)) wrong.push(`it does not show ${name}`);
+}
+
+function inspectPe(bytes, path, wrong) {
+  const at = bytes.readUInt32LE(0x3c);
+  if (bytes.toString('latin1', 0, 2) !== 'MZ' || bytes.readUInt16LE(at + 4) !== 0x8664) wrong.push('not a PE library for x64');
+  const listed = run('objdump', ['-p', path]);
+  const needed = [...listed.matchAll(/DLL Name: (\S+)/g)].map(([, name]) => name);
+  const strange = needed.filter(
+    (name) => !/^(node\.exe|kernel32\.dll|ntdll\.dll|user32\.dll|advapi32\.dll|msvcrt\.dll|api-ms-win-.*)$/i.test(name),
+  );
+  if (strange.length > 0) wrong.push(`it needs ${strange.join(', ')}`);
+  for (const name of EXPORTS) if (!new RegExp(`\\b${name}\\b`).test(listed)) wrong.push(`it does not show ${name}`);
+  return { needed };
+}
+
+/** What is wrong with the content of a staged package: maps that point nowhere, tests, links to files that are not in it. */
+export function inspectContent(folder) {
+  const names = readdirSync(folder, { recursive: true }).filter((name) => statSync(join(folder, name)).isFile());
+  const wrong = [];
+  for (const name of names) {
+    if (/\.map$|\.test\.|^native\/test\/|\.tsbuildinfo$/.test(name)) wrong.push(`${name} does not belong in a package`);
+    if (name.endsWith('.js') && /^\/\/# sourceMappingURL/m.test(readFileSync(join(folder, name), 'utf8')))
+      wrong.push(`${name} names a source map`);
+    if (name.endsWith('.md')) wrong.push(...deadLinks(folder, name));
+  }
+  const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  const entries = Object.values(manifest.exports ?? {}).flatMap((entry) => (typeof entry === 'string' ? [entry] : Object.values(entry)));
+  for (const path of [...entries, ...Object.values(manifest.bin ?? {})])
+    if (!existsSync(join(folder, path))) wrong.push(`package.json names ${path}, which is not there`);
+  return wrong;
+}
+
+function deadLinks(folder, name) {
+  const text = readFileSync(join(folder, name), 'utf8').replace(/^```[\s\S]*?^```/gm, '');
+  const targets = [...text.matchAll(/\]\(([^)\s]+)\)/g)]
+    .map(([, target]) => target.split('#')[0])
+    .filter((target) => target !== '' && !/^[a-z]+:/.test(target));
+  return targets
+    .filter((target) => !existsSync(resolve(folder, dirname(name), target)))
+    .map((target) => `${name} links to ${target}, which is not there`);
+}
+
+/** Builds a target again from a copy of the sources in another folder, and compares the bytes. */
+function rebuild(target) {
+  const copy = mkdtempSync(join(tmpdir(), 'intermodel-rebuild-'));
+  try {
+    for (const name of ['package.json', 'CMakeLists.txt', 'native', 'scripts'])
+      cpSync(join(root, name), join(copy, name), { recursive: true });
+    symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+    run(process.execPath, ['scripts/build-addon.mjs', target], { cwd: copy, env: { ...process.env, INTERMODEL_TOOLS: toolsFolder } });
+    const [first, second] = [binaryOf(target), join(copy, relative(root, binaryOf(target)))].map((path) =>
+      createHash('sha256').update(readFileSync(path)).digest('hex'),
+    );
+    if (first !== second) throw new Error(`${target} came out differently: ${first} and ${second}`);
+    return first;
+  } finally {
+    rmSync(copy, { recursive: true, force: true });
+  }
+}
+
+/** Checks every staged package; prints a line for each and returns the number of faults. `own` names targets built by this machine's compiler. */
+export function checkStaged({ own = [] } = {}) {
+  let faults = 0;
+  const say = (name, wrong, note) => {
+    faults += wrong.length;
+    console.log(`${wrong.length === 0 ? 'ok' : 'NOT OK'}  ${name}  ${note}${wrong.map((line) => `\n        ${line}`).join('')}`);
+  };
+  for (const target of Object.keys(TARGETS).filter((name) => existsSync(join(stageOf(name), 'package.json')))) {
+    const { found, wrong } = inspectBinary(target, join(stageOf(target), 'intermodel.node'), own.includes(target) ? { floor: '9.9' } : {});
+    say(
+      target,
+      [...wrong, ...inspectContent(stageOf(target))],
+      Object.entries(found)
+        .map(([key, value]) => `${key} ${value}`)
+        .join(', '),
+    );
+  }
+  if (existsSync(stageOf('root'))) say('intermodel', inspectContent(stageOf('root')), 'content');
+  return faults;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const again = flag('rebuild');
+  if (again !== undefined) console.log(`ok  ${again} rebuilt to the same bytes, sha256 ${rebuild(again)}`);
+  else process.exitCode = checkStaged() === 0 ? 0 : 1;
+}

@@ -1,0 +1,137 @@
+// Lays every package out as a folder, ready to be packed: build/stage/root and build/stage/TARGET.
+//   node scripts/stage-packages.mjs [TARGET ...]     (every target that has a binary when none is named)
+// A target's binary comes from build/packages (scripts/build-addon.mjs).
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import ts from 'typescript';
+import { binaryOf } from './build-addon.mjs';
+import { root } from './common/run.mjs';
+import { headers, packageNameOf, TARGETS } from './common/targets.mjs';
+
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+
+/** Where a package is laid out; `root` is the package itself. */
+export const stageOf = (name) => join(root, 'build', 'stage', name);
+
+/** This clone's own binary, for this machine alone. */
+export const ownBinary = join(root, 'build', 'Release', 'intermodel.node');
+
+/** Lays out one platform's package. */
+export function stagePlatform(target, binary = binaryOf(target)) {
+  if (!existsSync(binary)) throw new Error(`${target} has no binary: node scripts/build-addon.mjs ${target}`);
+  const { os, cpu, libc } = TARGETS[target];
+  const folder = emptied(stageOf(target));
+  cpSync(binary, join(folder, 'intermodel.node'));
+  cpSync(join(root, 'LICENSE'), join(folder, 'LICENSE'));
+  const name = packageNameOf(target);
+  writeFileSync(
+    join(folder, 'README.md'),
+    `# ${name}\n\nThe native core of [intermodel](https://www.npmjs.com/package/intermodel) for ${target}. Install \`intermodel\`; npm chooses this package where it fits.\n`,
+  );
+  writeJson(join(folder, 'package.json'), {
+    name,
+    version: manifest.version,
+    description: `The native core of intermodel for ${target}.`,
+    license: manifest.license,
+    main: 'intermodel.node',
+    files: ['intermodel.node'],
+    engines: manifest.engines,
+    os: [os],
+    cpu: [cpu],
+    ...(libc === undefined ? {} : { libc: [libc] }),
+    preferUnplugged: true,
+  });
+}
+
+/** Lays out the package itself; it asks for the platform packages of the same version. */
+export function stageRoot(targets) {
+  const folder = emptied(stageOf('root'));
+  for (const name of ['docs', 'examples', 'CMakeLists.txt', 'README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md', 'LICENSE'])
+    cpSync(join(root, name), join(folder, name), { recursive: true });
+  cpSync(join(root, 'native'), join(folder, 'native'), {
+    recursive: true,
+    filter: (path) => !path.startsWith(join(root, 'native', 'test')),
+  });
+  copyHeaders(join(folder, 'native', 'vendor'));
+  emitJavaScript(folder);
+  copyDeclarations(folder);
+  const { scripts, devDependencies, tap, allowScripts, ...published } = manifest;
+  writeJson(join(folder, 'package.json'), {
+    ...published,
+    optionalDependencies: Object.fromEntries(targets.map((target) => [packageNameOf(target), manifest.version])),
+  });
+}
+
+/** The headers that `intermodel build` compiles against, so that it needs cmake and a compiler and no further package. */
+export function copyHeaders(to) {
+  const { api, cpp } = headers();
+  for (const [from, name, wanted] of [
+    [api, 'node-api-headers', /\.h$/],
+    [cpp, 'node-addon-api', /^napi.*\.h$/],
+  ]) {
+    mkdirSync(join(to, name), { recursive: true });
+    for (const file of readdirSync(from)) if (wanted.test(file)) cpSync(join(from, file), join(to, name, file));
+    const licence = [from, dirname(from)].flatMap((place) =>
+      readdirSync(place)
+        .filter((file) => /^LICENSE/.test(file))
+        .map((file) => join(place, file)),
+    )[0];
+    cpSync(licence, join(to, name, 'LICENSE'));
+  }
+}
+
+/** src/ as JavaScript, as tsc emits it but without comments: they are in the declarations. */
+function emitJavaScript(folder) {
+  const config = ts.parseConfigFileTextToJson('tsconfig.json', readFileSync(join(root, 'tsconfig.json'), 'utf8')).config;
+  const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, root);
+  const compilerOptions = { ...options, removeComments: true, sourceMap: false, declaration: false, incremental: false, noEmit: false };
+  for (const name of filesUnder(join(root, 'src'), '.ts')) {
+    const fileName = join(root, 'src', name);
+    const { outputText } = ts.transpileModule(readFileSync(fileName, 'utf8'), { fileName, compilerOptions });
+    write(join(folder, 'lib', 'src', name.replace(/\.ts$/, '.js')), outputText);
+  }
+}
+
+/** The declarations that an entry of package.json reaches. */
+function copyDeclarations(folder) {
+  const wanted = Object.values(manifest.exports).flatMap((entry) => (entry.types === undefined ? [] : [join(root, entry.types)]));
+  const seen = new Set();
+  for (const path of wanted) {
+    if (seen.has(path)) continue;
+    seen.add(path);
+    const text = readFileSync(path, 'utf8');
+    write(join(folder, path.slice(root.length + 1)), text);
+    for (const [, specifier] of text.matchAll(/(?:from |import\()["'](\.[^"']+)\.js["']/g))
+      wanted.push(join(dirname(path), `${specifier}.d.ts`));
+  }
+}
+
+function filesUnder(folder, extension) {
+  return readdirSync(folder, { recursive: true })
+    .filter((name) => name.endsWith(extension))
+    .sort();
+}
+
+function emptied(folder) {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  return folder;
+}
+
+function write(path, text) {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+}
+
+function writeJson(path, value) {
+  write(path, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const named = process.argv.slice(2);
+  const targets = named.length > 0 ? named : Object.keys(TARGETS).filter((target) => existsSync(binaryOf(target)));
+  for (const target of targets) stagePlatform(target);
+  stageRoot(targets);
+  console.log(`staged in build/stage: root, ${targets.join(', ')}`);
+}
