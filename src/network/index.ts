@@ -1,25 +1,28 @@
 /** Peers that query one another: identities, transports, deadlines, admission and counting. */
 export type { AdmissionOptions, Stake } from './admission.js';
+export { type AnnouncementOptions, DEFAULT_ANNOUNCEMENTS } from './announcements.js';
 export { type BanOptions, DEFAULT_BANS } from './bans.js';
-export {
-  type BroadcastOptions,
-  type BroadcastResult,
-  broadcast,
-  renormalise,
-  type SendBackOptions,
-  type SendBackResult,
-  sendBack,
-} from './broadcast.js';
+export { BoundedStore, type Kept, type StoreLimits } from './bounded-store.js';
 export { type Clock, systemClock } from './clock.js';
 export type { PeerTraffic, ServiceCounters } from './counters.js';
 export { DEFAULT_DEADLINE, type DeadlineOptions } from './deadline.js';
 export { createIdentity, type Identity, isPeerKey, verifySignature } from './identity.js';
+export type { ConnectionLimits } from './libp2p/connection-gate.js';
 export type { Discovery } from './libp2p/node.js';
 export { type Libp2pOptions, Libp2pTransport } from './libp2p/transport.js';
 export { createHub, type Hub } from './memory.js';
-export { type CallOptions, Network, type NetworkOptions, type QueryOptions } from './network.js';
+export {
+  type AnnouncementHandler,
+  type CallOptions,
+  Network,
+  type NetworkOptions,
+  type QueryOptions,
+  type RefusalReport,
+} from './network.js';
 export { errorBound } from './quantise.js';
+export { RefusalLog, type RefusalReason, type SenderRefusals } from './refusals.js';
 export type { HandlerContext, Handlers, ServiceOptions } from './service.js';
+export { Supervisor, type TaskFailure } from './supervisor.js';
 export { blockOf } from './tensor.js';
 export {
   type AnnouncementListener,

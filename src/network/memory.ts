@@ -1,6 +1,7 @@
 /** The in-process transport: the default for experiments. Same checks as on a wire, without bytes or signatures. */
 import { InputError } from '../core/errors.js';
 import type { Identity } from './identity.js';
+import { Supervisor } from './supervisor.js';
 import {
   type AnnouncementListener,
   type Answer,
@@ -55,6 +56,7 @@ class MemoryTransport implements Transport {
   readonly #members: Map<PeerKey, MemoryTransport>;
   readonly #topics = new Map<string, AnnouncementListener[]>();
   readonly #underWay = new Set<(error: TransportError) => void>();
+  readonly #tasks = new Supervisor();
   #receiver: Receiver | null = null;
 
   constructor(self: PeerKey, members: Map<PeerKey, MemoryTransport>, limits: Limits) {
@@ -86,7 +88,12 @@ class MemoryTransport implements Transport {
   async announce(topic: string, bytes: Uint8Array): Promise<void> {
     for (const member of this.#members.values()) {
       if (member === this) continue;
-      for (const listener of member.#topics.get(topic) ?? []) queueMicrotask(() => listener(this.self, topic, bytes.slice()));
+      for (const listener of member.#topics.get(topic) ?? []) {
+        member.#tasks.run('announcement', async () => {
+          await null; // not within the call of the one that announces
+          listener(this.self, topic, bytes.slice());
+        });
+      }
     }
   }
 
@@ -105,7 +112,7 @@ class MemoryTransport implements Transport {
     const receiver = this.#receiver;
     if (receiver === null) throw new TransportError('unreachable', 'the peer does not serve');
     if (size > this.limits.frameBytes) {
-      receiver.refused('oversize');
+      receiver.refused('oversize', request.from);
       return Promise.resolve(refuse(request.nonce, 'oversize', `this peer takes ${this.limits.frameBytes} bytes`));
     }
     const refusal = receiver.screen(request.from, request.kind, request.nonce, size);

@@ -1,16 +1,25 @@
 /** The calling side and the whole of one peer: queries, gradients and calls, each with a deadline and a typed outcome. */
 import { InputError } from '../core/errors.js';
 import { checkInteger, checkPositive } from '../core/validate.js';
+import {
+  AnnouncementFilter,
+  type AnnouncementOptions,
+  DEFAULT_ANNOUNCEMENTS,
+  ENVELOPE_BYTES,
+  encodeAnnouncement,
+} from './announcements.js';
 import { BanList, type BanOptions, DEFAULT_BANS } from './bans.js';
 import { type Clock, systemClock } from './clock.js';
 import { CallCounters, type PeerTraffic, type ServiceCounters } from './counters.js';
 import { AdaptiveDeadline, checkDeadlineOptions, type DeadlineOptions } from './deadline.js';
+import { bad, finite, gravity, receive, transportFailure, type Verdict } from './failures.js';
 import { checkPeerKey } from './identity.js';
+import { mergeSenders, RefusalLog, type RefusalReason, type SenderRefusals } from './refusals.js';
 import { NonceSource, type ReplayGuard } from './replay.js';
 import { Service, type ServiceOptions } from './service.js';
-import { checkTensor, firstNonFinite, sameShape } from './tensor.js';
+import { Supervisor, type TaskFailure } from './supervisor.js';
+import { checkTensor, sameShape } from './tensor.js';
 import {
-  type AnnouncementListener,
   type Answer,
   type Failure,
   NO_BYTES,
@@ -20,7 +29,6 @@ import {
   type RequestKind,
   type Tensor,
   type Transport,
-  TransportError,
 } from './types.js';
 
 /** What a peer is made of. */
@@ -35,6 +43,23 @@ export interface NetworkOptions {
   readonly clock?: Clock;
   /** Replaces the replay guard; for simulations. */
   readonly replay?: ReplayGuard;
+  /** Blocks of the ledger as this peer knows it; announcements carry it. Default: always 0. */
+  readonly height?: () => number;
+  /** When the announcements of others count. */
+  readonly announcements?: Partial<AnnouncementOptions>;
+  /** Told when a listener or another task that nothing awaits fails. */
+  readonly onTaskFailure?: (failure: TaskFailure) => void;
+}
+
+/** Hears what a holder of stake announced. */
+export type AnnouncementHandler = (from: PeerKey, topic: string, payload: Uint8Array) => unknown;
+
+/** What this peer turned away, and what failed in it. */
+export interface RefusalReport {
+  readonly byReason: Readonly<Partial<Record<RefusalReason, number>>>;
+  readonly bySender: readonly SenderRefusals[];
+  /** Failures of tasks that nothing awaits, by kind. */
+  readonly taskFailures: Readonly<Record<string, number>>;
 }
 
 /** Options of one call. */
@@ -52,8 +77,6 @@ export interface QueryOptions extends CallOptions {
   /** Numbers per response row; another shape is refused. Left out: any [batch, d]. */
   readonly width?: number;
 }
-
-type Verdict<T> = { readonly value: T } | { readonly failure: Failure };
 
 /**
  * One peer: asks others and serves them.
@@ -82,6 +105,12 @@ export class Network {
   readonly #nonces: NonceSource;
   readonly #inFlight = new Map<PeerKey, number>();
   readonly #maxInFlight: number;
+  /** Owner of every task that nothing awaits. */
+  readonly tasks: Supervisor;
+  readonly #height: () => number;
+  readonly #announcements: AnnouncementFilter;
+  readonly #handlers = new Map<string, readonly AnnouncementHandler[]>();
+  readonly #turnedAway = new RefusalLog();
   #closed = false;
 
   constructor(options: NetworkOptions) {
@@ -93,6 +122,10 @@ export class Network {
     this.#nonces = new NonceSource(this.clock);
     this.#maxInFlight = checkInteger('maxInFlight', options.maxInFlight ?? 32, 1);
     this.#service = options.service === undefined ? null : new Service(options.service, this.clock, options.replay);
+    this.tasks = new Supervisor(options.onTaskFailure);
+    this.#height = options.height ?? (() => 0);
+    const context = { self: this.self, clock: this.clock, height: this.#height, isMember: (key: PeerKey) => this.#isMember(key) };
+    this.#announcements = new AnnouncementFilter(context, { ...DEFAULT_ANNOUNCEMENTS, ...options.announcements });
     if (this.#service !== null) this.#transport.serve(this.#service);
   }
 
@@ -142,9 +175,13 @@ export class Network {
     return this.#exchange(peer, 'call', [], method, bytes, options, (answer) => ({ value: answer.bytes }));
   }
 
-  /** Tells everybody something small. Delivery is best effort. */
+  /**
+   * Tells all peers something small, with the height and the time it was told at. Delivery is best effort.
+   *
+   * @throws InputError BTM_SHAPE when it is larger than the limit
+   */
   async announce(topic: string, bytes: Uint8Array): Promise<void> {
-    const limit = this.#transport.limits.announcementBytes;
+    const limit = this.#transport.limits.announcementBytes - ENVELOPE_BYTES;
     if (bytes.length > limit) {
       throw new InputError('BTM_SHAPE', `has ${bytes.length} bytes, above the limit of ${limit}`, {
         argument: 'bytes',
@@ -152,12 +189,35 @@ export class Network {
         remedy: 'Announce a hash, and let peers fetch the content with call().',
       });
     }
-    await this.#transport.announce(topic, bytes);
+    await this.#transport.announce(topic, encodeAnnouncement(this.#nonces.next(), this.#height(), bytes));
   }
 
-  /** Hears what others announce. */
-  listen(topic: string, listener: AnnouncementListener): void {
-    this.#transport.listen(topic, listener);
+  /**
+   * Hears what holders of stake announce. Own, unstaked, expired and replayed announcements are counted and go no further.
+   *
+   * @param handler may be asynchronous; what it throws is counted and does not reach the caller of anything.
+   */
+  listen(topic: string, handler: AnnouncementHandler): void {
+    const handlers = this.#handlers.get(topic) ?? [];
+    this.#handlers.set(topic, [...handlers, handler]);
+    if (handlers.length === 0) this.#transport.listen(topic, (from, heard, bytes) => this.#hear(from, heard, bytes));
+  }
+
+  /** Counts something that this peer's own code turned away. */
+  note(reason: RefusalReason, from: PeerKey): void {
+    this.#turnedAway.count(reason, from, this.#isMember(from));
+  }
+
+  /** What was turned away, by reason and by sender: requests, announcements and connections. */
+  refusals(): RefusalReport {
+    const logs = [this.#turnedAway, this.#service?.refusals, this.#transport.refusals].filter((log) => log !== undefined);
+    const bySender = mergeSenders(logs.map((log) => log.bySender()));
+    const byReason: Partial<Record<RefusalReason, number>> = {};
+    for (const { reasons } of bySender) {
+      for (const [reason, count] of Object.entries(reasons))
+        byReason[reason as RefusalReason] = (byReason[reason as RefusalReason] ?? 0) + count;
+    }
+    return { byReason, bySender, taskFailures: this.tasks.failures() };
   }
 
   /** What this peer asked of others, by key. */
@@ -261,6 +321,22 @@ export class Network {
     });
   }
 
+  #hear(from: PeerKey, topic: string, bytes: Uint8Array): boolean {
+    const verdict = this.#announcements.check(from, bytes);
+    if ('refused' in verdict) {
+      this.note(verdict.refused, from);
+      return false;
+    }
+    for (const handler of this.#handlers.get(topic) ?? []) {
+      this.tasks.call(`listener of ${topic}`, () => handler(from, topic, verdict.payload.slice()), undefined);
+    }
+    return true;
+  }
+
+  #isMember(key: PeerKey): boolean {
+    return this.#service?.isMember(key) ?? false;
+  }
+
   /** Reasons not to send at all. */
   #refusal(peer: PeerKey, options: CallOptions): Failure | null {
     if (this.#closed) return bad('closed', 'this network is closed').failure;
@@ -301,44 +377,5 @@ export class Network {
       this.#deadlines.set(peer, deadline);
     }
     return deadline;
-  }
-}
-
-/** A failure found on this side. */
-function bad(code: Failure['code'], reason: string): { readonly failure: Failure } {
-  return { failure: { code, by: 'caller', reason, retryAfter_ms: 0 } };
-}
-
-function finite<T>(tensor: Tensor, value: T): Verdict<T> {
-  return firstNonFinite(tensor.data) < 0 ? { value } : bad('nonfinite', 'the answer holds NaN or infinity');
-}
-
-function receive<T>(answer: Answer, request: Request, judge: (answer: Answer & { ok: true }) => Verdict<T>): Verdict<T> {
-  if (answer.nonce !== request.nonce) return bad('replay', 'the answer belongs to another request');
-  if (answer.ok) return judge(answer);
-  return { failure: { code: answer.code, by: 'peer', reason: answer.reason, retryAfter_ms: answer.retryAfter_ms } };
-}
-
-function transportFailure(error: unknown): Failure {
-  if (error instanceof TransportError) return bad(error.code, error.message).failure;
-  return bad('unreachable', error instanceof Error ? error.message : String(error)).failure;
-}
-
-/** How a failure counts towards a ban: no honest peer sends a grave one; a refusal is the peer's right. */
-function gravity(failure: Failure): 'none' | 'plain' | 'grave' {
-  if (failure.by === 'peer') return failure.code === 'handler' ? 'plain' : 'none';
-  switch (failure.code) {
-    case 'timeout':
-    case 'unreachable':
-      return 'plain';
-    case 'nonfinite':
-    case 'shape':
-    case 'oversize':
-    case 'replay':
-    case 'signature':
-    case 'malformed':
-      return 'grave';
-    default:
-      return 'none';
   }
 }

@@ -1,9 +1,10 @@
 /** The serving side: checks a request in a fixed order, waits for its turn, runs the peer's own code, checks its answer. */
 import { InputError } from '../core/errors.js';
 import { checkInteger } from '../core/validate.js';
-import { Admission, type AdmissionOptions, DEFAULT_ADMISSION, type Stake } from './admission.js';
+import { Admission, type AdmissionOptions, type Caller, DEFAULT_ADMISSION, type Stake } from './admission.js';
 import type { Clock } from './clock.js';
 import type { ServiceCounters } from './counters.js';
+import { RefusalLog, type RefusalReason } from './refusals.js';
 import { NonceWindow, type ReplayGuard } from './replay.js';
 import { elementCount, firstNonFinite, sameShape } from './tensor.js';
 import {
@@ -41,11 +42,14 @@ export interface Handlers {
 /** How a peer serves. */
 export interface ServiceOptions {
   readonly handlers: Handlers;
-  /** A caller's stake, read from the ledger for every request. */
+  /** A caller's stake, read from the ledger for every request. What it throws counts as no stake. */
   readonly stakeOf: (key: PeerKey) => Stake;
   /** Callers with less are refused. Default 1: holders of none. */
   readonly minimumStake?: Stake;
-  /** Calls that anybody may make, behind all holders of stake; reading the ledger, for example. */
+  /**
+   * Calls that anybody may make, behind all holders of stake; reading the ledger, for example. They must do no harm when they are made
+   * twice: nothing is remembered of those without stake, so their requests are not protected against being sent again.
+   */
   readonly openCalls?: readonly string[];
   /** Shape of one sample; requests with another are refused. Left out: any. */
   readonly sampleShape?: readonly number[];
@@ -59,6 +63,9 @@ export interface ServiceOptions {
 /** What a holder of no stake may send at most, for the calls that are open to it. */
 const STRANGER_BYTES = 64 * 1024;
 
+const FULL = 'the queue is full of callers with at least as much stake, or holds too many of your requests';
+const REPLAYED = 'nonce seen before, or too far from this clock';
+
 /** Serves requests. One per process and identity; transports hand it every request they receive. */
 export class Service implements Receiver {
   readonly #options: ServiceOptions;
@@ -66,14 +73,17 @@ export class Service implements Receiver {
   readonly #admission: Admission;
   readonly #replay: ReplayGuard;
   readonly #minimum: Stake;
-  readonly #refused = new Map<RefusalCode, number>();
+  readonly #refusals = new RefusalLog();
+  readonly #freshness: NonceWindow;
   #received = 0;
   #served = 0;
 
-  constructor(options: ServiceOptions, clock: Clock, replay: ReplayGuard = new NonceWindow(clock)) {
+  constructor(options: ServiceOptions, clock: Clock, replay?: ReplayGuard) {
     const admission = { ...DEFAULT_ADMISSION, ...options.admission };
     checkInteger('service.admission.concurrency', admission.concurrency, 1);
     checkInteger('service.admission.queue', admission.queue, 0);
+    checkInteger('service.admission.perCaller', admission.perCaller, 1);
+    checkInteger('service.admission.strangers', admission.strangers, 0);
     this.#minimum = options.minimumStake ?? 1n;
     if (this.#minimum < 0n) {
       throw new InputError('BTM_NEGATIVE', 'must not be negative', { argument: 'service.minimumStake', value: this.#minimum });
@@ -81,23 +91,39 @@ export class Service implements Receiver {
     this.#options = options;
     this.#clock = clock;
     this.#admission = new Admission(admission);
-    this.#replay = replay;
+    this.#freshness = new NonceWindow(clock);
+    this.#replay = replay ?? this.#freshness;
   }
 
   counters(): ServiceCounters {
-    return { received: this.#received, served: this.#served, refused: Object.fromEntries(this.#refused) };
+    const refused = this.#refusals.byReason() as ServiceCounters['refused'];
+    return { received: this.#received, served: this.#served, refused };
+  }
+
+  /** Refusals by sender. */
+  get refusals(): RefusalLog {
+    return this.#refusals;
+  }
+
+  isMember(key: PeerKey): boolean {
+    return this.#stakeOf(key) >= this.#minimum;
+  }
+
+  /** A handler found something wrong with a request that it was given. */
+  note(reason: RefusalReason, from: PeerKey): void {
+    this.#refusals.count(reason, from, this.isMember(from));
   }
 
   /** Turns strangers away before their tensors cost memory; a small call may still be open to them. */
   screen(from: PeerKey, kind: RequestKind, nonce: number, bytes: number): Answer | null {
-    if (this.#options.stakeOf(from) >= this.#minimum || (kind === 'call' && bytes <= STRANGER_BYTES)) return null;
-    this.refused('noStake');
+    if (this.isMember(from) || (kind === 'call' && bytes <= STRANGER_BYTES)) return null;
+    this.refused('noStake', from);
     return this.#noStake(from, nonce);
   }
 
-  refused(code: RefusalCode): void {
+  refused(code: RefusalCode, from: PeerKey): void {
     this.#received++;
-    this.#count(code);
+    this.#count(code, from);
   }
 
   /** Answers one request. Never rejects: what goes wrong is a refusal with a code. */
@@ -105,25 +131,35 @@ export class Service implements Receiver {
     this.#received++;
     const answer = this.#check(request) ?? (await this.#turn(request, signal));
     if (answer.ok) this.#served++;
-    else this.#count(answer.code);
+    else this.#count(answer.code, request.from);
     return answer;
   }
 
-  #count(code: RefusalCode): void {
-    this.#refused.set(code, (this.#refused.get(code) ?? 0) + 1);
+  #stakeOf(key: PeerKey): Stake {
+    try {
+      return this.#options.stakeOf(key);
+    } catch {
+      return 0n; // a ledger that cannot be read vouches for none; the request is then refused and counted as such
+    }
+  }
+
+  #count(code: RefusalCode, from: PeerKey): void {
+    this.#refusals.count(code, from, this.isMember(from));
   }
 
   #noStake(from: PeerKey, nonce: number): Answer {
-    const reason = `this peer serves holders of at least ${this.#minimum}; you hold ${this.#options.stakeOf(from)}`;
+    const reason = `this peer serves holders of at least ${this.#minimum}; you hold ${this.#stakeOf(from)}`;
     return refuse(nonce, 'noStake', reason);
   }
 
   /** Guards, one per line; their order is the contract. Strangers are turned away before they cost memory. */
   #check(request: Request): Answer | null {
-    const { nonce } = request;
+    const { nonce, from } = request;
     const no = (code: RefusalCode, reason: string) => refuse(nonce, code, reason);
-    if (this.#options.stakeOf(request.from) < this.#minimum && !this.#isOpen(request)) return this.#noStake(request.from, nonce);
-    if (!this.#replay.accept(request.from, nonce)) return no('replay', 'nonce seen before, or too far from this clock');
+    const member = this.isMember(from);
+    if (!member && !this.#isOpen(request)) return this.#noStake(from, nonce);
+    // Nothing is remembered of one without stake: it costs no memory, and moves no limit of a member.
+    if (member ? !this.#replay.accept(from, nonce) : !this.#freshness.fresh(nonce)) return no('replay', REPLAYED);
     if (!this.#supports(request)) return no('unsupported', `this peer does not serve ${request.kind} ${request.method}`);
     const problem = this.#shapeProblem(request);
     if (problem !== null) return no('shape', problem);
@@ -164,12 +200,14 @@ export class Service implements Receiver {
   #turn(request: Request, signal: AbortSignal): Promise<Answer> {
     return new Promise((resolve) => {
       const work = new LazyAbort();
+      const stake = this.#stakeOf(request.from);
+      const caller: Caller = { key: request.from, stake, member: stake >= this.#minimum };
       let leave: (() => void) | null = () => {};
       let running = false;
       const finish = (answer: Answer) => {
         cancelTimer();
         signal.removeEventListener('abort', expire);
-        if (running) this.#admission.release();
+        if (running) this.#admission.release(caller);
         else leave?.();
         running = false;
         finished = true;
@@ -191,16 +229,15 @@ export class Service implements Receiver {
       };
       const evict = () => settle(refuse(request.nonce, 'busy', 'a caller with more stake took the place', request.deadline_ms));
       if (signal.aborted) return expire();
-      leave = this.#admission.enter(this.#options.stakeOf(request.from), start, evict);
-      if (leave === null)
-        settle(refuse(request.nonce, 'busy', 'the queue is full of callers with at least as much stake', request.deadline_ms));
+      leave = this.#admission.enter(caller, start, evict);
+      if (leave === null) settle(refuse(request.nonce, 'busy', FULL, request.deadline_ms));
     });
   }
 
   async #run(request: Request, work: LazyAbort): Promise<Answer> {
     const context: HandlerContext = {
       from: request.from,
-      stake: this.#options.stakeOf(request.from),
+      stake: this.#stakeOf(request.from),
       get signal() {
         return work.signal;
       },

@@ -49,6 +49,28 @@ export type RefusalCode =
   | 'expired' // its deadline passed before its turn
   | 'handler'; // the peer's own code failed
 
+/** Why something was turned away: a request (the codes of an answer), an announcement, or a connection. */
+export type RefusalReason =
+  | RefusalCode
+  | 'own' // this peer's own announcement, sent again by another
+  | 'height' // an announcement of a block too far behind or ahead
+  | 'pendingLimit' // a connection that had not said who it is when others needed its place
+  | 'pendingDeadline' // a connection that did not say who it is in time
+  | 'strangerLimit' // a connection or stream of one without stake, beyond what all such may hold
+  | 'frameDeadline' // a frame that did not arrive whole in time
+  | 'unasked' // a gradient for something this peer did not answer
+  | 'norm' // a gradient that would have made the model non-finite
+  | 'quota' // more kept for one sender than its share
+  | 'phase'; // not in this phase of the run
+
+/** One sender's refusals. */
+export interface SenderRefusals {
+  /** Public key, or `strangers` for all that are no longer told apart, or `unknown` before authentication. */
+  readonly sender: PeerKey | 'strangers' | 'unknown';
+  readonly total: number;
+  readonly reasons: Readonly<Partial<Record<RefusalReason, number>>>;
+}
+
 /** A serving peer's answer. */
 export type Answer =
   | { readonly ok: true; readonly nonce: number; readonly tensors: readonly Tensor[]; readonly bytes: Uint8Array }
@@ -86,11 +108,13 @@ export interface Receiver {
   /** Answers a whole request; `signal` fires when the caller went away. Never rejects. */
   handle(request: Request, signal: AbortSignal): Promise<Answer>;
   /** The transport itself refused a request: its frame was broken, forged or too large. */
-  refused(code: RefusalCode): void;
+  refused(code: RefusalCode, from: PeerKey): void;
+  /** Whether a key holds stake: its connections have places of their own. Left out: none does. */
+  isMember?(key: PeerKey): boolean;
 }
 
-/** What a peer announced to everybody. */
-export type AnnouncementListener = (from: PeerKey, topic: string, bytes: Uint8Array) => void;
+/** Hears an announcement as it came. True when it counts, and may be passed on to others. */
+export type AnnouncementListener = (from: PeerKey, topic: string, bytes: Uint8Array) => boolean;
 
 /** Bytes a transport has moved for one exchange. */
 export interface Traffic {
@@ -110,6 +134,8 @@ export interface Transport {
   serve(receiver: Receiver): void;
   announce(topic: string, bytes: Uint8Array): Promise<void>;
   listen(topic: string, listener: AnnouncementListener): void;
+  /** Connections and frames that were refused before a request could be read; where a transport has any. */
+  readonly refusals?: { bySender(): readonly SenderRefusals[] };
   close(): Promise<void>;
 }
 

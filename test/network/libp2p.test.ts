@@ -4,7 +4,6 @@ import { compliance } from './support/compliance.js';
 
 compliance(t, {
   name: 'libp2p',
-  slack_ms: 300,
   start: (identity, limits) => Libp2pTransport.start({ identity, ...(limits === undefined ? {} : { limits }) }),
   introduce: async (from, to) => {
     await (from as Libp2pTransport).introduce(to.self, (to as Libp2pTransport).addresses());

@@ -6,7 +6,6 @@ const hub = createHub();
 
 compliance(t, {
   name: 'memory',
-  slack_ms: 20,
   start: async (identity, limits) => hub.join(identity, limits),
   introduce: async () => {},
 });

@@ -1,6 +1,6 @@
 /** Puts a libp2p node together: TCP, noise, yamux, identify, ping, gossipsub, and discovery as configured. */
 import type { GossipSub } from '@libp2p/gossipsub';
-import type { Libp2p, PeerInfo } from '@libp2p/interface';
+import type { Libp2p, MultiaddrConnection, PeerId, PeerInfo } from '@libp2p/interface';
 import type { Identity } from '../identity.js';
 import type { Loaded } from './load.js';
 
@@ -21,6 +21,11 @@ export interface Discovery {
 
 interface NodeOptions {
   readonly identity: Identity;
+  /** Sees every incoming connection: when it comes, and when it has shown its key. */
+  readonly gate: {
+    arrived(connection: MultiaddrConnection): void;
+    authenticated(connection: MultiaddrConnection, peer: PeerId): void;
+  };
   readonly listen?: readonly string[];
   readonly discovery?: Discovery;
 }
@@ -30,6 +35,24 @@ const MDNS_SERVICE = '_intermodel._udp.local';
 
 /** Kademlia under the network's own name: never mixed with the public one. */
 const DHT_PROTOCOL = '/intermodel/kad/1.0.0';
+
+/** For limits that are kept elsewhere. */
+const UNBOUNDED = 1_000_000;
+
+/** What one gossip message may carry: small announcements, a few topics. */
+const GOSSIP = {
+  maxInboundDataLength: 64 * 1024,
+  maxTopicBytesPerPeer: 64 * 1024,
+  decodeRpcLimits: {
+    maxSubscriptions: 64,
+    maxMessages: 64,
+    maxIhaveMessageIDs: 512,
+    maxIwantMessageIDs: 512,
+    maxControlMessages: 64,
+    maxIdontwantMessageIDs: 512,
+    maxPeerInfos: 16,
+  },
+} as const;
 
 /** Streams of one connection, in each direction. */
 export const MAX_STREAMS = 256;
@@ -49,16 +72,24 @@ export async function createNode(packages: Loaded, options: NodeOptions): Promis
     peerDiscovery: discoveryOf(packages, options.discovery ?? {}, dial),
     // A peer that trains does not answer pings for seconds. Deadlines judge peers; pings must not cut their connections.
     connectionMonitor: { abortConnectionOnPingFailure: false },
+    // Incoming connections are bounded by the gate, which makes room for newcomers; libp2p's own limits refuse them.
     connectionManager: {
-      maxConnections: 256,
+      maxConnections: UNBOUNDED,
       inboundUpgradeTimeout: 30_000,
-      maxIncomingPendingConnections: 64,
-      // Per host and second. The default of 5 resets the connections of peers that share a machine or a router.
-      inboundConnectionThreshold: 128,
+      maxIncomingPendingConnections: UNBOUNDED,
+      inboundConnectionThreshold: UNBOUNDED,
     },
     connectionGater: {
       denyDialMultiaddr: () => false,
-      denyInboundEncryptedConnection: (peer) => peer.type !== 'Ed25519',
+      denyInboundConnection: (connection) => {
+        options.gate.arrived(connection);
+        return false;
+      },
+      denyInboundEncryptedConnection: (peer, connection) => {
+        if (peer.type !== 'Ed25519') return true;
+        options.gate.authenticated(connection, peer);
+        return false;
+      },
       denyOutboundEncryptedConnection: (peer) => peer.type !== 'Ed25519',
     },
     services: servicesOf(packages, options.discovery?.dht ?? false),
@@ -70,7 +101,7 @@ function servicesOf(packages: Loaded, withDht: boolean) {
   const base = {
     identify: packages['@libp2p/identify'].identify(),
     ping: packages['@libp2p/ping'].ping(),
-    gossip: packages['@libp2p/gossipsub'].gossipsub({ allowPublishToZeroTopicPeers: true, emitSelf: false }),
+    gossip: packages['@libp2p/gossipsub'].gossipsub({ allowPublishToZeroTopicPeers: true, emitSelf: false, ...GOSSIP }),
   };
   if (!withDht) return base;
   const { kadDHT, passthroughMapper } = packages['@libp2p/kad-dht'];

@@ -2,8 +2,11 @@
 import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import { checkNonNegative } from '../../core/validate.js';
-import { decodeAnswer, decodeRequest, encodeAnswer, encodeRequest, type Header } from '../frame.js';
+import { type Clock, systemClock } from '../clock.js';
+import { decodeAnswer, encodeRequest } from '../frame.js';
 import type { Identity } from '../identity.js';
+import { RefusalLog } from '../refusals.js';
+import { Supervisor } from '../supervisor.js';
 import {
   type AnnouncementListener,
   type Answer,
@@ -11,23 +14,21 @@ import {
   type Limits,
   type PeerKey,
   type Receiver,
-  type RefusalCode,
   type Request,
-  refuse,
   type Traffic,
   type Transport,
   TransportError,
   type WireType,
 } from '../types.js';
+import { hostOf, keyOf } from './addresses.js';
+import { ConnectionGate, type ConnectionLimits, DEFAULT_CONNECTIONS } from './connection-gate.js';
 import { type Loaded, loadPackages } from './load.js';
 import { createNode, type Discovery, type GossipSub, MAX_STREAMS } from './node.js';
+import { StreamServer } from './serving.js';
 import { ReceiveBudget, readFrame, writeFrame } from './stream.js';
 
 /** The stream protocol; its number is the frame version. */
 export const PROTOCOL = '/intermodel/tensor/1.0.0';
-
-/** How long a stream whose request was refused early may linger, so that the refusal arrives before the stream goes. */
-const LINGER_MS = 1_000;
 
 /** How long setting up a connection may take. */
 const DIAL_MS = 15_000;
@@ -44,6 +45,9 @@ export interface Libp2pOptions {
   readonly limits?: Partial<Limits>;
   /** Bytes of half-arrived frames held at once. Default: four frames. */
   readonly receiveBytes?: number;
+  /** Bounds on incoming connections and half-arrived frames, by phase. */
+  readonly connections?: Partial<ConnectionLimits>;
+  readonly clock?: Clock;
 }
 
 const MOVED = 'the peer has moved';
@@ -65,13 +69,26 @@ export class Libp2pTransport implements Transport {
   readonly #gossip: GossipSub;
   readonly #wire: WireType;
   readonly #budget: ReceiveBudget;
+  readonly #server: StreamServer;
+  readonly #gate: ConnectionGate;
+  readonly #tasks = new Supervisor();
+  readonly refusals: RefusalLog;
   readonly #topics = new Map<string, AnnouncementListener[]>();
   readonly #dials = new Map<PeerKey, Dial>();
   /** Addresses of the last introduction, by key. libp2p forgets them when the peer says others of itself. */
   readonly #introduced = new Map<PeerKey, readonly string[]>();
+  /** Keys that this peer has dialled itself. */
+  readonly #outgoing = new Set<PeerKey>();
   #receiver: Receiver | null = null;
 
-  private constructor(options: Libp2pOptions, packages: Loaded, node: Libp2p, gossip: GossipSub) {
+  private constructor(
+    options: Libp2pOptions,
+    packages: Loaded,
+    node: Libp2p,
+    gossip: GossipSub,
+    gate: ConnectionGate,
+    refusals: RefusalLog,
+  ) {
     this.self = options.identity.key;
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.#identity = options.identity;
@@ -79,12 +96,18 @@ export class Libp2pTransport implements Transport {
     this.#node = node;
     this.#gossip = gossip;
     this.#wire = options.wire ?? 'f32';
-    this.#budget = new ReceiveBudget(checkNonNegative('receiveBytes', options.receiveBytes ?? 4 * this.limits.frameBytes));
-    this.#gossip.addEventListener('message', (event) => {
-      const { detail } = event;
-      if (detail.type !== 'signed' || detail.data.length > this.limits.announcementBytes) return;
-      const from = keyOf(detail.from);
-      for (const listener of this.#topics.get(detail.topic) ?? []) listener(from, detail.topic, detail.data);
+    const receiveBytes = checkNonNegative('receiveBytes', options.receiveBytes ?? 4 * this.limits.frameBytes);
+    this.#budget = new ReceiveBudget(receiveBytes);
+    this.refusals = refusals;
+    this.#gate = gate;
+    this.#server = new StreamServer({
+      identity: options.identity,
+      frameBytes: this.limits.frameBytes,
+      receiveBytes,
+      connections: { ...DEFAULT_CONNECTIONS, ...options.connections },
+      clock: options.clock ?? systemClock,
+      refusals,
+      receiver: () => this.#receiver,
     });
   }
 
@@ -97,19 +120,48 @@ export class Libp2pTransport implements Transport {
    */
   static async start(options: Libp2pOptions): Promise<Libp2pTransport> {
     const packages = await loadPackages();
-    const { node, gossip } = await createNode(packages, options);
-    const transport = new Libp2pTransport(options, packages, node, gossip);
-    await node.handle(PROTOCOL, (stream, connection) => transport.#serve(stream, connection), {
-      maxInboundStreams: MAX_STREAMS,
-      maxOutboundStreams: MAX_STREAMS,
+    const refusals = new RefusalLog();
+    let transport: Libp2pTransport | null = null;
+    const limits = { ...DEFAULT_CONNECTIONS, ...options.connections };
+    const gate = new ConnectionGate(limits, options.clock ?? systemClock, refusals, (key) => transport?.isMember(key) ?? false);
+    const { node, gossip } = await createNode(packages, {
+      ...options,
+      gate: {
+        arrived: (connection) => {
+          gate.arrived(connection, hostOf(connection.remoteAddr));
+          connection.addEventListener('close', () => gate.closed(connection), { once: true });
+        },
+        authenticated: (connection, peer) => gate.authenticated(connection, keyOf(peer)),
+      },
     });
+    transport = new Libp2pTransport(options, packages, node, gossip, gate, refusals);
+    transport.#forgetStrangers(options.discovery?.dht === true);
+    const serving = transport;
+    await node.handle(
+      PROTOCOL,
+      (stream, connection) => serving.#tasks.run('request', () => serving.#server.serve(stream, keyOf(connection.remotePeer))),
+      {
+        maxInboundStreams: MAX_STREAMS,
+        maxOutboundStreams: MAX_STREAMS,
+      },
+    );
     await node.start();
     return transport;
+  }
+
+  /** Whether a key holds stake, as whoever is served here says. */
+  isMember(key: PeerKey): boolean {
+    return this.#receiver?.isMember?.(key) ?? false;
   }
 
   /** Where this peer can be reached: multiaddrs that end in its peer id. */
   addresses(): string[] {
     return this.#node.getMultiaddrs().map(String);
+  }
+
+  /** Incoming connections by phase. */
+  connections(): ReturnType<ConnectionGate['counts']> {
+    return this.#gate.counts();
   }
 
   /** Keys of the peers that are connected now. */
@@ -155,7 +207,7 @@ export class Libp2pTransport implements Transport {
     if (signal.aborted) abort();
     try {
       // Reading starts before writing ends: a peer may refuse from the header alone.
-      const reading = readFrame(stream, this.limits.frameBytes, this.#budget, () => {});
+      const reading = readFrame(stream, { limit: this.limits.frameBytes, budget: this.#budget });
       const writing = writeFrame(stream, frame, signal).then(() => stream.close({ signal }));
       writing.catch(() => {}); // a failed write ends the stream, which the reader reports
       const received = await reading;
@@ -179,7 +231,19 @@ export class Libp2pTransport implements Transport {
   }
 
   listen(topic: string, listener: AnnouncementListener): void {
-    this.#topics.set(topic, [...(this.#topics.get(topic) ?? []), listener]);
+    const listeners = [...(this.#topics.get(topic) ?? []), listener];
+    this.#topics.set(topic, listeners);
+    if (listeners.length > 1) return;
+    // What does not count here is not passed on to others either.
+    const { Accept, Ignore } = this.#packages['@libp2p/gossipsub'].TopicValidatorResult;
+    this.#gossip.topicValidators.set(topic, (_carrier, message) => {
+      if (message.type !== 'signed' || message.data.length > this.limits.announcementBytes) return Ignore;
+      const from = keyOf(message.from);
+      const counted = (this.#topics.get(topic) ?? []).map((hear) =>
+        this.#tasks.call('announcement', () => hear(from, topic, message.data), false),
+      );
+      return counted.includes(true) ? Accept : Ignore;
+    });
     this.#gossip.subscribe(topic);
   }
 
@@ -227,6 +291,7 @@ export class Libp2pTransport implements Transport {
   }
 
   #dial(peer: PeerKey): Dial {
+    this.#outgoing.add(peer);
     const abort = new AbortController();
     const signal = AbortSignal.any([abort.signal, AbortSignal.timeout(DIAL_MS)]);
     const connecting = this.#node.dial(this.#idOf(peer), { signal });
@@ -246,7 +311,12 @@ export class Libp2pTransport implements Transport {
     await new Promise((resolve) => setImmediate(resolve));
   }
 
-  /** Addresses that libp2p learned of a peer: from introductions, discovery, or the peer itself. */
+  /** Where a peer is, as far as this one knows: from introductions, discovery, or the peer itself. Without peer ids. */
+  known(peer: PeerKey): Promise<string[]> {
+    return this.#learned(this.#idOf(peer));
+  }
+
+  /** Addresses that libp2p learned of a peer. */
   async #learned(id: PeerId): Promise<string[]> {
     if (!(await this.#node.peerStore.has(id))) return [];
     const { addresses } = await this.#node.peerStore.get(id);
@@ -258,68 +328,18 @@ export class Libp2pTransport implements Transport {
     return address.decapsulateCode(this.#packages['@multiformats/multiaddr'].CODE_P2P).toString();
   }
 
-  async #serve(stream: Stream, connection: Connection): Promise<void> {
-    const work = new AbortController();
-    stream.addEventListener('close', () => work.abort(), { once: true });
-    const caller = keyOf(connection.remotePeer);
-    try {
-      const { answer, wire } = await this.#answer(stream, caller, work.signal);
-      if (answer === null) return stream.abort(new Error('no frame came'));
-      await writeFrame(stream, this.#encode(answer, caller, wire), work.signal);
-      await stream.close({ signal: work.signal });
-      setTimeout(() => stream.abort(new Error('lingering')), LINGER_MS).unref();
-    } catch (error) {
-      stream.abort(error instanceof Error ? error : new Error(String(error))); // the caller has gone: there is nobody left to tell
-    }
-  }
-
-  /** The answer to whatever arrives on a stream, or null when not even a header did. */
-  async #answer(stream: Stream, caller: PeerKey, signal: AbortSignal): Promise<{ answer: Answer | null; wire: WireType }> {
-    let seen: Header | null = null;
-    let refusal: Answer | null = null;
-    const receiver = this.#receiver;
-    const screen = (header: Header) => {
-      seen = header;
-      if (header.from !== caller) throw new TransportError('signature', 'the frame names another key than the connection');
-      if (header.kind === 'answer' || header.kind === 'refusal') throw new TransportError('malformed', 'not a request');
-      refusal = receiver?.screen(caller, header.kind, header.nonce, header.bodyBytes) ?? null;
-      if (refusal !== null) throw new TransportError('noStake', 'screened');
-    };
-    try {
-      const { header, frame } = await readFrame(stream, this.limits.frameBytes, this.#budget, screen);
-      const request = decodeRequest(frame, header, this.self);
-      if (receiver === null) return { answer: refuse(header.nonce, 'unsupported', 'this peer does not serve'), wire: header.wire };
-      return { answer: await receiver.handle(request, signal), wire: header.wire };
-    } catch (error) {
-      if (!(error instanceof TransportError)) throw error;
-      if (refusal !== null) return { answer: refusal, wire: 'f32' };
-      if (!isRefusal(error.code)) return { answer: null, wire: 'f32' };
-      receiver?.refused(error.code);
-      const nonce = (seen as Header | null)?.nonce ?? 0;
-      return { answer: refuse(nonce, error.code, error.message), wire: 'f32' };
-    }
-  }
-
-  #encode(answer: Answer, to: PeerKey, wire: WireType): Uint8Array {
-    try {
-      return encodeAnswer(answer, to, wire, this.#identity);
-    } catch {
-      // The only way to fail is a number that the wire type cannot hold (f16 beyond 65504): the caller learns that.
-      return encodeAnswer(refuse(answer.nonce, 'handler', `the answer does not fit the wire type ${wire}`), to, 'f32', this.#identity);
-    }
+  /** Of keys without stake that are gone nothing is kept, but with a table: there it is what others ask for. */
+  #forgetStrangers(keeps: boolean): void {
+    if (keeps) return;
+    this.#node.addEventListener('peer:disconnect', ({ detail: peer }) => {
+      const key = keyOf(peer);
+      if (this.isMember(key) || this.#introduced.has(key) || this.#outgoing.has(key)) return;
+      this.#tasks.run('forget', () => this.#node.peerStore.delete(peer));
+    });
   }
 
   #idOf(peer: PeerKey): PeerId {
     const { publicKeyFromRaw } = this.#packages['@libp2p/crypto'];
     return this.#packages['@libp2p/peer-id'].peerIdFromPublicKey(publicKeyFromRaw(Buffer.from(peer, 'hex')));
   }
-}
-
-function isRefusal(code: string): code is RefusalCode {
-  return code === 'oversize' || code === 'malformed' || code === 'signature' || code === 'busy';
-}
-
-/** The Ed25519 key that a peer id stands for; connections with other kinds of key never pass the gater. */
-function keyOf(id: PeerId): PeerKey {
-  return id.publicKey === undefined ? '' : Buffer.from(id.publicKey.raw).toString('hex');
 }

@@ -160,7 +160,7 @@ export class AirTransport implements Transport {
   async #serve(from: PeerKey, datagram: Datagram & { type: 'request' }): Promise<void> {
     const receiver = this.#receiver;
     if (receiver === null) return;
-    const request = this.#opened(datagram, receiver);
+    const request = this.#opened(datagram, receiver, from);
     if (request === null) return;
     const refusal = receiver.screen(from, request.kind, request.nonce, 0);
     const answer = refusal ?? (await receiver.handle(request, new AbortController().signal));
@@ -168,12 +168,12 @@ export class AirTransport implements Transport {
     this.#air.send(this, from, { type: 'answer', answer, frame });
   }
 
-  #opened(datagram: Datagram & { type: 'request' }, receiver: Receiver): Request | null {
+  #opened(datagram: Datagram & { type: 'request' }, receiver: Receiver, from: PeerKey): Request | null {
     if (datagram.frame === null) return datagram.request;
     try {
       return decodeRequest(datagram.frame, decodeHeader(datagram.frame), this.self);
     } catch (error) {
-      receiver.refused((error as TransportError).code as 'signature'); // corrupted: a datagram network stays silent
+      receiver.refused((error as TransportError).code as 'signature', from); // corrupted: a datagram network stays silent
       return null;
     }
   }

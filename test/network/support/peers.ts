@@ -29,7 +29,7 @@ export function scaling(factor: number): Required<Pick<Handlers, 'query' | 'back
 
 /** A peer without this package's checks: it answers whatever the test wants. */
 export function attacker(answer: (request: Request) => Promise<Answer> | Answer): Receiver {
-  return { screen: () => null, refused: () => {}, handle: async (request) => answer(request) };
+  return { screen: () => null, refused: () => {}, isMember: () => true, handle: async (request) => answer(request) };
 }
 
 export const NO_BYTES = new Uint8Array(0);
@@ -37,4 +37,36 @@ export const NO_BYTES = new Uint8Array(0);
 /** Resolves after real time has passed. */
 export function sleep(delay_ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, delay_ms));
+}
+
+/** Resolves when something has happened so many times. */
+export class Tally {
+  #count = 0;
+  #waiting: { readonly count: number; readonly resolve: () => void }[] = [];
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** It happened once more. */
+  add(): void {
+    this.#count++;
+    for (const { count, resolve } of this.#waiting) if (count <= this.#count) resolve();
+    this.#waiting = this.#waiting.filter(({ count }) => count > this.#count);
+  }
+
+  reach(count: number): Promise<void> {
+    if (this.#count >= count) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push({ count, resolve }));
+  }
+}
+
+/** A peer that takes every request and answers none; tells how many have come. */
+export function staller(): { readonly receiver: Receiver; readonly came: Tally } {
+  const came = new Tally();
+  const receiver = attacker(() => {
+    came.add();
+    return new Promise<Answer>(() => {});
+  });
+  return { receiver, came };
 }

@@ -1,15 +1,7 @@
 /** One seeded run of five peers in bad weather, and the laws that must hold in every run (RELIABILITY.md T7). */
 import { createHash } from 'node:crypto';
 import { RandomStream } from '../../../src/core/random.js';
-import {
-  broadcast,
-  type Clock,
-  type HandlerContext,
-  type Identity,
-  Network,
-  type Outcome,
-  type Tensor,
-} from '../../../src/network/index.js';
+import { type Clock, type HandlerContext, type Identity, Network, type Outcome, type Tensor } from '../../../src/network/index.js';
 import { NonceWindow, type ReplayGuard } from '../../../src/network/replay.js';
 import { Air, type AirTransport } from './air.js';
 import { identityOf } from './peers.js';
@@ -180,14 +172,28 @@ class World {
     } else {
       allowed_ms = Math.max(...others.map((other) => network.deadline_ms(KEYS[other])));
       const peers = others.map((other) => KEYS[other]);
-      const result = await broadcast(network, { peers, input, width: 2, kBest: 3, kMin: 1, grace_ms: 30 });
-      result.outcomes.forEach((outcome, at) => {
-        if (outcome !== null) this.#judgeQuery(name, others[at], outcome);
+      const outcomes = await this.#askSome(network, peers.slice(0, 3), input);
+      outcomes.forEach((outcome, at) => {
+        this.#judgeQuery(name, others[at], outcome);
       });
     }
     this.#open.delete(`${name}`);
     const elapsed_ms = this.#clock.now() - started_ms;
     if (elapsed_ms > allowed_ms + 1e-3) this.#violate(`operation ${name} took ${elapsed_ms} ms of ${allowed_ms}`);
+  }
+
+  /** Several at once; whoever is 30 ms later than the first is given up. */
+  async #askSome(network: Network, peers: readonly string[], input: Tensor): Promise<readonly Outcome<Tensor>[]> {
+    const late = new AbortController();
+    let cancelGrace = () => {};
+    const ask = async (peer: string) => {
+      const outcome = await network.query(peer, input, { width: 2, signal: late.signal });
+      if (outcome.ok) cancelGrace = this.#clock.after(30, () => late.abort());
+      return outcome;
+    };
+    const outcomes = await Promise.all(peers.map(ask));
+    cancelGrace();
+    return outcomes;
   }
 
   #judgeQuery(name: number, target: number, outcome: Outcome<Tensor>): void {
