@@ -1,9 +1,9 @@
 /** Keeps the ledger of a run: takes transactions, closes a block when everybody is ready, serves the chain to replicas, and lets late ones in. */
 import { decode, encode } from 'cborg';
 import { decodeTransaction, type Genesis, type Ledger, openLedger, type Store } from '../ledger/index.js';
-import { type HandlerContext, Network, type PeerKey, type Transport } from '../network/index.js';
+import { type Clock, type HandlerContext, Network, type PeerKey, type Transport } from '../network/index.js';
 import { Membership, type MembershipOptions } from './membership.js';
-import { type BarrierAnswer, type BarrierRequest, CALL, type PeerProgress, type RejoinAnswer, type RejoinRequest } from './protocol.js';
+import { type Barrier, type BarrierAnswer, CALL, type PeerProgress, type RejoinAnswer, type RejoinRequest } from './protocol.js';
 
 /** How a coordinator starts. */
 export interface CoordinatorOptions {
@@ -26,6 +26,8 @@ export interface CoordinatorOptions {
   readonly onMember?: (peer: PeerKey, event: 'out' | 'in') => void;
   /** Somebody came late, or back, and waits to be let in. */
   readonly onApplicant?: (peer: PeerKey) => void;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
 }
 
 /** A transaction that the ledger refused. */
@@ -41,15 +43,16 @@ export class Coordinator {
   readonly ledger: Ledger;
   readonly network: Network;
   readonly #options: CoordinatorOptions;
-  readonly #roll: Membership;
+  readonly #membership: Membership;
   #refused: Refusal[] = [];
 
   private constructor(options: CoordinatorOptions, ledger: Ledger) {
     this.#options = options;
     this.ledger = ledger;
-    this.#roll = new Membership(this.#membershipOptions());
+    this.#membership = new Membership(this.#membershipOptions());
     this.network = new Network({
       transport: options.transport,
+      ...(options.clock === undefined ? {} : { clock: options.clock }),
       service: {
         stakeOf: (key) => this.ledger.state().stake(key),
         openCalls: [CALL.genesis, CALL.head, CALL.block],
@@ -67,27 +70,27 @@ export class Coordinator {
 
   /** A participant is gone: nobody waits for it any more, until it rejoins. */
   leave(key: PeerKey): void {
-    this.#roll.leave(key);
+    this.#membership.leave(key);
   }
 
   /** Those who are waited for. */
   get members(): readonly PeerKey[] {
-    return this.#roll.members;
+    return this.#membership.members;
   }
 
   /** Whether rounds go on: everybody that is waited for has been there. */
   get training(): boolean {
-    return this.#roll.running;
+    return this.#membership.running;
   }
 
   async close(): Promise<void> {
-    this.#roll.end();
+    this.#membership.end();
     await this.network.close();
     await this.ledger.close();
   }
 
   #membershipOptions(): MembershipOptions {
-    const { patience_ms = 120_000, joinPatience_ms = patience_ms, resumes = false, onMember, onApplicant } = this.#options;
+    const { patience_ms = 120_000, joinPatience_ms = patience_ms, resumes = false, onMember, onApplicant, clock } = this.#options;
     const state = this.ledger.state();
     return {
       members: state.participants().map(({ key }) => key),
@@ -98,6 +101,7 @@ export class Coordinator {
       closeBlock: (round) => this.#close(round),
       ...(onMember === undefined ? {} : { onMember }),
       ...(onApplicant === undefined ? {} : { onApplicant }),
+      ...(clock === undefined ? {} : { clock }),
     };
   }
 
@@ -108,14 +112,14 @@ export class Coordinator {
       [CALL.head]: async () => encode(await store.head()),
       [CALL.block]: async (bytes) => encode((await store.read(decode(bytes) as number)) ?? null),
       [CALL.submit]: async (bytes, { from }) => encode(this.#submit(decode(bytes) as Uint8Array, from)),
-      [CALL.barrier]: async (bytes, context) => encode(await this.#wait(decode(bytes) as BarrierRequest, context)),
+      [CALL.barrier]: async (bytes, context) => encode(await this.#wait(decode(bytes) as Barrier, context)),
       [CALL.rejoin]: async (bytes, context) => encode(await this.#rejoin(decode(bytes) as RejoinRequest, context)),
       [CALL.progress]: async (bytes, { from }) => {
         onProgress?.(from, decode(bytes) as PeerProgress);
         return encode(null);
       },
       [CALL.result]: async (bytes, { from }) => {
-        this.#roll.finish(from);
+        this.#membership.finish(from);
         onResult?.(from, decode(bytes));
         return encode(null);
       },
@@ -129,27 +133,38 @@ export class Coordinator {
     return code;
   }
 
-  async #wait(request: BarrierRequest, { from, signal }: HandlerContext): Promise<BarrierAnswer> {
+  async #wait(barrier: Barrier, { from, signal }: HandlerContext): Promise<BarrierAnswer> {
     let done = false;
-    if (this.#roll.has(from)) {
-      const barrier = this.#roll.arrive(from, request);
-      await atMost(POLL_MS, barrier.opened, signal);
-      done = barrier.done;
+    if (this.#membership.has(from)) {
+      const gathering = this.#membership.arrive(from, barrier);
+      await this.#atMost(POLL_MS, gathering.opened, signal);
+      done = gathering.done;
     }
-    const out = !done && !this.#roll.has(from);
+    const out = !done && !this.#membership.has(from);
     return { done: done || out, out, height: this.ledger.height };
   }
 
   /** Waits for the next block while others train; it is let in as that block closes, so that all go on together. */
   async #rejoin({ round }: RejoinRequest, { from, signal }: HandlerContext): Promise<RejoinAnswer> {
     if (this.ledger.state().participant(from) === undefined) throw new Error('not a participant');
-    this.#roll.apply(from, round);
-    let admitted = this.#roll.takeAdmission(from);
-    if (admitted === undefined && !this.#roll.over) {
-      await atMost(POLL_MS, this.#roll.change(), signal);
-      admitted = this.#roll.takeAdmission(from);
+    this.#membership.apply(from, round);
+    let admitted = this.#membership.takeAdmission(from);
+    if (admitted === undefined && !this.#membership.over) {
+      await this.#atMost(POLL_MS, this.#membership.change(), signal);
+      admitted = this.#membership.takeAdmission(from);
     }
-    return { round: admitted ?? null, over: admitted === undefined && this.#roll.over };
+    return { round: admitted ?? null, over: admitted === undefined && this.#membership.over };
+  }
+
+  /** Waits for an event, for so long, or until the caller no longer waits for the answer. */
+  async #atMost(limit_ms: number, event: Promise<void>, signal: AbortSignal): Promise<void> {
+    let cancel = (): void => undefined;
+    const patience = new Promise<void>((resolve) => {
+      cancel = this.network.clock.after(limit_ms, resolve);
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    await Promise.race([event, patience]);
+    cancel();
   }
 
   async #close(round: number): Promise<boolean> {
@@ -164,15 +179,4 @@ export class Coordinator {
     this.#options.onBlock?.(round, refused);
     return true;
   }
-}
-
-/** Waits for something, for so long, or until nobody waits for the answer any more. */
-async function atMost(limit_ms: number, event: Promise<void>, signal: AbortSignal): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const patience = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, limit_ms);
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
-  await Promise.race([event, patience]);
-  clearTimeout(timer);
 }

@@ -5,7 +5,7 @@ import { EnvironmentError } from '../core/errors.js';
 import { encodeTransaction } from '../ledger/encoding.js';
 import { type Action, boundedStep, type Ledger, ROW_PARTS, rowToParts, type SigningKey, signTransaction, TOKEN } from '../ledger/index.js';
 import { Network, type PeerKey, type Transport } from '../network/index.js';
-import { ask, type BarrierAnswer, CALL, type PeerProgress, type RejoinAnswer, type Waiting } from './protocol.js';
+import { ask, type Barrier, type BarrierAnswer, CALL, type PeerProgress, type RejoinAnswer, type Waiting } from './protocol.js';
 import { openReplica } from './replica.js';
 
 /** What a ledger is reached through. */
@@ -92,10 +92,10 @@ export class LedgerClient {
     return this.#submit({ kind: 'setEndpoint', endpoint });
   }
 
-  /** Waits for everybody. False when they went on without this one. */
-  async barrier(name: string, round: number, close = false): Promise<boolean> {
+  /** Waits for all members. False when they continued without this one. */
+  async barrier(barrier: Barrier): Promise<boolean> {
     for (;;) {
-      const { done, out } = await this.#ask<BarrierAnswer>(CALL.barrier, { name, round, close });
+      const { done, out } = await this.#ask<BarrierAnswer>(CALL.barrier, barrier);
       if (out) return false;
       if (done) return true;
     }
@@ -103,7 +103,7 @@ export class LedgerClient {
 
   /** Waits for the next block and replays it. False when the others went on without this one. */
   async block(round: number): Promise<boolean> {
-    const together = await this.barrier(`block ${this.height + 1}`, round, true);
+    const together = await this.barrier({ kind: 'block', round, height: this.height + 1 });
     await this.replica.refresh();
     return together;
   }

@@ -200,10 +200,10 @@ export class ParticipantRun {
     await this.#notice(answers, round);
     const lesson = participant.receive(batch, prepared, answers, this.#maskRow());
     await client.sendBack(answers, lesson.gradient);
-    if (!(await ledger.barrier(`round ${round} asked`, round))) return this.#go({ phase: 'joining' });
+    if (!(await ledger.barrier({ kind: 'asked', round }))) return this.#go({ phase: 'joining' });
     const proxy = await this.#learn(batch, lesson);
     this.#losses.set(round, { ...lesson.losses, proxy });
-    if (!(await ledger.barrier(`round ${round} learnt`, round))) return this.#go({ phase: 'joining' });
+    if (!(await ledger.barrier({ kind: 'learnt', round }))) return this.#go({ phase: 'joining' });
     const due = this.#blocksDue(round);
     if (due > this.#state.blocks) {
       await this.#submitRow();
@@ -294,7 +294,7 @@ export class ParticipantRun {
   async #exchangeStudents(round: number): Promise<void> {
     const { client, ledger, standIn } = this.#parts;
     await client.publishStudent();
-    await ledger.barrier(`round ${round} published`, round);
+    await ledger.barrier({ kind: 'published', round });
     if (standIn !== undefined) await client.fetchStudents();
   }
 

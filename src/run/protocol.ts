@@ -2,7 +2,7 @@
 import { decode, encode } from 'cborg';
 import { AbortedError, EnvironmentError } from '../core/errors.js';
 import type { DataDescription } from '../data/dataset.js';
-import type { Network, PeerKey, PeerTraffic, ServiceCounters } from '../network/index.js';
+import type { Clock, Network, PeerKey, PeerTraffic, ServiceCounters } from '../network/index.js';
 import type { Absence } from './absence.js';
 
 /** Named calls of the coordinator. Reading the ledger is open to everybody; the rest needs stake. */
@@ -17,14 +17,20 @@ export const CALL = {
   result: 'run/result',
 } as const;
 
-/** Waiting for everybody. With `close`, the coordinator closes a block when all have come. */
-export interface BarrierRequest {
-  readonly name: string;
-  readonly round: number;
-  readonly close: boolean;
+/**
+ * Where members wait for one another: after all queries of a round, after all have learnt, after all students are offered, and at a block. The block with this
+ * height is closed when all have arrived.
+ */
+export type Barrier =
+  | { readonly kind: 'asked' | 'learnt' | 'published'; readonly round: number }
+  | { readonly kind: 'block'; readonly round: number; readonly height: number };
+
+/** Equal for equal barriers. */
+export function barrierName(barrier: Barrier): string {
+  return barrier.kind === 'block' ? `block ${barrier.height}` : `${barrier.kind} ${barrier.round}`;
 }
 
-/** `done` false: ask again. `out`: too late, the others went on; rejoin. */
+/** `done` false: ask again. `out`: too late, the others continued; rejoin. */
 export interface BarrierAnswer {
   readonly done: boolean;
   readonly out: boolean;
@@ -112,14 +118,30 @@ export async function ask<T>(network: Network, coordinator: PeerKey, method: str
   const { patience_ms = 0, signal } = waiting;
   const bytes = encode(value);
   const options = { deadline_ms: DEADLINE_MS, ignoreBan: true, ...(signal === undefined ? {} : { signal }) };
-  for (const started = performance.now(); ; ) {
+  const { clock } = network;
+  for (const started_ms = clock.now(); ; ) {
     const outcome = await network.call(coordinator, method, bytes, options);
     if (outcome.ok) return decode(outcome.value) as T;
     if (signal?.aborted === true) throw new AbortedError('waiting for the coordinator of the ledger');
     const { code, reason } = outcome.failure;
-    if (!PASSING.has(code) || performance.now() - started > patience_ms) throw silent(method, `${code}: ${reason}`);
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    if (!PASSING.has(code) || clock.now() - started_ms >= patience_ms) throw silent(method, `${code}: ${reason}`);
+    await pause(clock, signal);
   }
+}
+
+/** Ends early when the caller gives up. */
+async function pause(clock: Clock, signal: AbortSignal | undefined): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const cancel = clock.after(PAUSE_MS, resolve);
+    signal?.addEventListener(
+      'abort',
+      () => {
+        cancel();
+        resolve();
+      },
+      { once: true },
+    );
+  });
 }
 
 /** Longer than the longest poll. */

@@ -135,7 +135,7 @@ async function joining(t: Test, identity: Identity, { key, addresses }: { key: s
   const call = <T>(method: string, value: unknown) => ask<T>(network, key, method, value);
   return {
     close: () => transport.close(),
-    barrier: (name: string, round: number) => call<BarrierAnswer>(CALL.barrier, { name, round, close: true }),
+    block: (height: number, round: number) => call<BarrierAnswer>(CALL.barrier, { kind: 'block', round, height }),
     rejoin: (round: number) => call<RejoinAnswer>(CALL.rejoin, { round }),
     deliver: (result: unknown) => call<null>(CALL.result, result),
   };
@@ -147,7 +147,7 @@ t.test('stopped in the middle and started again on the same store, it goes on wh
   const place = await before.saw('listening');
   t.equal(place.height, 0);
   const [a, b] = [await joining(t, identities[0]!, place), await joining(t, identities[1]!, place)];
-  await Promise.all([a.barrier('block 1', 0), b.barrier('block 1', 0)]);
+  await Promise.all([a.block(1, 0), b.block(1, 0)]);
   await a.close();
   t.match(await before.saw('member'), { key: identities[0]!.key, change: 'out' }, 'a closed connection is noticed');
   before.stop();

@@ -1,15 +1,15 @@
 /** The pieces that processes of a run are made of: configuration, coordinator of the ledger, replica, barrier, gradients. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { encodeTransaction } from '../../src/ledger/encoding.js';
 import { createKey, memoryStore, type SigningKey, signTransaction, TOKEN } from '../../src/ledger/index.js';
-import { createIdentity, Libp2pTransport, Network } from '../../src/network/index.js';
+import { createHub, createIdentity, Network } from '../../src/network/index.js';
 import { parsePeerConfig, readPeerConfig } from '../../src/process/peer-config.js';
 import { Coordinator, type CoordinatorOptions } from '../../src/run/coordinator.js';
 import { GradientInbox } from '../../src/run/gradient-inbox.js';
-import { ask, type BarrierAnswer, CALL, type RejoinAnswer } from '../../src/run/protocol.js';
+import { ask, type Barrier, type BarrierAnswer, CALL, type RejoinAnswer } from '../../src/run/protocol.js';
 import { openReplica } from '../../src/run/replica.js';
-
-t.setTimeout(240_000);
+import { VirtualClock } from '../network/support/virtual-clock.js';
 
 const unexpected = (error: unknown): never => {
   throw error;
@@ -57,163 +57,211 @@ t.test('gradients wait per sender, oldest first, and are taken once', async (t) 
   t.same(values('c'), [2, 3, 4, 5], 'a sender that runs ahead loses its oldest');
 });
 
-async function member(t: Test, key: SigningKey, coordinator: Coordinator, addresses: readonly string[]): Promise<Network> {
-  const transport = await Libp2pTransport.start({ identity: createIdentity(Buffer.from(key.seed, 'hex')) });
-  t.teardown(() => transport.close());
-  await transport.introduce(coordinator.network.self, addresses);
-  return new Network({ transport });
+/** A coordinator and its callers in one process, on a clock that the test moves. */
+async function opened(t: Test, count: number, options: Partial<CoordinatorOptions> = {}) {
+  const hub = createHub();
+  const clock = new VirtualClock();
+  const keys = Array.from({ length: count }, (_, index) => createKey(seedOf(index + 1)));
+  const genesis = { participants: keys.map((key) => ({ key: key.publicKey, stake: 5n * TOKEN })) };
+  const events: string[] = [];
+  const nameOf = (key: string) => keys.findIndex(({ publicKey }) => publicKey === key);
+  let heard = (): void => undefined;
+  const tell = (event: string): void => {
+    events.push(event);
+    heard();
+  };
+  const coordinator = await Coordinator.start({
+    ...{ transport: hub.join(createIdentity(seedOf(9))), store: memoryStore(), genesis, clock, onFailure: unexpected },
+    onMember: (key, event) => tell(`${nameOf(key)} ${event}`),
+    onApplicant: (key) => tell(`${nameOf(key)} applies`),
+    ...options,
+  });
+  t.teardown(() => coordinator.close());
+  const { self } = coordinator.network;
+  const member = (key: SigningKey) => new Network({ transport: hub.join(createIdentity(Buffer.from(key.seed, 'hex'))), clock });
+  const members = keys.map((key) => {
+    const network = member(key);
+    return {
+      network,
+      barrier: (barrier: Barrier) => ask<BarrierAnswer>(network, self, CALL.barrier, barrier),
+      rejoin: (round: number) => ask<RejoinAnswer>(network, self, CALL.rejoin, { round }),
+    };
+  });
+  /** Resolves when this has happened. */
+  const until = (event: string) =>
+    new Promise<void>((resolve) => {
+      heard = () => events.includes(event) && resolve();
+      heard();
+    });
+  /** Lets everything that is under way come to rest, then time pass. */
+  const pass = async (ms: number) => {
+    for (let turn = 0; turn < 20; turn++) await nextTurn();
+    await clock.runUntil(clock.now() + ms);
+  };
+  return { coordinator, keys, members, member, events, until, pass, self };
 }
 
-async function keep(t: Test, keys: readonly SigningKey[], options: Partial<CoordinatorOptions> = {}) {
-  const transport = await Libp2pTransport.start({ identity: createIdentity(seedOf(9)) });
-  const genesis = { participants: keys.map((key) => ({ key: key.publicKey, stake: 5n * TOKEN })) };
-  const coordinator = await Coordinator.start({ transport, store: memoryStore(), genesis, onFailure: unexpected, ...options });
-  t.teardown(() => coordinator.close());
-  return { coordinator, addresses: transport.addresses(), self: coordinator.network.self };
-}
+const asked = (round: number): Barrier => ({ kind: 'asked', round });
+const block = (height: number, round: number): Barrier => ({ kind: 'block', round, height });
 
 t.test('a replica follows the coordinator of the ledger by replaying its blocks; a barrier closes them when all have come', async (t) => {
-  const keys = [1, 2].map((number) => createKey(seedOf(number)));
   const rounds: number[] = [];
-  const { coordinator, addresses, self } = await keep(t, keys, { onBlock: (round, refused) => rounds.push(round, refused.length) });
-  const [a, b] = [await member(t, keys[0], coordinator, addresses), await member(t, keys[1], coordinator, addresses)];
-  const stranger = await member(t, createKey(seedOf(3)), coordinator, addresses);
-  const [replicaA, replicaB] = [await openReplica(a, self), await openReplica(b, self)];
+  const { coordinator, keys, members, member, self, pass } = await opened(t, 2, {
+    onBlock: (round, refused) => rounds.push(round, refused.length),
+  });
+  const [a, b] = members.map(({ network }) => network);
+  const stranger = member(createKey(seedOf(3)));
+  const [replicaA, replicaB] = [await openReplica(a!, self), await openReplica(b!, self)];
   t.equal((await openReplica(stranger, self)).chain, replicaA.chain, 'reading is open to everybody');
   await t.rejects(ask(stranger, self, CALL.submit, new Uint8Array(1)), { code: 'BTM_IO', message: /noStake/ });
 
+  const [key] = keys as [SigningKey];
   const tx = signTransaction(
-    { kind: 'setEndpoint', endpoint: '/ip4/127.0.0.1/tcp/1', chain: replicaA.chain, from: keys[0].publicKey, nonce: 0 },
-    keys[0],
+    { kind: 'setEndpoint', endpoint: '/ip4/127.0.0.1/tcp/1', chain: replicaA.chain, from: key.publicKey, nonce: 0 },
+    key,
   );
-  t.equal(await ask(a, self, CALL.submit, encodeTransaction(tx)), 'ok');
-  t.equal(await ask(a, self, CALL.submit, encodeTransaction(tx)), 'replayed', 'submitted twice, applied once');
-  t.equal(await ask(a, self, CALL.submit, Uint8Array.of(1, 2)), 'malformed');
+  t.equal(await ask(a!, self, CALL.submit, encodeTransaction(tx)), 'ok');
+  t.equal(await ask(a!, self, CALL.submit, encodeTransaction(tx)), 'replayed', 'submitted twice, applied once');
+  t.equal(await ask(a!, self, CALL.submit, Uint8Array.of(1, 2)), 'malformed');
 
-  const request = { name: 'block 1', round: 3, close: true };
   let passed = false;
-  const waiting = ask<BarrierAnswer>(a, self, CALL.barrier, request).then((answer) => {
+  const waiting = members[0]!.barrier(block(1, 3)).then((answer) => {
     passed = true;
     return answer;
   });
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await pass(0);
   t.notOk(passed, 'one of two has come');
-  t.same(await ask(b, self, CALL.barrier, request), { done: true, out: false, height: 1 });
+  t.same(await members[1]!.barrier(block(1, 3)), { done: true, out: false, height: 1 });
   t.same(await waiting, { done: true, out: false, height: 1 });
   t.same(rounds, [3, 2]);
   for (const replica of [replicaA, replicaB]) {
     t.equal(await replica.refresh(), 1);
-    t.equal(replica.state().participant(keys[0].publicKey)?.endpoint, '/ip4/127.0.0.1/tcp/1');
+    t.equal(replica.state().participant(key.publicKey)?.endpoint, '/ip4/127.0.0.1/tcp/1');
     t.equal(replica.state().root(), coordinator.ledger.state().root());
   }
 
-  const second = ask<BarrierAnswer>(a, self, CALL.barrier, { ...request, name: 'block 2' });
-  coordinator.leave(keys[1].publicKey);
-  t.same(await second, { done: true, out: false, height: 2 }, 'nobody waits for one that is gone');
+  const second = members[0]!.barrier(block(2, 3));
+  coordinator.leave(keys[1]!.publicKey);
+  t.same(await second, { done: true, out: false, height: 2 }, 'one that is gone is not waited for');
   await t.rejects(replicaA.closeBlock(), { code: 'BTM_IO' }, 'a replica does not write');
 });
 
 t.test('one that misses a barrier is out, is told so, and is let in again with the next block', async (t) => {
-  const keys = [1, 2].map((number) => createKey(seedOf(number)));
-  const events: string[] = [];
-  const { coordinator, addresses, self } = await keep(t, keys, {
-    patience_ms: 300,
-    onMember: (key, event) => events.push(`${keys.findIndex(({ publicKey }) => publicKey === key)} ${event}`),
-  });
-  const [a, b] = [await member(t, keys[0], coordinator, addresses), await member(t, keys[1], coordinator, addresses)];
-  const barrier = (network: Network, name: string, round: number, close = false) =>
-    ask<BarrierAnswer>(network, self, CALL.barrier, { name, round, close });
-  t.match(await barrier(a, 'round 1', 1), { done: true, out: false }, 'a does not wait for ever');
+  const { coordinator, keys, members, events, until, pass } = await opened(t, 2, { patience_ms: 300 });
+  const [a, b] = members as [(typeof members)[0], (typeof members)[0]];
+  const first = a.barrier(asked(1));
+  await pass(299);
+  t.same(events, [], 'not before its time');
+  await pass(1);
+  t.match(await first, { done: true, out: false }, 'a does not wait for ever');
   t.same(events, ['1 out']);
-  t.match(await barrier(b, 'round 1', 1), { done: true, out: true }, 'b came too late');
-  const back = ask<RejoinAnswer>(b, self, CALL.rejoin, { round: 0 });
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  t.match(await barrier(a, 'round 2', 2), { done: true }, 'rounds go on without b');
-  t.match(await barrier(a, 'block 1', 2, true), { done: true, height: 1 });
+  t.match(await b.barrier(asked(1)), { done: true, out: true }, 'b came too late');
+  const back = b.rejoin(0);
+  await until('1 applies');
+  t.match(await a.barrier(asked(2)), { done: true }, 'rounds go on without b');
+  t.match(await a.barrier(block(1, 2)), { done: true, height: 1 });
   t.same(await back, { round: 2, over: false }, 'both go on after the same round');
-  t.same(events, ['1 out', '1 in']);
-  const together = barrier(a, 'round 3', 3);
-  t.match(await barrier(b, 'round 3', 3), { done: true, out: false });
+  t.same(events, ['1 out', '1 applies', '1 in']);
+  const together = a.barrier(asked(3));
+  t.match(await b.barrier(asked(3)), { done: true, out: false });
   t.match(await together, { done: true, out: false });
-  coordinator.leave(keys[1].publicKey);
-  const late = ask<RejoinAnswer>(b, self, CALL.rejoin, { round: 3 });
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  coordinator.leave(keys[0].publicKey);
-  t.same(await late, { round: null, over: true }, 'nobody is left to train with');
+  coordinator.leave(keys[1]!.publicKey);
+  const late = b.rejoin(3);
+  await pass(0);
+  coordinator.leave(keys[0]!.publicKey);
+  t.same(await late, { round: null, over: true }, 'there is none left to train with');
+});
+
+t.test('a wait that takes longer than one poll is asked again, and goes on', async (t) => {
+  const { members, pass } = await opened(t, 2);
+  const [a, b] = members as [(typeof members)[0], (typeof members)[0]];
+  const waiting = a.barrier(asked(1));
+  await pass(10_000);
+  t.same(await waiting, { done: false, out: false, height: 0 }, 'ask again');
+  const again = a.barrier(asked(1));
+  t.match(await b.barrier(asked(1)), { done: true });
+  t.match(await again, { done: true });
 });
 
 t.test('a ledger that is taken up again: all rejoin, and go on from where the furthest was', async (t) => {
-  const keys = [1, 2].map((number) => createKey(seedOf(number)));
-  const { coordinator, addresses, self } = await keep(t, keys);
-  const [a, b] = [await member(t, keys[0], coordinator, addresses), await member(t, keys[1], coordinator, addresses)];
-  const first = ask<RejoinAnswer>(a, self, CALL.rejoin, { round: 20 });
-  t.same(await ask<RejoinAnswer>(b, self, CALL.rejoin, { round: 30 }), { round: 30, over: false });
+  const { coordinator, members } = await opened(t, 2);
+  const first = members[0]!.rejoin(20);
+  t.same(await members[1]!.rejoin(30), { round: 30, over: false });
   t.same(await first, { round: 30, over: false });
   t.equal(coordinator.ledger.height, 1, 'their new addresses are in a block');
 });
 
 t.test('one that was started again before it was missed holds nobody up', async (t) => {
-  const keys = [1, 2].map((number) => createKey(seedOf(number)));
-  const events: string[] = [];
-  const onMember = (_: string, event: string) => events.push(event);
-  const { coordinator, addresses, self } = await keep(t, keys, { onMember, onApplicant: () => events.push('waits') });
-  const [a, b] = [await member(t, keys[0], coordinator, addresses), await member(t, keys[1], coordinator, addresses)];
-  const barrier = (network: Network, name: string, close: boolean) =>
-    ask<BarrierAnswer>(network, self, CALL.barrier, { name, round: 1, close });
-  await Promise.all([barrier(a, 'block 1', true), barrier(b, 'block 1', true)]);
-  const waiting = barrier(a, 'round 1', false);
-  const back = ask<RejoinAnswer>(b, self, CALL.rejoin, { round: 0 });
-  t.match(await waiting, { done: true, out: false }, 'nobody waits for where it was');
-  t.match(await barrier(a, 'block 2', true), { done: true, height: 2 });
+  const { members, events } = await opened(t, 2);
+  const [a, b] = members as [(typeof members)[0], (typeof members)[0]];
+  await Promise.all([a.barrier(block(1, 1)), b.barrier(block(1, 1))]);
+  const waiting = a.barrier(asked(1));
+  const back = b.rejoin(0);
+  t.match(await waiting, { done: true, out: false }, 'a does not wait where b was');
+  t.match(await a.barrier(block(2, 1)), { done: true, height: 2 });
   t.same(await back, { round: 1, over: false });
-  t.same(events, ['out', 'waits', 'in']);
+  t.same(events, ['1 out', '1 applies', '1 in']);
 });
 
 t.test('a ledger that is taken up again does not wait for ever for one that stays away', async (t) => {
-  const keys = [1, 2].map((number) => createKey(seedOf(number)));
-  const out: string[] = [];
-  const { coordinator, addresses, self } = await keep(t, keys, { joinPatience_ms: 300, onMember: (key) => out.push(key) });
-  const a = await member(t, keys[0], coordinator, addresses);
-  t.same(await ask<RejoinAnswer>(a, self, CALL.rejoin, { round: 4 }), { round: 4, over: false });
-  t.same(out, [keys[1].publicKey]);
+  const { members, events, until, pass } = await opened(t, 2, { joinPatience_ms: 300 });
+  const back = members[0]!.rejoin(4);
+  await until('0 applies');
+  await pass(299);
+  t.same(events, ['0 applies']);
+  await pass(1);
+  t.same(await back, { round: 4, over: false });
+  t.same(events, ['0 applies', '1 out']);
 });
 
 t.test('where all may come back, all may go: rounds that they had begun come again', async (t) => {
-  const keys = [1, 2].map((number) => createKey(seedOf(number)));
-  const { coordinator, addresses, self } = await keep(t, keys, { resumes: true, patience_ms: 400, joinPatience_ms: 60_000 });
-  const [a, b] = [await member(t, keys[0], coordinator, addresses), await member(t, keys[1], coordinator, addresses)];
-  const barrier = (network: Network, name: string) => ask<BarrierAnswer>(network, self, CALL.barrier, { name, round: 1, close: false });
-  await Promise.all([barrier(a, 'round 1'), barrier(b, 'round 1')]);
-  barrier(a, 'round 2').catch(() => {}); // begun, and never ended
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  const { coordinator, keys, members, until, pass } = await opened(t, 2, { resumes: true, patience_ms: 400, joinPatience_ms: 60_000 });
+  const [a, b] = members as [(typeof members)[0], (typeof members)[0]];
+  await Promise.all([a.barrier(asked(1)), b.barrier(asked(1))]);
+  a.barrier(asked(2)).catch(() => {}); // begun, and never ended
+  await pass(100);
   for (const { publicKey } of keys) coordinator.leave(publicKey);
   t.same([...coordinator.members].sort(), keys.map(({ publicKey }) => publicKey).sort(), 'both are waited for');
-  const first = ask<RejoinAnswer>(a, self, CALL.rejoin, { round: 1 });
-  await new Promise((resolve) => setTimeout(resolve, 600));
+  const first = a.rejoin(1);
+  await until('0 applies');
+  await pass(600);
   t.equal(coordinator.members.length, 2, 'the patience of a round that was given up puts nobody out');
-  t.same(await ask<RejoinAnswer>(b, self, CALL.rejoin, { round: 0 }), { round: 1, over: false });
+  t.same(await b.rejoin(0), { round: 1, over: false });
   t.same(await first, { round: 1, over: false });
-  const together = barrier(a, 'round 2');
-  t.match(await barrier(b, 'round 2'), { done: true, out: false });
+  const together = a.barrier(asked(2));
+  t.match(await b.barrier(asked(2)), { done: true, out: false });
   t.match(await together, { done: true, out: false });
 });
 
 t.test('a coordinator that is still opening its store is waited for, so long and no longer', async (t) => {
-  const [key] = [createKey(seedOf(1))];
-  const transport = await Libp2pTransport.start({ identity: createIdentity(seedOf(9)) });
-  const caller = await Libp2pTransport.start({ identity: createIdentity(Buffer.from(key.seed, 'hex')) });
-  t.teardown(() => caller.close());
-  await caller.introduce(transport.self, transport.addresses());
-  const network = new Network({ transport: caller });
-  await t.rejects(ask(network, transport.self, CALL.head, null), { code: 'BTM_IO' }, 'not at all, where nobody said so');
+  const key = createKey(seedOf(1));
+  const hub = createHub();
+  const clock = new VirtualClock();
+  const transport = hub.join(createIdentity(seedOf(9)));
+  const network = new Network({ transport: hub.join(createIdentity(Buffer.from(key.seed, 'hex'))), clock });
+  const head = (waiting = {}) => ask(network, transport.self, CALL.head, null, waiting);
+  await t.rejects(head(), { code: 'BTM_IO' }, 'not at all, where nobody said so');
   const stop = new AbortController();
-  const givenUp = ask(network, transport.self, CALL.head, null, { patience_ms: 60_000, signal: stop.signal });
+  const givenUp = head({ patience_ms: 60_000, signal: stop.signal });
   stop.abort();
   await t.rejects(givenUp, { code: 'BTM_ABORTED' });
-  const waiting = ask(network, transport.self, CALL.head, null, { patience_ms: 60_000 });
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  let settled = false;
+  const inVain = t.rejects(head({ patience_ms: 1_000 }), { code: 'BTM_IO' }).finally(() => {
+    settled = true;
+  });
+  const started = clock.now();
+  const step = async () => {
+    for (let turn = 0; turn < 20; turn++) await nextTurn();
+    await clock.runUntil(clock.now() + 100);
+  };
+  while (!settled) await step();
+  await inVain;
+  t.ok(clock.now() - started >= 1_000 && clock.now() - started < 1_200, `${clock.now() - started} ms`);
+  const waiting = head({ patience_ms: 60_000 });
+  await step();
   const genesis = { participants: [{ key: key.publicKey, stake: TOKEN }] };
-  const coordinator = await Coordinator.start({ onFailure: unexpected, transport, store: memoryStore(), genesis });
+  const coordinator = await Coordinator.start({ onFailure: unexpected, transport, store: memoryStore(), genesis, clock });
   t.teardown(() => coordinator.close());
+  for (let steps = 0; steps < 10; steps++) await step();
   t.match(await waiting, { height: 0 });
 });

@@ -103,7 +103,7 @@ t.test('every participant has a loss of its own: classes, values, probabilities;
   t.ok(record.ledgerRanking.indexOf(Math.min(...record.ledgerRanking)) === 3, 'and is paid least');
 });
 
-t.test('a store that refuses a block ends the ends with its own error', async (t) => {
+t.test('a store that refuses a block ends the runs with its own error', async (t) => {
   const store: Store = memoryStore();
   const full = new EnvironmentError('BTM_IO', 'the disk is full');
   const { append } = store;
