@@ -47,7 +47,7 @@ function inspectElf(bytes, path, { cpu, libc, floor }, wrong) {
   const versions = [...symbols.join('\n').matchAll(/GLIBC_(\d+)\.(\d+)/g)].map(([, major, minor]) => [Number(major), Number(minor)]);
   const glibc = versions.reduce((most, one) => (one[0] > most[0] || (one[0] === most[0] && one[1] > most[1]) ? one : most), [0, 0]);
   const [major, minor] = floor.split('.').map(Number);
-  if (glibc[0] > major || glibc[1] > minor) wrong.push(`it needs glibc ${glibc.join('.')}, above ${floor}`);
+  if (glibc[0] > major || (glibc[0] === major && glibc[1] > minor)) wrong.push(`it needs glibc ${glibc.join('.')}, above ${floor}`);
   return { needed, glibc: glibc.join('.') };
 }
 
@@ -74,10 +74,12 @@ function inspectPe(bytes, path, wrong) {
 
 /** What is wrong with the content of a staged package: maps that point nowhere, tests, links to files that are not in it. */
 export function inspectContent(folder) {
-  const names = readdirSync(folder, { recursive: true }).filter((name) => statSync(join(folder, name)).isFile());
+  const names = readdirSync(folder, { recursive: true }).filter(
+    (name) => !name.startsWith('node_modules/') && statSync(join(folder, name)).isFile(),
+  );
   const wrong = [];
   for (const name of names) {
-    if (/\.map$|\.test\.|^native\/test\/|\.tsbuildinfo$/.test(name)) wrong.push(`${name} does not belong in a package`);
+    if (/\.[jt]s\.map$|\.test\.|^native\/test\/|\.tsbuildinfo$/.test(name)) wrong.push(`${name} does not belong in a package`);
     if (name.endsWith('.js') && /^\/\/# sourceMappingURL/m.test(readFileSync(join(folder, name), 'utf8')))
       wrong.push(`${name} names a source map`);
     if (name.endsWith('.md')) wrong.push(...deadLinks(folder, name));
@@ -125,7 +127,7 @@ export function checkStaged({ own = [] } = {}) {
     console.log(`${wrong.length === 0 ? 'ok' : 'NOT OK'}  ${name}  ${note}${wrong.map((line) => `\n        ${line}`).join('')}`);
   };
   for (const target of Object.keys(TARGETS).filter((name) => existsSync(join(stageOf(name), 'package.json')))) {
-    const { found, wrong } = inspectBinary(target, join(stageOf(target), 'intermodel.node'), own.includes(target) ? { floor: '9.9' } : {});
+    const { found, wrong } = inspectBinary(target, join(stageOf(target), 'intermodel.node'), own.includes(target) ? { floor: '99.0' } : {});
     say(
       target,
       [...wrong, ...inspectContent(stageOf(target))],

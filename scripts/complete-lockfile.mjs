@@ -1,5 +1,7 @@
 // Adds to package-lock.json the optional packages of other platforms that the registry in use does not list.
 // `npm ci` refuses a lock file that lacks them, although it would never install them here. Run after `npm install`.
+// Then asks the registry for the integrity of every entry that has none, and fails when one stays without.
+import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const SYSTEMS = { android: 'android', darwin: 'darwin', freebsd: 'freebsd', linux: 'linux', openharmony: 'openharmony', win32: 'win32' };
@@ -28,6 +30,19 @@ for (const owner of Object.values(lock.packages)) {
   }
 }
 
+const bare = Object.entries(lock.packages).filter(([path, entry]) => path !== '' && entry.link !== true && entry.integrity === undefined);
+const without = [];
+for (const [path, entry] of bare) {
+  const name = path.split('node_modules/').at(-1);
+  const { stdout } = spawnSync('npm', ['view', `${name}@${entry.version}`, 'dist.integrity'], { encoding: 'utf8' });
+  if (stdout?.startsWith('sha512-')) entry.integrity = stdout.trim();
+  else without.push(`${name}@${entry.version}`);
+}
+
 lock.packages = Object.fromEntries(Object.entries(lock.packages).sort(([a], [b]) => (a < b ? -1 : 1)));
 writeFileSync('package-lock.json', `${JSON.stringify(lock, null, 2)}\n`);
-console.log(`${added} entries added`);
+console.log(`${added} entries added, ${bare.length - without.length} given their integrity`);
+if (without.length > 0) {
+  console.error(`no integrity for ${without.join(', ')}: run it again where the registry answers`);
+  process.exitCode = 1;
+}

@@ -1,7 +1,7 @@
 // Lays every package out as a folder, ready to be packed: build/stage/root and build/stage/TARGET.
 //   node scripts/stage-packages.mjs [TARGET ...]     (every target that has a binary when none is named)
 // A target's binary comes from build/packages (scripts/build-addon.mjs).
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import ts from 'typescript';
@@ -27,7 +27,7 @@ export function stagePlatform(target, binary = binaryOf(target)) {
   const name = packageNameOf(target);
   writeFileSync(
     join(folder, 'README.md'),
-    `# ${name}\n\nThe native core of [intermodel](https://www.npmjs.com/package/intermodel) for ${target}. Install \`intermodel\`; npm chooses this package where it fits.\n`,
+    `# ${name}\n\nThe native core of intermodel for ${target}. Install \`intermodel\`; npm chooses this package where it fits.\n`,
   );
   writeJson(join(folder, 'package.json'), {
     name,
@@ -54,11 +54,13 @@ export function stageRoot(targets) {
     filter: (path) => !path.startsWith(join(root, 'native', 'test')),
   });
   copyHeaders(join(folder, 'native', 'vendor'));
+  copyDependencies(folder);
   emitJavaScript(folder);
   copyDeclarations(folder);
   const { scripts, devDependencies, tap, allowScripts, ...published } = manifest;
   writeJson(join(folder, 'package.json'), {
     ...published,
+    bundleDependencies: Object.keys(manifest.dependencies),
     optionalDependencies: Object.fromEntries(targets.map((target) => [packageNameOf(target), manifest.version])),
   });
 }
@@ -81,16 +83,50 @@ export function copyHeaders(to) {
   }
 }
 
+/** The two small packages that every command needs travel inside: an install from tarballs then asks no registry. */
+function copyDependencies(folder) {
+  const needed = /(\.m?js|^package\.json|^LICENSE)$/;
+  const left = /^(test|bench|example[^/]*)(\/|$)/;
+  for (const name of Object.keys(manifest.dependencies)) {
+    const from = join(root, 'node_modules', name);
+    const own = JSON.parse(readFileSync(join(from, 'package.json'), 'utf8'));
+    if (Object.keys(own.dependencies ?? {}).length > 0) throw new Error(`${name} has dependencies of its own, and cannot be bundled alone`);
+    const filter = (path) => {
+      const inside = path.slice(from.length + 1);
+      return statSync(path).isDirectory() ? !left.test(inside) : needed.test(inside) && !left.test(inside);
+    };
+    cpSync(from, join(folder, 'node_modules', name), { recursive: true, filter });
+  }
+}
+
 /** src/ as JavaScript, as tsc emits it but without comments: they are in the declarations. */
 function emitJavaScript(folder) {
   const config = ts.parseConfigFileTextToJson('tsconfig.json', readFileSync(join(root, 'tsconfig.json'), 'utf8')).config;
   const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, root);
-  const compilerOptions = { ...options, removeComments: true, sourceMap: false, declaration: false, incremental: false, noEmit: false };
+  const module = ts.ModuleKind.ES2022; // one file at a time, transpileModule cannot see that package.json says so
+  const moduleResolution = ts.ModuleResolutionKind.Bundler;
+  const compilerOptions = {
+    ...options,
+    module,
+    moduleResolution,
+    removeComments: true,
+    sourceMap: false,
+    declaration: false,
+    incremental: false,
+    noEmit: false,
+  };
   for (const name of filesUnder(join(root, 'src'), '.ts')) {
     const fileName = join(root, 'src', name);
     const { outputText } = ts.transpileModule(readFileSync(fileName, 'utf8'), { fileName, compilerOptions });
-    write(join(folder, 'lib', 'src', name.replace(/\.ts$/, '.js')), outputText);
+    write(join(folder, 'lib', 'src', name.replace(/\.ts$/, '.js')), throughCore(name, outputText));
   }
+}
+
+/** Leads imports of zod, which is optional, through src/core/zod.ts, which says what is missing. */
+function throughCore(name, text) {
+  if (name === join('core', 'zod.ts')) return text;
+  const path = `${'../'.repeat(name.split(/[\\/]/).length - 1) || './'}core/zod.js`;
+  return text.replace(/^import \{ z \} from 'zod';$/m, `import { z } from '${path}';`);
 }
 
 /** The declarations that an entry of package.json reaches. */

@@ -77,7 +77,8 @@ export {
   type LayerGradient,
   type Loss,
 } from './head.js';
-export { type Ledger, type OpenLedgerOptions, openLedger } from './ledger/index.js';
+export type { Ledger } from './ledger/ledger.js';
+export { type OpenLedgerOptions, openLedger } from './ledger/open.js';
 export {
   type HeadWeightGradientOptions,
   headWeightGradient,

@@ -5,8 +5,9 @@ import { createNativeBackend } from './native.js';
 import { createReferenceBackend } from './reference.js';
 import type { Backend, BackendKind } from './types.js';
 
+export { packageRoot } from '../core/package.js';
+export { packageVersion } from '../core/version.js';
 export { loadAddon, platformTarget } from './load.js';
-export { packageRoot, packageVersion } from './package.js';
 export type { Backend, BackendDescription, BackendKind, Kernels } from './types.js';
 
 /** Which backend to create. */

@@ -1,12 +1,13 @@
 /**
- * Finds and loads the native addon. Order: INTERMODEL_NATIVE, this checkout's build, the platform package, prebuilds/.
+ * Finds and loads the native addon. Order: INTERMODEL_NATIVE (relative to the working directory), this checkout's build, the platform package, prebuilds/.
  * Every candidate that does not load leaves its reason; nothing falls back to anything else.
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type Attempt, EnvironmentError } from '../core/errors.js';
-import { packageRoot, packageVersion } from './package.js';
+import { packageRoot } from '../core/package.js';
+import { packageVersion } from '../core/version.js';
 import type { Kernels } from './types.js';
 
 /** An engine: every kernel, and what was chosen. */
@@ -33,7 +34,8 @@ export interface LoadedAddon {
 
 const CURES = [
   'in a clone: npm run build:native (needs cmake and g++ 10 or later)',
-  'in an installed package: npx intermodel build',
+  'in an installed package: install again without --omit=optional, so that npm brings the binary for this platform',
+  'or compile it there: npx intermodel build (needs cmake and g++ 10 or later)',
   'or set INTERMODEL_NATIVE to the path of an intermodel.node built for this version',
   "or ask for the slow TypeScript oracle by name: createBackend({ kind: 'reference' })",
 ];
@@ -75,7 +77,7 @@ function load(): LoadedAddon {
 
 function candidates(): { what: string; path: string }[] {
   const forced = process.env['INTERMODEL_NATIVE'];
-  if (forced !== undefined && forced !== '') return [{ what: `INTERMODEL_NATIVE=${forced}`, path: forced }];
+  if (forced !== undefined && forced !== '') return [{ what: `INTERMODEL_NATIVE=${forced}`, path: resolve(forced) }];
   const target = platformTarget();
   const build = join(packageRoot, 'build', 'Release', 'intermodel.node');
   const prebuilt = join(packageRoot, 'prebuilds', target, 'intermodel.node');
@@ -88,6 +90,7 @@ function candidates(): { what: string; path: string }[] {
 
 function reasonOf(error: unknown, path: string): string {
   if (path.endsWith('.node') && !existsSync(path)) return 'no such file';
+  if ((error as NodeJS.ErrnoException)?.code === 'MODULE_NOT_FOUND') return 'not installed';
   const message = error instanceof Error ? error.message : String(error);
   return message.split('\n')[0] ?? message;
 }

@@ -1,7 +1,7 @@
 /** The native backend: an engine of the addon for one instruction set and one number of threads. */
 import { EnvironmentError, InputError } from '../core/errors.js';
+import { packageVersion } from '../core/version.js';
 import { loadAddon, type NativeEngine } from './load.js';
-import { packageVersion } from './package.js';
 import type { Backend } from './types.js';
 
 /** Creates it; the instruction set is the best the processor has unless one is named. */

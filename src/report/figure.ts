@@ -1,8 +1,12 @@
 /** Vega-Lite specifications rendered to SVG text, with no browser, no canvas and no network. */
 import { createHash } from 'node:crypto';
-import * as vega from 'vega';
-import { compile, type TopLevelSpec } from 'vega-lite';
+import type * as Vega from 'vega';
+// Without vega-lite a specification is of any type, and the declarations of this package still hold.
+// biome-ignore lint/suspicious/noTsIgnore: it must hold with and without the package
+/** @ts-ignore */
+import type { TopLevelSpec } from 'vega-lite';
 import { InputError } from '../core/errors.js';
+import { requirePackages } from '../core/optional-packages.js';
 import { escapeHtml } from './markup.js';
 import { textWidth } from './text-width.js';
 import { CONFIG } from './theme.js';
@@ -22,14 +26,20 @@ interface TextItem {
   readonly fontWeight?: string | number;
 }
 
-// Layout must not depend on whether a canvas happens to be installed, so text is measured by the metrics of the font.
-// vega exports this hook for that purpose; its type declarations leave it out.
-const { textMetrics } = vega as unknown as { readonly textMetrics: { width: (item: TextItem, text: unknown) => number } };
-textMetrics.width = (item, text) =>
-  textWidth(String(text ?? ''), item.fontSize ?? 11, item.fontWeight === 'bold' || Number(item.fontWeight) >= 600);
+/** Loads the drawing library by the first figure. */
+async function drawingLibrary(): Promise<{ vega: typeof Vega; compile: typeof import('vega-lite').compile }> {
+  requirePackages('drawing figures', ['report']);
+  const [vega, { compile }] = await Promise.all([import('vega'), import('vega-lite')]);
+  // Layout must not depend on whether a canvas happens to be installed, so text is measured by the metrics of the font.
+  // vega exports this hook for that purpose; its type declarations leave it out.
+  const { textMetrics } = vega as unknown as { readonly textMetrics: { width: (item: TextItem, text: unknown) => number } };
+  textMetrics.width = (item, text) =>
+    textWidth(String(text ?? ''), item.fontSize ?? 11, item.fontWeight === 'bold' || Number(item.fontWeight) >= 600);
+  return { vega, compile };
+}
 
 /** Refuses every address, and says so: data travels inside the specification. */
-function closedLoader(failures: string[]): vega.Loader {
+function closedLoader(vega: typeof Vega, failures: string[]): Vega.Loader {
   const refuse = async (address: string): Promise<never> => {
     failures.push(`it asks for data at ${address}`);
     throw new InputError('BTM_DOMAIN', `asks for data at ${address}`, { argument: 'spec' });
@@ -49,9 +59,11 @@ const warnProcess: FigureWarning = (message) => process.emitWarning(message, { c
  * @param onWarning - Called for each warning of the drawing library; the default is a process warning, BTM_FIGURE.
  * @returns One `<svg>` element with a title and a description for screen readers; ids inside are unique to the figure.
  * @throws InputError BTM_DOMAIN when the specification asks for data at an address, or cannot be drawn.
+ * @throws EnvironmentError BTM_NO_PACKAGE without vega and vega-lite.
  * @cost About 50 ms for a few hundred marks.
  */
 export async function renderSvg(figure: Figure, onWarning: FigureWarning = warnProcess): Promise<string> {
+  const { vega, compile } = await drawingLibrary();
   const failures: string[] = [];
   const log = {
     ...vega.logger(vega.Error),
@@ -60,7 +72,7 @@ export async function renderSvg(figure: Figure, onWarning: FigureWarning = warnP
   };
   const config = { ...CONFIG, ...figure.spec.config };
   const compiled = compile({ ...figure.spec, config } as TopLevelSpec, { logger: log as never });
-  const view = new vega.View(vega.parse(compiled.spec), { renderer: 'none', loader: closedLoader(failures), logger: log as never });
+  const view = new vega.View(vega.parse(compiled.spec), { renderer: 'none', loader: closedLoader(vega, failures), logger: log as never });
   try {
     const svg = await view.toSVG();
     if (failures.length === 0) return named(svg, figure);

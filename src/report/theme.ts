@@ -2,6 +2,8 @@
  * Colours and the shared look of every figure. Text and axes are `currentColor`, so that a figure inside a page follows its light or
  * dark colours and a figure saved alone is black on transparent; marks use middle tones that read on both.
  */
+// biome-ignore lint/suspicious/noTsIgnore: it must hold with and without the package
+/** @ts-ignore */
 import type { Config } from 'vega-lite';
 import { FONT } from './text-width.js';
 

@@ -1,4 +1,7 @@
 /** The settings of a run. One schema gives each its type, default, range and the text of its flag on the command line. */
+// Without zod the settings are of any type, and the declarations of this package still hold.
+// biome-ignore lint/suspicious/noTsIgnore: it must hold with and without the package
+/** @ts-ignore */
 import { z } from 'zod';
 import { InputError, type InputErrorCode } from '../core/errors.js';
 import type { DistillationKind } from '../distillation.js';

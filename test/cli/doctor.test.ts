@@ -6,7 +6,10 @@ t.test('the doctor says what loaded and from where, as text and as JSON', async 
   const run = intermodel(['doctor', '--json']);
   t.equal(run.code, 0, run.stderr);
   const findings = new Map((JSON.parse(run.stdout).findings as Finding[]).map((finding) => [finding.name, finding]));
-  t.same([...findings.keys()], ['intermodel', 'Node', 'native core', 'CUDA', 'tensorflow.js', 'SQLite', 'peer network', 'MNIST digits']);
+  t.same(
+    [...findings.keys()],
+    ['intermodel', 'Node', 'native core', 'CUDA', 'tensorflow.js', 'SQLite', 'peer network', 'MNIST digits', 'figures', 'configuration'],
+  );
   t.equal(findings.get('Node')!.facts?.['version'], process.versions.node);
   t.match(findings.get('native core')!.facts?.['path'], /intermodel\.node$/);
   for (const finding of findings.values()) {

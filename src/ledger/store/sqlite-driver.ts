@@ -1,5 +1,6 @@
 /** Finds an SQLite: node:sqlite where Node has a good one, else @photostructure/sqlite, which has the same interface. */
 import { type Attempt, EnvironmentError } from '../../core/errors.js';
+import { installCommand } from '../../core/optional-packages.js';
 
 type Value = null | number | bigint | string | Uint8Array;
 
@@ -57,7 +58,7 @@ async function choose(): Promise<Driver> {
   }
   chosen = undefined;
   throw new EnvironmentError('BTM_NO_PACKAGE', 'no suitable SQLite was found', attempts, [
-    'npm install @photostructure/sqlite@1.2.1',
+    installCommand(['@photostructure/sqlite']),
     'Or use Node 24 or later.',
   ]);
 }

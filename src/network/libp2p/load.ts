@@ -1,5 +1,6 @@
 /** Loads libp2p when it is asked for; nobody else pays for it. */
 import { type Attempt, EnvironmentError } from '../../core/errors.js';
+import { installCommand } from '../../core/optional-packages.js';
 
 /** The packages, by the name they are installed under. All are optional peer dependencies. */
 const PACKAGES = {
@@ -37,7 +38,7 @@ export async function loadPackages(): Promise<Loaded> {
   }
   if (attempts.length > 0) {
     throw new EnvironmentError('BTM_NO_PACKAGE', 'the libp2p transport needs packages that are not there', attempts, [
-      `npm install ${attempts.map((attempt) => attempt.what).join(' ')}`,
+      installCommand(attempts.map((attempt) => attempt.what)),
       'or use the in-process transport: createHub()',
     ]);
   }

@@ -2,22 +2,10 @@
 import type { GossipSub } from '@libp2p/gossipsub';
 import type { Libp2p, MultiaddrConnection, PeerId, PeerInfo } from '@libp2p/interface';
 import type { Identity } from '../identity.js';
+import type { Discovery } from './discovery.js';
 import type { Loaded } from './load.js';
 
 export type { GossipSub };
-
-/** How peers are found. Nothing is contacted unless it is named here. */
-export interface Discovery {
-  /** Multiaddrs, each with a peer id, that are dialled at the start. */
-  readonly bootstrap?: readonly string[];
-  /**
-   * Multicast on the local network: nodes of this package that announce themselves there are dialled. What is announced are
-   * the addresses of `listen`, so other machines need one that they can reach; loopback serves this machine only.
-   */
-  readonly mdns?: boolean;
-  /** A Kademlia table of this network's own, so that a key is enough to find a peer. */
-  readonly dht?: boolean;
-}
 
 interface NodeOptions {
   readonly identity: Identity;

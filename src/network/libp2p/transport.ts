@@ -22,8 +22,9 @@ import {
 } from '../types.js';
 import { hostOf, keyOf } from './addresses.js';
 import { ConnectionGate, type ConnectionLimits, DEFAULT_CONNECTIONS } from './connection-gate.js';
+import type { Discovery } from './discovery.js';
 import { type Loaded, loadPackages } from './load.js';
-import { createNode, type Discovery, type GossipSub, MAX_STREAMS } from './node.js';
+import { createNode, type GossipSub, MAX_STREAMS } from './node.js';
 import { StreamServer } from './serving.js';
 import { ReceiveBudget, readFrame, writeFrame } from './stream.js';
 

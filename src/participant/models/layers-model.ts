@@ -1,4 +1,7 @@
 /** tensorflow.js layers models as response models, trained on the loss gradient their askers send back. */
+// Without tensorflow.js its types are of any type, and the declarations of this package still hold.
+// biome-ignore lint/suspicious/noTsIgnore: it must hold with and without the package
+/** @ts-ignore */
 import type * as tensorflow from '@tensorflow/tfjs';
 import { InputError } from '../../core/errors.js';
 import { normals } from '../draw.js';

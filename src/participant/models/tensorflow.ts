@@ -1,6 +1,12 @@
 /** Finds a tensorflow.js that works here: tfjs-node when it is installed and loads, otherwise tfjs with its wasm backend. */
+// Without tensorflow.js its types are of any type, and the declarations of this package still hold.
+// biome-ignore lint/suspicious/noTsIgnore: it must hold with and without the package
+/** @ts-ignore */
+
+import { createRequire } from 'node:module';
 import type * as tensorflow from '@tensorflow/tfjs';
 import { type Attempt, EnvironmentError } from '../../core/errors.js';
+import { FEATURES, installCommand } from '../../core/optional-packages.js';
 
 /** The module, as both packages export it. */
 export type Tensorflow = typeof tensorflow;
@@ -19,6 +25,7 @@ export type TensorflowChoice = 'auto' | 'tfjs-node' | 'tfjs-wasm';
 
 const LOADERS: Record<TensorflowEngine['name'], () => Promise<{ tf: Tensorflow; version: string }>> = {
   'tfjs-node': async () => {
+    supplyRemovedUtilities();
     const tf = unwrap(await import('@tensorflow/tfjs-node')) as unknown as Tensorflow;
     await tf.ready();
     return { tf, version: tf.version['tfjs'] };
@@ -48,10 +55,31 @@ export async function loadTensorflow(choice: TensorflowChoice = 'auto'): Promise
     }
   }
   throw new EnvironmentError('BTM_NO_PACKAGE', 'no tensorflow.js could be loaded', attempts, [
-    'npm install @tensorflow/tfjs @tensorflow/tfjs-backend-wasm',
-    'or npm install @tensorflow/tfjs-node (Node 20 or 22)',
+    installCommand(FEATURES.tensorflow),
+    'or npm install @tensorflow/tfjs-node (its install script fetches libtensorflow)',
     'or give the participants plain functions as models',
   ]);
+}
+
+/** Functions of node:util that the last release of tfjs-node calls and that Node 23 removed, as Node 22 defined them. */
+const REMOVED = {
+  isNullOrUndefined: (value: unknown) => value === null || value === undefined,
+  isArray: (value: unknown) => Array.isArray(value),
+  isString: (value: unknown) => typeof value === 'string',
+  isNumber: (value: unknown) => typeof value === 'number',
+  isBoolean: (value: unknown) => typeof value === 'boolean',
+  isNull: (value: unknown) => value === null,
+  isUndefined: (value: unknown) => value === undefined,
+  isObject: (value: unknown) => value !== null && typeof value === 'object',
+  isFunction: (value: unknown) => typeof value === 'function',
+} as const;
+
+/** Adds them where they are missing: tfjs-node finds them on the module object, so they have to be there before it loads. */
+function supplyRemovedUtilities(): void {
+  const util = createRequire(import.meta.url)('node:util') as Record<string, unknown>;
+  for (const [name, test] of Object.entries(REMOVED)) {
+    if (util[name] === undefined) Object.defineProperty(util, name, { value: test, writable: true, configurable: true, enumerable: false });
+  }
 }
 
 const PROCESS_EVENTS = ['uncaughtException', 'unhandledRejection'] as const;

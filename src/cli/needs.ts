@@ -1,0 +1,44 @@
+/** The optional packages that a command will use, so that one message names all that are missing before anything starts. */
+import { FEATURES, type Feature, missingError, missingPackages } from '../core/optional-packages.js';
+
+/** What each command uses, given the words after its name. Commands that are not listed use no optional package. */
+const NEEDS: Readonly<Record<string, (words: readonly string[]) => readonly Feature[]>> = {
+  demo: (words) => [...training(words), 'report', ...(words.includes('--processes') ? (['network'] as const) : [])],
+  distill: (words) => [
+    ...training(words),
+    ...(words.includes('libp2p') || words.includes('--transport=libp2p') ? (['network'] as const) : []),
+  ],
+  ledger: (words) => ['configuration', ...(words[0] === 'serve' ? (['network'] as const) : [])],
+  peer: (words) => (words[0] === 'init' ? ['configuration'] : ['configuration', 'network', 'tensorflow']),
+  rank: () => ['configuration'],
+  report: () => ['configuration', 'report'],
+  simulate: () => ['report'],
+};
+
+/** Participants train encoders, on the digits unless other data is named. */
+function training(words: readonly string[]): readonly Feature[] {
+  const namesData = words.some((word) => word === '--data' || (word.startsWith('--data=') && word !== '--data=mnist'));
+  const ownData = namesData && words[words.indexOf('--data') + 1] !== 'mnist';
+  return ownData ? ['configuration', 'tensorflow'] : ['configuration', 'tensorflow', 'digits'];
+}
+
+/**
+ * Makes sure that the packages a command will use are there.
+ *
+ * @throws EnvironmentError BTM_NO_PACKAGE that names all that are missing and one line that installs them.
+ */
+export function checkNeeds(command: string, words: readonly string[]): void {
+  const missing = missingNeeds(command, words);
+  if (missing.length > 0) throw missingError(`intermodel ${command}`, missing);
+}
+
+/** The packages a command will use that are not installed. */
+export function missingNeeds(command: string, words: readonly string[]): string[] {
+  return missingPackages(NEEDS[command]?.(words) ?? []).filter((name) => !replaced(name));
+}
+
+/** tfjs-node serves in the place of tensorflow.js with its wasm backend. */
+function replaced(name: string): boolean {
+  const wasm: readonly string[] = FEATURES.tensorflow;
+  return wasm.includes(name) && missingPackages(['tensorflowNode']).length === 0;
+}
