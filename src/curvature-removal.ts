@@ -1,6 +1,6 @@
 /** Removal scores: what taking each peer's response away does to the loss of a head (paper sections 1.2, 1.3 and 6.1). */
 import { defaultBackend, type Kernels } from './backend/index.js';
-import { checkFinite, checkInteger, checkOneOf, type NumericArray } from './core/validate.js';
+import { checkFinite, checkInteger, checkOneOf, type Labels, type NumericArray } from './core/validate.js';
 import { drawNoise } from './curvature-noise.js';
 import {
   type CheckedBatch,
@@ -33,7 +33,7 @@ export interface RemovalOptions extends HeadOptions {
   /** Default 'softmaxCrossEntropy'. */
   readonly loss?: Loss;
   /** Class of each sample, for 'softmaxCrossEntropy'; needed by taylor2, firstOrder, empiricalFisher and ablation. */
-  readonly labels?: ArrayLike<number>;
+  readonly labels?: Labels;
   /** [batch, outputs], what labels are for the other losses; in [0, 1] for 'binaryCrossEntropy'. */
   readonly targets?: NumericArray;
   /** monteCarloFisher: targets drawn per sample. Default 16. */
@@ -50,7 +50,10 @@ export interface RemovalOptions extends HeadOptions {
 export interface RemovalScores {
   /** [peers], or [batch, peers] with reduction 'none'. */
   readonly scores: Float64Array;
-  /** Share of the dropped first-order term, |l| / (|l| + q / 2), in the shape of scores; null without labels or targets. */
+  /**
+   * Share of the dropped first-order term, |l| / (|l| + q / 2), in the shape of scores; 0 where both are 0, because nothing was dropped;
+   * null without labels or targets (R-03).
+   */
   readonly linearShare: Float64Array | null;
   /** With compareAblation: exact scores in the shape of scores, and Spearman's coefficient of the two sums over the batch. */
   readonly ablation: { readonly scores: Float64Array; readonly rankCorrelation: Association } | null;
@@ -75,14 +78,16 @@ export interface RemovalScores {
  * | monteCarloFisher | mean of (g.u_i)^2 over targets drawn from the model | |
  * | relativeEntropy | KL(p, p without i), exact | |
  * | ablation | Q without i - Q, exact | yes |
- * | diagonal | sum_m h_mm F_m^2 over the peer's responses | |
+ * | diagonal | sum_m h_mm F_m^2 over the peer's responses, h_mm the diagonal of the Gauss-Newton matrix J^T H J | |
  * | nisp | ones carried back through abs(W)^T: reads the head alone | |
  *
  * @shape responses [batch, peers, width]; scores [peers] or [batch, peers]
  * @param options - The head and batch, and how to score it.
  * @returns Scores, the share of the linear term where labels allow it, and a status.
  * @throws InputError BTM_TYPE, BTM_SHAPE, BTM_NONFINITE, BTM_LABEL, BTM_DOMAIN.
- * @numerics f64, the same bits for any backend, instruction set and number of threads; sums over samples by the fixed tree.
+ * @numerics f64, the same bits for any backend, instruction set and number of threads; sums over samples by the fixed tree. ablation and
+ *   relativeEntropy keep their digits with floors among the responses (-1e30, the smallest float), with certain labels and with tiny
+ *   responses; the first-order estimators with certain labels (docs/concepts/curvature.md, Digits). relu's slope at 0 is 0.
  * @cost forward pass plus one forward tangent per peer and sample; the first layer is shared between them
  * @paper (2), (17), (25); R-03, R-05, R-24
  * @example

@@ -1,7 +1,7 @@
 /** The measure: quadratic forms of a loss's curvature along the removal of each peer (paper sections 1.2, 1.3 and 6.1). */
 import { type Backend, defaultBackend } from './backend/index.js';
 import { treeSum } from './core/arithmetic/index.js';
-import { checkInteger, checkOneOf, checkSymmetric, checkVector, type NumericArray } from './core/validate.js';
+import { checkInteger, checkOneOf, checkSymmetric, checkVector, type Labels, type NumericArray } from './core/validate.js';
 import { checkBatch, checkOptions, checkResponses, type HeadOptions } from './head.js';
 import { pivotedCholesky } from './reference/cholesky.js';
 import { STORAGES } from './reference/curvature.js';
@@ -123,7 +123,7 @@ export interface PeerGramOptions extends HeadOptions {
   /** 'stacked': [batch * outputs, peers], exact; 'compact': pivoted Cholesky of the gram, at most `peers` rows. Default: stacked for one sample. */
   readonly factor?: 'stacked' | 'compact';
   /** Accepted so that the options of {@link removalScores} can be passed on; H does not depend on them, and they are not read. */
-  readonly labels?: ArrayLike<number>;
+  readonly labels?: Labels;
   /** As labels. */
   readonly targets?: NumericArray;
 }

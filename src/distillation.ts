@@ -3,7 +3,16 @@ import { defaultBackend } from './backend/index.js';
 import type { Backend } from './backend/types.js';
 import { treeSum } from './core/arithmetic/index.js';
 import { InputError } from './core/errors.js';
-import { checkInteger, checkLabels, checkNumber, checkOneOf, checkPositive, checkVector, type NumericArray } from './core/validate.js';
+import {
+  checkInteger,
+  checkLabels,
+  checkNumber,
+  checkOneOf,
+  checkPositive,
+  checkVector,
+  type Labels,
+  type NumericArray,
+} from './core/validate.js';
 
 /** Which divergence the student descends. */
 export type DistillationKind = 'forwardKl' | 'reverseKl' | 'jsd' | 'mse';
@@ -27,7 +36,7 @@ export interface DistillationOptions {
   /** Share of the divergence against the hard labels, in [0, 1]. Default: 1 without labels, 0.5 with. */
   readonly alpha?: number;
   /** Class labels [batch]; needed when alpha is below 1. */
-  readonly labels?: ArrayLike<number>;
+  readonly labels?: Labels;
   /** 'squaredTemperature' (default) multiplies a divergence by T^2, so that its gradient keeps its size as T grows. */
   readonly scaling?: 'squaredTemperature' | 'none';
   /** Samples. Default 1. */
@@ -51,14 +60,17 @@ export interface DistillationResult<Loss> {
  * The distillation loss of a student against a detached teacher, and its gradient with respect to the student's logits.
  *
  * `loss = alpha * T^2 * D(teacher, student; T) + (1 - alpha) * crossEntropy(student, label)`. The hard-label term uses the
- * untempered logits. For 'mse' the divergence is the mean over outputs of the squared difference of the logits, whatever T is.
+ * untempered logits. For 'mse' the divergence is the mean over outputs of the squared difference of the logits themselves: the T^2
+ * of the formula and the two divisions by T cancel, so neither is applied, and `scaling` and T change nothing.
  *
  * @shape teacher [batch, outputs], student [batch, outputs], labels [batch]
- * @param options - See {@link DistillationOptions}; temperature in (0, 1e100], |logit| / min(T, 1) at most 1e150.
+ * @param options - See {@link DistillationOptions}; temperature in [1e-100, 1e100], |logit| / min(T, 1) at most 1e150. Floors below that
+ *   (-1.8e308 for a class that is masked) are read as -1e150 min(T, 1), but for 'mse', which refuses them.
  * @returns `loss` (nats; squared logits for 'mse') and `gradient`, new arrays.
  * @throws InputError BTM_SHAPE, BTM_TYPE, BTM_NONFINITE (with the index), BTM_DOMAIN, BTM_LABEL.
  * @numerics Binary64, the same bits on every backend; finite for saturated students (T = 0.05, logit gap 20) and exact to
- *   rounding for nearly equal models, because no probability enters a logarithm.
+ *   rounding for nearly equal models and for classes with a floor (-1e30), because no probability enters a logarithm and no large
+ *   numbers are subtracted. The gradient is exact to ten bits or better at any temperature, however close the models are.
  * @cost O(batch * outputs), two to four exponentials per logit.
  * @paper Equation (9), section 1.7, R-19.
  * @example
@@ -76,8 +88,8 @@ export function distillationLoss(options: DistillationOptions): DistillationResu
   const temperature = checkTemperature(options.temperature);
   const batch = checkInteger('batch', options.batch ?? 1, 0);
   const outputs = checkInteger('outputs', options.outputs ?? inferOutputs(options.teacher, batch), 1);
-  const teacher = checkLogits('teacher', options.teacher, batch * outputs, temperature);
-  const student = checkLogits('student', options.student, batch * outputs, temperature);
+  const teacher = checkLogits('teacher', options.teacher, batch * outputs, temperature, kind);
+  const student = checkLogits('student', options.student, batch * outputs, temperature, kind);
   const scaling = checkOneOf('scaling', options.scaling ?? 'squaredTemperature', ['squaredTemperature', 'none']);
   const reduction = checkOneOf('reduction', options.reduction ?? 'mean', ['none', 'sum', 'mean']);
   const { alpha, labels } = checkHardTerm(options, batch, outputs);
@@ -99,11 +111,12 @@ function checkTemperature(value: unknown): number {
   throw new InputError('BTM_DOMAIN', `must be between 1e-100 and 1e100, got ${temperature}`, { argument: 'temperature', value });
 }
 
-function checkLogits(argument: string, value: unknown, length: number, temperature: number): Float64Array {
+/** Logits as they came, but for floors: what lies below the bound has probability 0 and is read as the bound. */
+function checkLogits(argument: string, value: unknown, length: number, temperature: number, kind: DistillationKind): Float64Array {
   const logits = checkVector(argument, value, length);
   const bound = LARGEST_LOGIT * Math.min(temperature, 1);
-  const index = logits.findIndex((logit) => Math.abs(logit) > bound);
-  if (index < 0) return logits;
+  const index = logits.findIndex((logit) => logit > bound || (kind === 'mse' && logit < -bound));
+  if (index < 0) return logits.some((logit) => logit < -bound) ? logits.map((logit) => Math.max(logit, -bound)) : logits;
   throw new InputError('BTM_DOMAIN', `is too large for temperature ${temperature}: its square would overflow`, {
     argument,
     index,

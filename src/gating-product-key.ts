@@ -2,7 +2,7 @@
 import { defaultBackend } from './backend/index.js';
 import type { Backend } from './backend/types.js';
 import { InputError } from './core/errors.js';
-import { checkInteger, checkNonNegativeVector, checkVector, type NumericArray } from './core/validate.js';
+import { checkInteger, checkNonNegativeVector, checkVector, type NumericArray, typedArrayKind } from './core/validate.js';
 import { type Answered, checkAnswered } from './gating.js';
 
 /** The two codebooks of a product-key gate: peer i * columns + j has the key [first_i, second_j]. */
@@ -180,20 +180,24 @@ function checkKeys(options: ProductKeys): CheckedKeys {
 }
 
 function checkSelected(value: unknown, batch: number, k: number, keys: number): Int32Array {
-  if (!(value instanceof Int32Array)) {
+  if (typedArrayKind(value) !== 'Int32Array') {
     throw new InputError('BTM_TYPE', 'must be the Int32Array that productKeyGate returned', { argument: 'selected', value });
   }
-  if (value.length !== batch * k) {
-    throw new InputError('BTM_SHAPE', `must have length ${batch * k}, got ${value.length}`, { argument: 'selected', value: value.length });
-  }
-  for (let index = 0; index < value.length; index++) {
-    const follows = index % k > 0 && value[index - 1] < 0;
-    if (value[index] >= -1 && value[index] < keys && !(follows && value[index] >= 0)) continue;
-    throw new InputError('BTM_DOMAIN', `must be a peer below ${keys}, or -1 after the last chosen one, got ${value[index]}`, {
+  const selected = value as Int32Array;
+  if (selected.length !== batch * k) {
+    throw new InputError('BTM_SHAPE', `must have length ${batch * k}, got ${selected.length}`, {
       argument: 'selected',
-      index,
-      value: value[index],
+      value: selected.length,
     });
   }
-  return value;
+  for (let index = 0; index < selected.length; index++) {
+    const follows = index % k > 0 && selected[index - 1] < 0;
+    if (selected[index] >= -1 && selected[index] < keys && !(follows && selected[index] >= 0)) continue;
+    throw new InputError('BTM_DOMAIN', `must be a peer below ${keys}, or -1 after the last chosen one, got ${selected[index]}`, {
+      argument: 'selected',
+      index,
+      value: selected[index],
+    });
+  }
+  return selected;
 }

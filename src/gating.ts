@@ -3,7 +3,7 @@ import { defaultBackend } from './backend/index.js';
 import type { Backend } from './backend/types.js';
 import { InputError } from './core/errors.js';
 import { RandomStream } from './core/random.js';
-import { checkInteger, checkNonNegativeVector, checkVector, type NumericArray } from './core/validate.js';
+import { checkInteger, checkNonNegativeVector, checkVector, type NumericArray, typedArrayKind } from './core/validate.js';
 
 /** Which peers answered: one flag per peer, for all samples [peers] or for each [batch, peers]. */
 export type Answered = ArrayLike<number | boolean>;
@@ -92,7 +92,7 @@ export function gateGradient(options: GateSizes & { readonly weights: NumericArr
 
 /** What {@link gateBalance} returns. */
 export interface GateBalance {
-  /** peers * sum_i dispatch_i importance_i: 1 when balanced, up to `peers` when one peer gets everything. */
+  /** N * sum_i dispatch_i importance_i: 1 when balanced over the N peers that answered, up to N when one peer gets everything. */
   readonly loss: number;
   /** f [peers]: each peer's share of all the requests sent. */
   readonly dispatch: Float64Array;
@@ -105,6 +105,7 @@ export interface GateBalance {
 /**
  * The load-balancing loss N * sum_i f_i P_i of a gate's routing, and its gradient with respect to the scores.
  *
+ * N counts the peers that answered at least one sample, so that one that is away does not look like an imbalance.
  * f is counted from the choices that {@link gate} makes for these scores, so the loss depends on the routing; it is piecewise
  * constant, so the gradient flows through P.
  *
@@ -131,7 +132,20 @@ export function gateBalance(options: GateOptions): GateBalance {
   const gradient = new Float64Array(batch * peers);
   const { kernels } = options.backend ?? defaultBackend();
   kernels.gateBalance(loss, dispatch, importance, gradient, scores, answered, k, batch, peers);
-  return { loss: loss[0], dispatch, importance, gradient };
+  const present = countAnswered(answered, batch, peers);
+  if (present === peers || batch === 0) return { loss: loss[0], dispatch, importance, gradient };
+  return { loss: (loss[0] * present) / peers, dispatch, importance, gradient: gradient.map((slope) => (slope * present) / peers) };
+}
+
+/** Peers that answered at least one sample. */
+function countAnswered(answered: Int32Array, batch: number, peers: number): number {
+  let present = 0;
+  for (let peer = 0; peer < peers; peer++) {
+    let any = 0;
+    for (let b = 0; b < batch; b++) any |= answered[b * peers + peer];
+    present += any;
+  }
+  return present;
 }
 
 /** What {@link noisyScores} takes. */
@@ -238,7 +252,7 @@ function checkGateSizes(
 export function checkAnswered(value: unknown, batch: number, peers: number): Int32Array {
   const answered = new Int32Array(batch * peers);
   if (value === undefined) return answered.fill(1);
-  if (!(ArrayBuffer.isView(value) || Array.isArray(value))) {
+  if (typedArrayKind(value) === undefined && !Array.isArray(value)) {
     throw new InputError('BTM_TYPE', 'must be an array of flags', { argument: 'answered', value });
   }
   const flags = value as ArrayLike<unknown>;

@@ -1,7 +1,16 @@
 /** Dense heads over the responses of peers: forward pass and gradient, on the backend's kernels. */
 import { type Backend, defaultBackend } from './backend/index.js';
 import { InputError } from './core/errors.js';
-import { checkFinite, checkInteger, checkLabels, checkLength, checkOneOf, checkVector, type NumericArray } from './core/validate.js';
+import {
+  checkFinite,
+  checkInteger,
+  checkLabels,
+  checkLength,
+  checkOneOf,
+  checkVector,
+  type Labels,
+  type NumericArray,
+} from './core/validate.js';
 import { ACTIVATIONS, type Activation } from './reference/head.js';
 import { LOSSES, type Loss } from './reference/loss.js';
 
@@ -38,7 +47,7 @@ export interface HeadGradientOptions extends HeadOptions {
   /** Default 'softmaxCrossEntropy'. */
   readonly loss?: Loss;
   /** Class of each sample, for 'softmaxCrossEntropy'. */
-  readonly labels?: ArrayLike<number>;
+  readonly labels?: Labels;
   /** [batch, outputs], for the other losses; in [0, 1] for 'binaryCrossEntropy'. */
   readonly targets?: NumericArray;
   /** [batch, outputs]: carry this dL/dz back instead of a loss; `reduction` then does not apply. */
@@ -146,7 +155,7 @@ export interface CheckedTargets {
 /** Checks labels or targets, whichever the loss reads; throws when they are needed and missing. */
 export function checkTargets(
   loss: Loss,
-  given: { readonly labels?: ArrayLike<number>; readonly targets?: NumericArray },
+  given: { readonly labels?: Labels; readonly targets?: NumericArray },
   batch: number,
   outputs: number,
   neededBy?: string,
@@ -214,7 +223,8 @@ export function headForward(options: HeadOptions): Float64Array {
  * @param options - The head and batch, and `labels`, `targets` or `outputGradient`.
  * @returns Loss, logits and gradients, all new arrays. An empty batch has loss 0 and zero gradients.
  * @throws InputError BTM_TYPE, BTM_SHAPE, BTM_NONFINITE, BTM_LABEL, BTM_DOMAIN.
- * @numerics f64; weight gradients are one chain of fma over the samples in order, biases and loss the fixed tree.
+ * @numerics f64; weight gradients are one chain of fma over the samples in order, biases and loss the fixed tree. relu's slope at 0 is 0.
+ *   A certain label keeps its gradient: the true class gets minus the sum of the others where p - 1 would have lost digits.
  * @cost 6 batch (peers width h + ...) FLOP
  * @paper section 1.6, step 4
  * @example

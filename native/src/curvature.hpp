@@ -101,7 +101,7 @@ struct CurvatureKernels {
   size_t (*gramScratch)(const Head& head, size_t tile);
   /// Forward pass; with responseGradient also losses, hidden outputs and dL/da of every layer.
   bool (*gradient)(const GradientTile& tile, double* scratch);
-  /// v^T H(z) v: out [batch, peers]. Scratch: outputs * (lanes + 4) doubles.
+  /// v^T H(z) v: out [batch, peers]. Scratch: outputs * (lanes + 6) + lanes * lanes doubles.
   void (*outputForms)(double* out, const double* logits, const double* vectors, Loss loss, size_t batch, size_t outputs,
                       size_t peers, double* scratch);
   /// v^T H v of one vector of length n; `rank` rows for low rank. Scratch: max(n, rank) doubles.

@@ -261,7 +261,7 @@ void outputForms(const Runner& runner, double* out, const double* logits, const 
                  std::size_t batch, std::size_t outputs, std::size_t peers) {
   const auto lanes = static_cast<std::size_t>(runner.kernels.lanes);
   forTiles(runner, batch, kMostSamples, [&](std::size_t first, std::size_t count) {
-    double* scratch = scratchOf(2 * outputs + (outputs + lanes) * lanes);
+    double* scratch = scratchOf(6 * outputs + (outputs + lanes) * lanes);
     runner.kernels.curvature.outputForms(out + first * peers, logits + first * outputs,
                                          vectors + first * peers * outputs, loss, count, outputs, peers, scratch);
   });

@@ -10,7 +10,7 @@ namespace curvature {
 
 /// Room to score one sample.
 struct ScoreBuffers {
-  double *predicted, *weights, *gradient, *spare, *group, *classes, *forms;
+  double *predicted, *weights, *gradient, *spare, *careful, *group, *classes, *forms, *apart;
 };
 
 static ScoreBuffers scoreBuffers(const Head& head, size_t draws, Pieces& pieces) {
@@ -20,9 +20,11 @@ static ScoreBuffers scoreBuffers(const Head& head, size_t draws, Pieces& pieces)
   buffers.weights = pieces.take(n);
   buffers.gradient = pieces.take(n);
   buffers.spare = pieces.take(n);
+  buffers.careful = pieces.take(kCarefulRows * n);
   buffers.group = pieces.take((n + kLanes) * kLanes);
   buffers.classes = pieces.take(draws);
   buffers.forms = pieces.take(head.width);
+  buffers.apart = pieces.take(n);
   return buffers;
 }
 
@@ -42,10 +44,18 @@ static SampleView viewOf(const RemovalTile& tile, const ScoreBuffers& buffers, c
   view.weights = buffers.weights;
   view.gradient = buffers.gradient;
   view.spare = buffers.spare;
+  view.careful = buffers.careful;
   view.label = tile.compared.labels == nullptr ? 0 : tile.compared.labels[sample];
   view.draws = tile.draws;
   view.noise = tile.noise == nullptr ? nullptr : tile.noise + sample * tile.noisePerSample;
   view.classes = buffers.classes;
+  return view;
+}
+
+static SampleView preparedView(const RemovalTile& tile, const ScoreBuffers& buffers, const double* z, size_t sample) {
+  SampleView view = viewOf(tile, buffers, z, sample);
+  const double* targets = tile.compared.targets;
+  prepareSample(view, targets == nullptr ? nullptr : targets + sample * tile.head->outputs, tile.estimator);
   return view;
 }
 
@@ -77,9 +87,57 @@ static const double* directionsOf(const RemovalTile& tile, HeadBuffers& buffers,
   return carryMoves(head, buffers, tile.samples, 0, buffers.flow[0], rows, head.peers, true);
 }
 
+constexpr double kLargestPart = 1024.0;  // see LARGEST_PART in src/reference/head.ts
+
+static bool dwarfs(const double* part, size_t n) {
+  bool small = true;
+  for (size_t o = 0; o < n; o++) small &= absoluteOf(part[o]) <= kLargestPart;
+  return !small;
+}
+
+/// z of one sample without one peer, by a forward pass of its own.
+static const double* movedWithout(const RemovalTile& tile, HeadBuffers& buffers, size_t sample, size_t peer) {
+  const Head& head = *tile.head;
+  const HeadLayer& first = head.layer[0];
+  double *current = buffers.flow[0], *next = buffers.flow[1];
+  __builtin_memcpy(current, first.bias, first.row * sizeof(double));
+  for (size_t i = 0; i < head.peers; i++)
+    if (i != peer) addTo(current, buffers.parts + (sample * head.peers + i) * first.row, first.row);
+  for (size_t l = 0; l < head.layers; l++) {
+    const HeadLayer& layer = head.layer[l];
+    if (l > 0) {
+      layerProduct(layer, current, head.layer[l - 1].row, 1, layer.bias, next, buffers.product);
+      double* const swapped = current;
+      current = next;
+      next = swapped;
+    }
+    if (layer.activation != kIdentity) activateAll(layer.activation, current, current, layer.row);
+  }
+  return current;
+}
+
+/// Scores again, exactly, the peers whose contribution leaves no digits of the others when it is subtracted.
+static void scoreLargeParts(const RemovalTile& tile, HeadBuffers& buffers, const ScoreBuffers& score,
+                            const double* logits, size_t row) {
+  const Head& head = *tile.head;
+  for (size_t s = 0; s < tile.samples; s++) {
+    bool prepared = false;
+    SampleView view{};
+    for (size_t i = 0; i < head.peers; i++) {
+      const size_t at = s * head.peers + i;
+      if (!dwarfs(buffers.parts + at * head.layer[0].row, head.layer[0].outputs)) continue;
+      if (!prepared) view = preparedView(tile, score, logits + s * row, s);
+      prepared = true;
+      const double* moved = movedWithout(tile, buffers, s, i);
+      subtractInto(score.apart, moved, view.z, head.outputs);
+      tile.scores[at] = scoreApart(view, tile.estimator, score.apart, moved);
+    }
+  }
+}
+
 static bool removalTile(const RemovalTile& tile, double* scratch) {
   const Head& head = *tile.head;
-  const size_t n = head.peers, outputs = head.outputs, row = head.layer[head.layers - 1].row;
+  const size_t n = head.peers, row = head.layer[head.layers - 1].row;
   Pieces pieces{scratch};
   HeadBuffers buffers = headBuffers(head, tile.samples, pieces);
   const ScoreBuffers score = scoreBuffers(head, tile.draws, pieces);
@@ -91,9 +149,7 @@ static bool removalTile(const RemovalTile& tile, double* scratch) {
   const bool byTangent = !exact && estimator != kDiagonal;
   const auto score_all = [&](const double* directions, double* scores, double* linear, double* quadratic) {
     for (size_t s = 0; s < tile.samples; s++) {
-      const SampleView view = viewOf(tile, score, logits + s * row, s);
-      const double* targets = tile.compared.targets == nullptr ? nullptr : tile.compared.targets + s * outputs;
-      prepareSample(view, targets, estimator);
+      const SampleView view = preparedView(tile, score, logits + s * row, s);
       if (directions == nullptr) {
         for (size_t i = 0; i < n; i++) scores[s * n + i] = diagonalForm(tile, view, buffers, s, i, score);
         continue;
@@ -105,7 +161,10 @@ static bool removalTile(const RemovalTile& tile, double* scratch) {
   };
   if (byTangent || tile.linear != nullptr)
     score_all(directionsOf(tile, buffers, false), byTangent ? tile.scores : nullptr, tile.linear, tile.quadratic);
-  if (exact) score_all(directionsOf(tile, buffers, true), tile.scores, nullptr, nullptr);
+  if (exact) {
+    score_all(directionsOf(tile, buffers, true), tile.scores, nullptr, nullptr);
+    scoreLargeParts(tile, buffers, score, logits, row);
+  }
   if (estimator == kDiagonal) score_all(nullptr, tile.scores, nullptr, nullptr);
   return finite;
 }
@@ -114,12 +173,22 @@ static bool removalTile(const RemovalTile& tile, double* scratch) {
 
 /// [outputs][stride] of directions less their means, stride a multiple of kLanes.
 static void centredColumns(Loss loss, const double* weights, const double* directions, size_t row, size_t rows,
-                           size_t outputs, size_t stride, double* out, double* group) {
+                           size_t outputs, size_t stride, double* out, double* group, double* careful) {
   for (size_t r = 0; r < rows; r += kLanes) {
     const size_t count = rows - r < kLanes ? rows - r : size_t{kLanes};
     transposeRows(directions + r * row, row, count, outputs, group);
     const F64 mean = loss == kSoftmaxCrossEntropy ? laneDot(weights, group, outputs) : zero();
     for (size_t c = 0; c < outputs; c++) store(out + c * stride + r, load(group + c * kLanes) - mean);
+    if (loss != kSoftmaxCrossEntropy) continue;
+    const Mask offset = isOffset(laneForm(weights, group, mean, outputs), mean);
+    if (!any(offset)) continue;
+    double again[kLanes];
+    store(again, select(offset, broadcast(1.0), zero()));
+    for (size_t i = 0; i < count; i++) {
+      if (again[i] != 1.0) continue;
+      centreAbout(weights, directions + (r + i) * row, careful, outputs);
+      for (size_t c = 0; c < outputs; c++) out[c * stride + r + i] = careful[c];
+    }
   }
 }
 
@@ -189,7 +258,7 @@ static bool gramBlock(const GramBlock& block, double* scratch) {
     for (size_t s = 0; s < samples; s++) {
       predict(block.loss, logits + s * row, score.predicted, score.weights, outputs);
       centredColumns(block.loss, score.weights, directions + s * n * row, row, n, outputs, stride, gram.centred,
-                     score.group);
+                     score.group, score.careful);
       addGram(score.weights, gram.centred, n, outputs, stride, gram.weighted,
               gram.lanes + (begin + s) % kTreeLanes * n * stride);
       if (block.factor == nullptr) continue;
@@ -206,24 +275,6 @@ static bool gramBlock(const GramBlock& block, double* scratch) {
 
 // Forward pass and gradient
 
-/// Q(z); `terms` is scratch of [outputs].
-static double lossValue(Loss loss, const double* z, int32_t label, const double* targets, size_t n, double* terms) {
-  if (loss == kSoftmaxCrossEntropy) {
-    const double largest = maximumOf(z, n);
-    const F64 shift = broadcast(largest);
-    zipElements(z, z, terms, n, [shift](F64 x, F64) { return exp(x - shift); });
-    return (largest - z[label]) + ofOne<log>(treeSum(terms, n));
-  }
-  if (loss == kBinaryCrossEntropy) {
-    zipElements(z, targets, terms, n, [](F64 x, F64 t) {
-      return (select(lessEqual(x, zero()), zero(), x) - t * x) + log1p(exp(-absolute(x)));
-    });
-    return treeSum(terms, n);
-  }
-  subtractInto(terms, z, targets, n);
-  return 0.5 * treeDot(terms, terms, n);
-}
-
 /// dL/dz of one sample, divided by the divisor.
 static void outputGradient(const GradientTile& tile, const double* z, size_t sample, double* gradient, double* terms) {
   const size_t n = tile.head->outputs;
@@ -237,9 +288,9 @@ static void outputGradient(const GradientTile& tile, const double* z, size_t sam
   tile.losses[sample] = lossValue(compared.loss, z, label, targets, n, terms);
   predict(compared.loss, z, gradient, terms, n);
   if (targets != nullptr)
-    subtractInto(gradient, gradient, targets, n);
+    subtractTargets(compared.loss, z, targets, gradient, n);
   else
-    gradient[label] -= 1.0;
+    subtractOneHot(gradient, static_cast<size_t>(label), n);
   const F64 divisor = broadcast(tile.divisor);
   zipElements(gradient, gradient, gradient, n, [divisor](F64 g, F64) { return g / divisor; });
 }
@@ -305,11 +356,12 @@ static void outputForms(double* out, const double* logits, const double* vectors
   view.outputs = outputs;
   view.predicted = scratch;
   view.weights = scratch + outputs;
+  view.careful = scratch + 2 * outputs;
   for (size_t b = 0; b < batch; b++) {
     view.z = logits + b * outputs;
     predict(loss, view.z, view.predicted, view.weights, outputs);
     scoreRows(view, kGaussNewton, vectors + b * peers * outputs, outputs, peers, out + b * peers, nullptr, nullptr,
-              scratch + 2 * outputs);
+              scratch + (2 + kCarefulRows) * outputs);
   }
 }
 

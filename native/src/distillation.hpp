@@ -5,20 +5,12 @@
 #pragma once
 
 #include "distillation_kernels.hpp"
-#include "each_vector.hpp"
-#include "reduce.hpp"
+#include "divergence_kernels.hpp"
 
 namespace intermodel {
 namespace {
 
-constexpr double kLargeLogRatio = 700.0;  // above it expm1 would overflow
 constexpr double kLn2 = 0.6931471805599453;
-
-INTERMODEL_INLINE double log1pOf(double x) {
-  double lane[kLanes];
-  store(lane, log1p(broadcast(x)));
-  return lane[0];
-}
 
 /// expm1(u) - u: a Taylor series where the difference would cancel.
 INTERMODEL_INLINE F64 expm1Remainder(F64 u) {
@@ -39,39 +31,81 @@ static inline void temperedSoftmax(const double* z, double temperature, double* 
   softmaxRow(scaled, out, n);
 }
 
-/// u = v - weight . v with v = (to - from) / T.
-static inline void centredLogRatio(const double* weight, const double* to, const double* from, double temperature,
-                                   double* u, size_t n) {
+/// Room for one sample, [outputs] each.
+struct DistillationBuffers {
+  double *p, *q, *centred, *scaled, *ratio, *spare;
+};
+
+/// KL(weight, other), and whether `centred` means something for every class; else it is 0 where the weight is 0.
+struct LogRatio {
+  double value;
+  bool complete;
+};
+
+/// KL(softmax(from / T), softmax(to / T)); buffers.centred receives v less its mean under weight, v = (to - from) / T.
+static inline LogRatio logRatio(const double* weight, const double* to, const double* from, double temperature,
+                                const DistillationBuffers& buffers, size_t n) {
+  double *const v = buffers.ratio, *const centred = buffers.centred, *const scaled = buffers.scaled;
   const F64 divisor = broadcast(temperature);
   eachVector(n, [=](size_t r, size_t count) {
-    storeSome(u + r, (loadSome(to + r, count) - loadSome(from + r, count)) / divisor, count);
+    storeSome(v + r, (loadSome(to + r, count) - loadSome(from + r, count)) / divisor, count);
   });
-  const F64 mean = broadcast(treeDot(weight, u, n));
-  eachVector(n, [=](size_t r, size_t count) { storeSome(u + r, loadSome(u + r, count) - mean, count); });
-}
-
-/// KL(weight || weight exp(u) normalised). `scaled` holds logits / T of `weight` and is overwritten.
-static inline double divergenceFromLogRatio(const double* weight, double* scaled, const double* u, size_t n) {
-  if (maximumOf(u, n) <= kLargeLogRatio) {
-    return log1pOf(treeSumOf(n, [=](size_t r, size_t count) {
-      return loadSome(weight + r, count) * expm1Remainder(loadSome(u + r, count));
-    }));
+  const double mean = treeDot(weight, v, n);
+  eachVector(n,
+             [=](size_t r, size_t count) { storeSome(centred + r, loadSome(v + r, count) - broadcast(mean), count); });
+  if (fitsExponential(weight, maximumOf(centred, n), n)) {
+    const double sum = treeSumOf(n, [=](size_t r, size_t count) {
+      return loadSome(weight + r, count) * expm1Remainder(loadSome(centred + r, count));
+    });
+    if (!isOffsetEntropy(sum, mean, kLost * kLost)) return {ofOne<log1p>(sum), true};
   }
-  const F64 total = broadcast(logSumExpRow(scaled, n));
   eachVector(n, [=](size_t r, size_t count) {
-    storeSome(scaled + r, (loadSome(scaled + r, count) - total) + loadSome(u + r, count), count);
+    storeSome(scaled + r, loadSome(from + r, count) / divisor, count);
+    storeSome(buffers.spare + r, loadSome(to + r, count) / divisor, count);
   });
-  const double value = logSumExpRow(scaled, n);
-  return value > 0.0 ? value : 0.0;
+  const double value = divergence(
+      weight, scaled, v, buffers.spare, [](F64 u) { return expm1Remainder(u); }, centred, scaled, n);
+  return {value, false};
 }
 
-/// Jensen-Shannon divergence; `gradient` receives slope times its derivative. `forward` is KL(p || q), `terms` scratch.
-static inline double jensenShannon(double* gradient, const double* p, const double* q, const double* u, double forward,
-                                   double slope, double* terms, size_t n) {
+/// log softmax(z / T)
+static inline void logSoftmax(const double* z, double temperature, double* out, size_t n) {
+  const F64 divisor = broadcast(temperature);
+  eachVector(n, [=](size_t r, size_t count) { storeSome(out + r, loadSome(z + r, count) / divisor, count); });
+  const F64 largest = broadcast(maximumOf(out, n));
+  eachVector(n, [=](size_t r, size_t count) { storeSome(out + r, loadSome(out + r, count) - largest, count); });
+  const F64 normaliser = broadcast(logNormaliser(out, 0.0, n));
+  eachVector(n, [=](size_t r, size_t count) { storeSome(out + r, loadSome(out + r, count) - normaliser, count); });
+}
+
+/// log p - log q of every class into buffers.ratio.
+static inline void logRatios(const double* to, const double* from, double temperature, const LogRatio& kl,
+                             const DistillationBuffers& buffers, size_t n) {
+  const F64 value = broadcast(kl.value);
+  const double *p = buffers.p, *centred = buffers.centred, *logP = buffers.spare, *logQ = buffers.scaled;
+  double* const ratio = buffers.ratio;
+  if (kl.complete) {
+    eachVector(n, [=](size_t r, size_t count) { storeSome(ratio + r, value - loadSome(centred + r, count), count); });
+    return;
+  }
+  logSoftmax(from, temperature, buffers.spare, n);
+  logSoftmax(to, temperature, buffers.scaled, n);
+  const F64 limit = broadcast(kLargestChange);
+  eachVector(n, [=](size_t r, size_t count) {
+    const F64 u = loadSome(centred + r, count);
+    const Mask near = lessEqual(value, limit) & greater(loadSome(p + r, count), zero()) & lessEqual(absolute(u), limit);
+    storeSome(ratio + r, select(near, value - u, loadSome(logP + r, count) - loadSome(logQ + r, count)), count);
+  });
+}
+
+/// Jensen-Shannon divergence; `gradient` receives slope times its derivative. `ratio` is log p - log q, `terms` and
+/// `shifted` are scratch.
+static inline double jensenShannon(double* gradient, const double* p, const double* q, const double* ratio,
+                                   double slope, double* terms, double* shifted, size_t n) {
   const F64 half = broadcast(0.5), one = broadcast(1.0);
   double* const logRatioToMean = gradient;  // log(q / m) first, the derivative afterwards
   eachVector(n, [=](size_t r, size_t count) {
-    const F64 d = broadcast(forward) - loadSome(u + r, count);
+    const F64 d = loadSome(ratio + r, count);
     const F64 a = absolute(d);
     const Mask studentLarger = less(d, zero());
     const F64 pc = loadSome(p + r, count), qc = loadSome(q + r, count);
@@ -88,8 +122,17 @@ static inline double jensenShannon(double* gradient, const double* p, const doub
     storeSome(logRatioToMean + r, select(studentLarger, up, down), count);
   });
   const F64 mean = broadcast(treeDot(q, logRatioToMean, n));
+  // where the difference from the mean loses digits, both are taken about the likeliest class
+  const F64 origin = broadcast(logRatioToMean[likeliest(q, n)]);
   eachVector(n, [=](size_t r, size_t count) {
-    const F64 h = loadSome(logRatioToMean + r, count) - mean;
+    const Mask alive = greater(loadSome(q + r, count), zero());
+    storeSome(shifted + r, select(alive, loadSome(logRatioToMean + r, count) - origin, zero()), count);
+  });
+  const F64 shiftedMean = broadcast(treeDot(q, shifted, n));
+  eachVector(n, [=](size_t r, size_t count) {
+    const F64 plain = loadSome(logRatioToMean + r, count) - mean;
+    const Mask kept = greaterEqual(absolute(plain), broadcast(kLost) * absolute(mean));
+    const F64 h = select(kept, plain, loadSome(shifted + r, count) - shiftedMean);
     storeSome(gradient + r, broadcast(slope) * (half * (loadSome(q + r, count) * h)), count);
   });
   return treeSum(terms, n);
@@ -105,46 +148,58 @@ static inline double meanSquare(double* gradient, const double* t, const double*
   return treeDot(difference, difference, n) / static_cast<double>(n);
 }
 
+/// slope (q - p), from p and log q - log p where the difference would lose digits.
+static inline void forwardGradient(double* gradient, double slope, double value, const DistillationBuffers& buffers,
+                                   size_t n) {
+  const double *p = buffers.p, *q = buffers.q, *centred = buffers.centred;
+  eachVector(n, [=](size_t r, size_t count) {
+    const F64 pc = loadSome(p + r, count), change = loadSome(centred + r, count) - broadcast(value);
+    const Mask near = greater(pc, zero()) & less(absolute(change), broadcast(kLost)) &
+                      lessEqual(broadcast(value), broadcast(kLargestChange));
+    const F64 far = loadSome(q + r, count) - pc;
+    storeSome(gradient + r, broadcast(slope) * (any(near) ? select(near, pc * expm1(change), far) : far), count);
+  });
+}
+
 static inline double temperedDivergence(const DistillationArguments& a, double* gradient, const double* t,
                                         const double* s, double* scratch) {
   const size_t n = a.outputs;
-  double* const p = scratch;
-  double* const q = p + n;
-  double* const u = q + n;
-  double* const scaled = u + n;
-  const F64 slope = broadcast(a.scale / a.temperature);
+  const DistillationBuffers buffers{scratch,         scratch + n,     scratch + 2 * n,
+                                    scratch + 3 * n, scratch + 4 * n, scratch + 5 * n};
+  const double slope = a.scale / a.temperature;
+  temperedSoftmax(s, a.temperature, buffers.scaled, buffers.q, n);
   if (a.kind == kReverseKl) {
-    temperedSoftmax(s, a.temperature, scaled, q, n);
-    centredLogRatio(q, t, s, a.temperature, u, n);
+    const double value = logRatio(buffers.q, t, s, a.temperature, buffers, n).value;
+    const double *q = buffers.q, *u = buffers.centred;
     eachVector(n, [=](size_t r, size_t count) {
-      storeSome(gradient + r, -(slope * (loadSome(q + r, count) * loadSome(u + r, count))), count);
+      storeSome(gradient + r, -(broadcast(slope) * (loadSome(q + r, count) * loadSome(u + r, count))), count);
     });
-    return a.scale * divergenceFromLogRatio(q, scaled, u, n);
+    return a.scale * value;
   }
-  temperedSoftmax(s, a.temperature, scaled, q, n);
-  temperedSoftmax(t, a.temperature, scaled, p, n);
-  centredLogRatio(p, s, t, a.temperature, u, n);
-  const double forward = divergenceFromLogRatio(p, scaled, u, n);
+  temperedSoftmax(t, a.temperature, buffers.scaled, buffers.p, n);
+  const LogRatio forward = logRatio(buffers.p, s, t, a.temperature, buffers, n);
   if (a.kind == kForwardKl) {
-    eachVector(n, [=](size_t r, size_t count) {
-      storeSome(gradient + r, slope * (loadSome(q + r, count) - loadSome(p + r, count)), count);
-    });
-    return a.scale * forward;
+    forwardGradient(gradient, slope, forward.value, buffers, n);
+    return a.scale * forward.value;
   }
-  return a.scale * jensenShannon(gradient, p, q, u, forward, a.scale / a.temperature, scaled, n);
+  logRatios(s, t, a.temperature, forward, buffers, n);
+  return a.scale *
+         jensenShannon(gradient, buffers.p, buffers.q, buffers.ratio, slope, buffers.scaled, buffers.centred, n);
 }
 
 /// alpha * divergence + (1 - alpha) * cross-entropy with the label.
-static inline double blendCrossEntropy(double* gradient, double divergence, const double* s, size_t label, double alpha,
+static inline double blendCrossEntropy(double* gradient, double soft, const double* s, size_t label, double alpha,
                                        double* probabilities, size_t n) {
   softmaxRow(s, probabilities, n);
   const double hard = 1.0 - alpha;
-  probabilities[label] -= 1.0;
+  subtractOneHot(probabilities, label, n);
   eachVector(n, [=](size_t r, size_t count) {
-    const F64 soft = broadcast(alpha) * loadSome(gradient + r, count);
-    storeSome(gradient + r, soft + broadcast(hard) * loadSome(probabilities + r, count), count);
+    const F64 part = broadcast(alpha) * loadSome(gradient + r, count);
+    storeSome(gradient + r, part + broadcast(hard) * loadSome(probabilities + r, count), count);
   });
-  return alpha * divergence + hard * (logSumExpRow(s, n) - s[label]);
+  double loss;
+  if (!certainLoss(s, label, probabilities, &loss, n)) loss = logSumExpRow(s, n) - s[label];
+  return alpha * soft + hard * loss;
 }
 
 static void distillationRows(const DistillationArguments& a, size_t begin, size_t end, double* scratch) {

@@ -24,7 +24,7 @@ struct DistillationArguments {
 
 struct DistillationKernels {
   /// Doubles of scratch per call of `rows`: kScratchRows times outputs.
-  static constexpr size_t kScratchRows = 4;
+  static constexpr size_t kScratchRows = 6;
   /// Samples [begin, end); results do not depend on how the batch is split.
   void (*rows)(const DistillationArguments& arguments, size_t begin, size_t end, double* scratch);
 };

@@ -1,9 +1,8 @@
 /// Sparsely gated top-k, its backward pass, the balance loss and noise; formulas and order are src/reference/gating.ts.
 #pragma once
 
-#include "each_vector.hpp"
+#include "divergence_kernels.hpp"
 #include "gating_kernels.hpp"
-#include "reduce.hpp"
 
 namespace intermodel {
 namespace {
@@ -40,10 +39,27 @@ static void gateRows(const GateArguments& a, double* weights, int32_t* selected,
   }
 }
 
+/// weights . (upstream - origin), block by block of the tree.
+static inline double shiftedMean(const double* weights, const double* upstream, double origin, size_t n) {
+  double total = 0.0, shifted[kTreeBlock];
+  for (size_t begin = 0; begin < n; begin += kTreeBlock) {
+    const size_t count = n - begin < kTreeBlock ? n - begin : kTreeBlock;
+    for (size_t r = 0; r < count; r++) shifted[r] = upstream[begin + r] - origin;
+    const double block = treeDotBlock(weights + begin, shifted, count);
+    total = begin == 0 ? block : total + block;
+  }
+  return total;
+}
+
+/// g_i (a_i - g.a). Where that difference would lose digits, both are taken about the entry with the largest weight.
 static inline void softmaxGradientRow(double* gradient, const double* weights, const double* upstream, size_t n) {
-  const F64 mean = broadcast(treeDot(weights, upstream, n));
+  const F64 mean = broadcast(treeDot(weights, upstream, n)), lost = broadcast(kLost) * absolute(mean);
+  const double pivot = n == 0 ? 0.0 : upstream[likeliest(weights, n)];
+  const F64 origin = broadcast(pivot), about = broadcast(shiftedMean(weights, upstream, pivot, n));
   eachVector(n, [=](size_t r, size_t count) {
-    storeSome(gradient + r, loadSome(weights + r, count) * (loadSome(upstream + r, count) - mean), count);
+    const F64 a = loadSome(upstream + r, count), plain = a - mean;
+    const F64 centred = select(greaterEqual(absolute(plain), lost), plain, (a - origin) - about);
+    storeSome(gradient + r, loadSome(weights + r, count) * centred, count);
   });
 }
 

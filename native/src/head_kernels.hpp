@@ -6,6 +6,7 @@
 
 #include "arithmetic_kernels.hpp"
 #include "curvature.hpp"
+#include "divergence_kernels.hpp"
 
 namespace intermodel {
 namespace {
@@ -25,7 +26,8 @@ INTERMODEL_INLINE F64 gelu(F64 x) { return x * sigmoid(geluArgument(x)); }
 INTERMODEL_INLINE F64 reluSlope(F64 x) { return select(greater(x, zero()), broadcast(1.0), zero()); }
 INTERMODEL_INLINE F64 tanhSlope(F64 x) { return broadcast(4.0) * sigmoidDerivative(broadcast(2.0) * x); }
 INTERMODEL_INLINE F64 geluSlope(F64 x) {
-  const F64 bounded = maximum(minimum(x, broadcast(kGeluSaturated)), broadcast(-kGeluSaturated));
+  // in this order a NaN passes
+  const F64 bounded = maximum(broadcast(-kGeluSaturated), minimum(broadcast(kGeluSaturated), x));
   const F64 y = geluArgument(bounded);
   const F64 slope = broadcast(kGeluScale) * (broadcast(1.0) + broadcast(3.0 * kGeluCubic) * (bounded * bounded));
   return sigmoid(y) + (bounded * sigmoidDerivative(y)) * slope;
@@ -45,6 +47,43 @@ static void slopesOf(Activation activation, const double* x, double* out, size_t
   if (activation == kTanh) return mapElements<tanhSlope>(x, out, n);
   if (activation == kGelu) return mapElements<geluSlope>(x, out, n);
   mapElements<sigmoidDerivative>(x, out, n);
+}
+
+/// sigmoid(x + change) - sigmoid(x) as a product: the smaller exponential's part times both tails.
+INTERMODEL_INLINE F64 sigmoidChange(F64 x, F64 change) {
+  const F64 part = expm1(-absolute(change)), moved = x + change;
+  const Mask down = less(change, zero());
+  const F64 tails = sigmoid(select(down, x, moved)) * sigmoid(-select(down, moved, x));
+  return select(down, part * tails, -(part * tails));
+}
+
+INTERMODEL_INLINE F64 reluChange(F64 x, F64 change) {
+  return select(greater(x, zero()), maximum(-x, change), relu(x + change));
+}
+
+INTERMODEL_INLINE F64 tanhChange(F64 x, F64 change) {
+  return broadcast(2.0) * sigmoidChange(broadcast(2.0) * x, broadcast(2.0) * change);
+}
+
+INTERMODEL_INLINE F64 geluChange(F64 x, F64 change) {
+  const F64 three = broadcast(3.0);
+  const F64 cubic = change * (three * (x * x) + change * (three * x + change));
+  const F64 argument = geluArgument(x);
+  const F64 moved = broadcast(kGeluScale) * (change + broadcast(kGeluCubic) * cubic);
+  const F64 result = change * sigmoid(argument + moved) + x * sigmoidChange(argument, moved);
+  return select(equal(change, zero()), zero(), result);
+}
+
+/// out = phi(x + change) - phi(x), value = phi(x): by its own formula where the difference would lose digits. Rows are
+/// whole vectors; out may be change.
+template <F64 (*Activate)(F64), F64 (*Change)(F64, F64)>
+static void changesOf(const double* x, const double* value, const double* change, double* out, size_t n) {
+  for (size_t r = 0; r < n; r += kLanes) {
+    const F64 at = load(x + r), by = load(change + r), before = load(value + r);
+    const F64 difference = Activate(at + by) - before;
+    const Mask kept = greaterEqual(absolute(difference), broadcast(kLost) * absolute(before));
+    store(out + r, all(kept) ? difference : select(kept, difference, Change(at, by)));
+  }
 }
 
 /// out[r] = function(a[r], b[r]); out may be either.
@@ -238,9 +277,11 @@ static void passActivation(const HeadLayer& layer, const HeadBuffers& buffers, s
                            bool exact, const double* moved, double* out) {
   const size_t at = samples * layer.rowBefore + sample * layer.row, n = layer.row;
   if (!exact) return multiplyInto(out, buffers.slope + at, moved, n);
-  zipElements(buffers.preactivation + at, moved, out, n, [](F64 a, F64 b) { return a + b; });
-  activateAll(layer.activation, out, out, n);
-  subtractInto(out, out, buffers.value + at, n);
+  const double *x = buffers.preactivation + at, *value = buffers.value + at;
+  if (layer.activation == kRelu) return changesOf<relu, reluChange>(x, value, moved, out, n);
+  if (layer.activation == kTanh) return changesOf<tanh, tanhChange>(x, value, moved, out, n);
+  if (layer.activation == kGelu) return changesOf<gelu, geluChange>(x, value, moved, out, n);
+  changesOf<sigmoid, sigmoidChange>(x, value, moved, out, n);
 }
 
 /// Carries `rows` moves of the first pre-activation (`perSample` to a sample, from `sample` on) to the output:

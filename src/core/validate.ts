@@ -7,6 +7,9 @@ import { InputError } from './errors.js';
 /** A numeric vector as callers may pass it. */
 export type NumericArray = Float64Array | Float32Array | readonly number[];
 
+/** Class labels as callers may pass them: an array or typed array of integers of any kind. */
+export type Labels = ArrayLike<number> | ArrayLike<bigint>;
+
 /** An integer in [low, high]. */
 export function checkInteger(argument: string, value: unknown, low: number, high = Number.MAX_SAFE_INTEGER): number {
   if (typeof value !== 'number' || !Number.isInteger(value)) {
@@ -62,20 +65,37 @@ export function checkVector(argument: string, value: unknown, length: number): F
 
 /** {@link checkVector} but for finiteness, which the caller must settle. */
 export function checkLength(argument: string, value: unknown, length: number): Float64Array {
-  if (!(value instanceof Float64Array || value instanceof Float32Array || Array.isArray(value))) {
+  const kind = typedArrayKind(value);
+  if (!(kind === 'Float64Array' || kind === 'Float32Array' || Array.isArray(value))) {
     throw new InputError('BTM_TYPE', `must be a Float64Array, Float32Array or array of numbers, got ${describe(value)}`, {
       argument,
       value,
     });
   }
-  if (value.length !== length) {
-    throw new InputError('BTM_SHAPE', `must have length ${length}, got ${value.length}`, {
+  const array = value as ArrayLike<unknown>;
+  if (array.length !== length) {
+    throw new InputError('BTM_SHAPE', `must have length ${length}, got ${array.length}`, {
       argument,
-      value: value.length,
+      value: array.length,
       remedy: 'Check the sizes passed beside it; arrays are row-major and flat.',
     });
   }
-  return value instanceof Float64Array ? value : convert(argument, value);
+  if (kind === 'Float32Array') return new Float64Array(array as Float32Array);
+  if (kind === undefined) return convert(argument, array);
+  return array instanceof Float64Array ? array : ofThisRealm(array as Float64Array);
+}
+
+/** The getter that tells the kind of a typed array, whatever realm made it and whatever properties it was given. */
+const readKind = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)?.get;
+
+/** 'Float64Array', 'Int32Array', ... for a typed array of any realm (a vm context, a test runner); undefined for anything else. */
+export function typedArrayKind(value: unknown): string | undefined {
+  return readKind?.call(value) as string | undefined;
+}
+
+/** The same memory as a Float64Array of this realm. */
+function ofThisRealm(array: Float64Array): Float64Array {
+  return new Float64Array(array.buffer, array.byteOffset, array.length);
 }
 
 /** Refuses a vector with an entry that is not finite, naming the first. */
@@ -112,22 +132,23 @@ export function checkNonNegativeVector(argument: string, value: unknown, length:
   return array;
 }
 
-/** Class labels in [0, outputs), as an Int32Array. */
+/** Class labels in [0, outputs), as an Int32Array; any array of integers will do, BigInt64Array and BigUint64Array included. */
 export function checkLabels(argument: string, value: unknown, length: number, outputs: number): Int32Array {
-  if (!(ArrayBuffer.isView(value) || Array.isArray(value))) {
-    throw new InputError('BTM_TYPE', `must be an Int32Array or array of integers, got ${describe(value)}`, { argument, value });
+  if (typedArrayKind(value) === undefined && !Array.isArray(value)) {
+    throw new InputError('BTM_TYPE', `must be a typed array or array of integers, got ${describe(value)}`, { argument, value });
   }
-  const source = value as ArrayLike<number>;
+  const source = value as ArrayLike<number | bigint>;
   if (source.length !== length) {
     throw new InputError('BTM_SHAPE', `must have length ${length}, got ${source.length}`, { argument, value: source.length });
   }
   const labels = new Int32Array(length);
   for (let index = 0; index < length; index++) {
     const label = source[index];
-    if (!Number.isInteger(label) || label < 0 || label >= outputs) {
+    const whole = typeof label === 'bigint' || Number.isInteger(label);
+    if (!whole || label < 0 || label >= outputs) {
       throw new InputError('BTM_LABEL', `must be an integer in [0, ${outputs}), got ${String(label)}`, { argument, index, value: label });
     }
-    labels[index] = label;
+    labels[index] = Number(label);
   }
   return labels;
 }
@@ -179,8 +200,7 @@ export function checkSymmetric(argument: string, matrix: Float64Array, n: number
   }
 }
 
-function convert(argument: string, value: Float32Array | readonly unknown[]): Float64Array {
-  if (value instanceof Float32Array) return new Float64Array(value);
+function convert(argument: string, value: ArrayLike<unknown>): Float64Array {
   const array = new Float64Array(value.length);
   for (let index = 0; index < value.length; index++) {
     const entry = value[index];

@@ -5,14 +5,17 @@
 import { fma, matVec, treeDot, treeSum, treeSumOf } from '../core/arithmetic/index.js';
 import { type Forward, firstIsFinite, forward, type Layer, layersOf, removal, tangent } from './head.js';
 import {
+  ablation,
   bilinearForm,
   centre,
   curvatureWeights,
   LOSSES,
   type Loss,
+  labelSlope,
   outputForm,
   prediction,
   relativeEntropy,
+  residuals,
   slopeAlong,
   type Target,
 } from './loss.js';
@@ -119,7 +122,7 @@ export function removalScores(
     finite &&= firstIsFinite(sample.pass);
     for (let i = 0; i < peers; i++) {
       scores[b * peers + i] = score(estimator, sample, i);
-      if (linear.length > 0) linear[b * peers + i] = -slopeAlong(loss, sample.predicted, direction(sample, i), target);
+      if (linear.length > 0) linear[b * peers + i] = -slopeAlong(loss, sample.logits, sample.predicted, direction(sample, i), target);
       if (quadratic.length > 0) quadratic[b * peers + i] = outputForm(loss, sample.weights, direction(sample, i));
     }
   }
@@ -171,21 +174,23 @@ function score(estimator: Estimator, sample: Sample, peer: number): number {
       return outputForm(loss, weights, direction(sample, peer));
     case 'taylor2': {
       const u = direction(sample, peer);
-      return -slopeAlong(loss, predicted, u, target) + 0.5 * outputForm(loss, weights, u);
+      return -slopeAlong(loss, logits, predicted, u, target) + 0.5 * outputForm(loss, weights, u);
     }
     case 'firstOrder':
-      return -slopeAlong(loss, predicted, direction(sample, peer), target);
+      return -slopeAlong(loss, logits, predicted, direction(sample, peer), target);
     case 'empiricalFisher': {
-      const slope = slopeAlong(loss, predicted, direction(sample, peer), target);
+      const slope = slopeAlong(loss, logits, predicted, direction(sample, peer), target);
       return slope * slope;
     }
     case 'monteCarloFisher':
       return sampledFisher(sample, direction(sample, peer));
-    case 'relativeEntropy':
-      return relativeEntropy(loss, logits, predicted, removal(layers, pass, pass.parts[peer]));
+    case 'relativeEntropy': {
+      const { change, moved } = removal(layers, pass, peer);
+      return relativeEntropy(loss, logits, predicted, change, moved);
+    }
     case 'ablation': {
-      const v = removal(layers, pass, pass.parts[peer]);
-      return slopeAlong(loss, predicted, v, target) + relativeEntropy(loss, logits, predicted, v);
+      const { change, moved } = removal(layers, pass, peer);
+      return ablation(loss, logits, predicted, change, moved, target);
     }
     case 'diagonal':
       return diagonalForm(sample, peer);
@@ -207,14 +212,16 @@ function diagonalForm(sample: Sample, peer: number): number {
 
 /** The mean over draws of (g . u)^2 with g the gradient under a target drawn from the model itself. */
 function sampledFisher(sample: Sample, u: Float64Array): number {
-  const { loss, predicted, noise, draws } = sample;
+  const { loss, logits, predicted, noise, draws } = sample;
   const width = loss === 'softmaxCrossEntropy' ? 1 : u.length;
   const squares = new Float64Array(draws);
   const mean = loss === 'softmaxCrossEntropy' ? treeDot(predicted, u) : 0;
   for (let k = 0; k < draws; k++) {
     const drawn = noise.subarray(k * width, (k + 1) * width);
     const slope =
-      loss === 'softmaxCrossEntropy' ? mean - u[drawClass(predicted, drawn[0])] : treeDot(drawnGradient(loss, predicted, drawn), u);
+      loss === 'softmaxCrossEntropy'
+        ? labelSlope(predicted, u, drawClass(predicted, drawn[0]), mean)
+        : treeDot(drawnGradient(loss, logits, predicted, drawn), u);
     squares[k] = slope * slope;
   }
   return treeSum(squares) / draws;
@@ -233,8 +240,15 @@ function drawClass(p: Float64Array, uniform: number): number {
 }
 
 /** p - t with Bernoulli t for binary cross-entropy; -noise for squared error, whose targets are z + normal noise. */
-function drawnGradient(loss: Loss, predicted: Float64Array, drawn: Float64Array): Float64Array {
-  if (loss === 'binaryCrossEntropy') return predicted.map((p, c) => p - (drawn[c] < p ? 1 : 0));
+function drawnGradient(loss: Loss, logits: Float64Array, predicted: Float64Array, drawn: Float64Array): Float64Array {
+  if (loss === 'binaryCrossEntropy') {
+    return residuals(
+      loss,
+      logits,
+      predicted,
+      drawn.map((x, c) => (x < predicted[c] ? 1 : 0)),
+    );
+  }
   return drawn.map((x) => -x);
 }
 

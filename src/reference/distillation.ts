@@ -5,13 +5,21 @@
  * weights it. Probabilities never enter a logarithm, so a saturated softmax gives a finite loss and a finite gradient, and two
  * nearly equal models give a loss that is exact to rounding instead of the difference of two large sums.
  */
-import { exp, expm1, log1p, logSumExp, softmax, treeDot, treeSum } from '../core/arithmetic/index.js';
+import { exp, expm1, log, log1p, logSumExp, softmax, treeDot, treeSum } from '../core/arithmetic/index.js';
+import {
+  certainLoss,
+  divergence,
+  fitsExponential,
+  isOffsetEntropy,
+  LARGEST_CHANGE,
+  LOST,
+  largestOf,
+  likeliest,
+  missingProbability,
+} from './divergence.js';
 
 /** The divergences, in the numbering that the kernels share. */
 export const distillationKinds = { forwardKl: 0, reverseKl: 1, jsd: 2, mse: 3 } as const;
-
-/** Above this, expm1(u) would overflow and the log-sum-exp form of the divergence takes over. */
-const LARGE_LOG_RATIO = 700;
 
 /**
  * Per-sample distillation losses [batch] and gradients [batch, outputs].
@@ -55,38 +63,64 @@ function tempered(gradient: Float64Array, t: Float64Array, s: Float64Array, temp
   const q = softmax(s.map((z) => z / temperature));
   const slope = scale / temperature;
   if (kind === distillationKinds.reverseKl) {
-    const u = centredLogRatio(q, t, s, temperature);
-    for (let c = 0; c < u.length; c++) gradient[c] = -(slope * (q[c] * u[c]));
-    return scale * divergenceFromLogRatio(q, s, temperature, u);
+    const { value, centred } = logRatio(q, t, s, temperature);
+    for (let c = 0; c < q.length; c++) gradient[c] = -(slope * (q[c] * centred[c]));
+    return scale * value;
   }
-  const u = centredLogRatio(p, s, t, temperature);
-  const forward = divergenceFromLogRatio(p, t, temperature, u);
-  if (kind === distillationKinds.forwardKl) {
-    for (let c = 0; c < u.length; c++) gradient[c] = slope * (q[c] - p[c]);
-    return scale * forward;
+  const ratio = logRatio(p, s, t, temperature);
+  if (kind === distillationKinds.jsd) return scale * jensenShannon(gradient, p, q, logRatios(p, s, t, temperature, ratio), slope);
+  for (let c = 0; c < p.length; c++) {
+    const change = ratio.centred[c] - ratio.value; // log q - log p
+    const near = p[c] > 0 && ratio.value <= LARGEST_CHANGE && Math.abs(change) < LOST;
+    gradient[c] = slope * (near ? p[c] * expm1(change) : q[c] - p[c]);
   }
-  return scale * jensenShannon(gradient, p, q, u, forward, slope);
+  return scale * ratio.value;
 }
 
-/** u_c = v_c - sum_c weight_c v_c with v = (to - from) / T: the log-ratio of the two distributions up to a constant. */
-function centredLogRatio(weight: Float64Array, to: Float64Array, from: Float64Array, temperature: number): Float64Array {
-  const u = to.map((z, c) => (z - from[c]) / temperature);
-  const mean = treeDot(weight, u);
-  return u.map((v) => v - mean);
+/** KL(weight, other) and the log-ratio of the two up to a constant. */
+interface LogRatio {
+  readonly value: number;
+  /** v less its mean under weight, v = (to - from) / T. */
+  readonly centred: Float64Array;
+  /** Whether `centred` means something for every class; else it is 0 where the weight is 0. */
+  readonly complete: boolean;
 }
 
-/**
- * KL(weight || other) where other is proportional to weight * exp(u) and u has mean zero under weight:
- * log1p(sum_c weight_c (expm1(u_c) - u_c)), a sum of terms none of which is negative.
- */
-function divergenceFromLogRatio(weight: Float64Array, logits: Float64Array, temperature: number, u: Float64Array): number {
-  let largest = Number.NEGATIVE_INFINITY;
-  for (const entry of u) largest = Math.max(entry, largest);
-  if (largest <= LARGE_LOG_RATIO) return log1p(treeSum(u.map((entry, c) => weight[c] * expm1Remainder(entry))));
-  const scaled = logits.map((z) => z / temperature);
-  const total = logSumExp(scaled);
-  const value = logSumExp(scaled.map((z, c) => z - total + u[c]));
-  return Math.max(value, 0);
+/** KL(weight, other) for weight = softmax(from / T) and other = softmax(to / T), a sum of terms none of which is negative. */
+function logRatio(weight: Float64Array, to: Float64Array, from: Float64Array, temperature: number): LogRatio {
+  const v = to.map((z, c) => (z - from[c]) / temperature);
+  const mean = treeDot(weight, v);
+  const centred = v.map((x) => x - mean);
+  if (fitsExponential(weight, largestOf(centred))) {
+    const sum = treeSum(centred.map((u, c) => weight[c] * expm1Remainder(u)));
+    if (!isOffsetEntropy(sum, mean, LOST * LOST)) return { value: log1p(sum), centred, complete: true };
+  }
+  const moved = to.map((z) => z / temperature);
+  const careful = divergence(
+    weight,
+    from.map((z) => z / temperature),
+    v,
+    moved,
+    expm1Remainder,
+  );
+  return { ...careful, complete: false };
+}
+
+/** log p - log q of every class. */
+function logRatios(p: Float64Array, to: Float64Array, from: Float64Array, temperature: number, ratio: LogRatio): Float64Array {
+  const { value, centred, complete } = ratio;
+  if (complete) return centred.map((u) => value - u);
+  const logP = logSoftmax(from, temperature);
+  const logQ = logSoftmax(to, temperature);
+  return centred.map((u, c) => (value <= LARGEST_CHANGE && p[c] > 0 && Math.abs(u) <= LARGEST_CHANGE ? value - u : logP[c] - logQ[c]));
+}
+
+function logSoftmax(z: Float64Array, temperature: number): Float64Array {
+  const scaled = z.map((x) => x / temperature);
+  const largest = largestOf(scaled);
+  const shifted = scaled.map((x) => x - largest);
+  const normaliser = log(treeSum(shifted.map(exp)));
+  return shifted.map((x) => x - normaliser);
 }
 
 /** expm1(u) - u, at least 0; a series where the difference would cancel. */
@@ -119,12 +153,12 @@ const REMAINDER_SERIES = [
  * Jensen-Shannon divergence with weight 1/2, and slope times its derivative.
  * With d = log p - log q and m = (p + q) / 2, log(p/m) = f(d) and log(q/m) = f(-d), f(d) = ln 2 - log1p(e^-d).
  */
-function jensenShannon(gradient: Float64Array, p: Float64Array, q: Float64Array, u: Float64Array, forward: number, slope: number): number {
+function jensenShannon(gradient: Float64Array, p: Float64Array, q: Float64Array, ratios: Float64Array, slope: number): number {
   const outputs = p.length;
   const terms = new Float64Array(outputs);
   const logRatioToMean = new Float64Array(outputs); // log(q/m)
   for (let c = 0; c < outputs; c++) {
-    const d = forward - u[c];
+    const d = ratios[c];
     const a = Math.abs(d);
     const larger = d < 0 ? q[c] : p[c];
     const smaller = d < 0 ? p[c] : q[c];
@@ -144,18 +178,24 @@ function jensenShannon(gradient: Float64Array, p: Float64Array, q: Float64Array,
     logRatioToMean[c] = d < 0 ? up : down;
   }
   const mean = treeDot(q, logRatioToMean);
-  for (let c = 0; c < outputs; c++) gradient[c] = slope * (0.5 * (q[c] * (logRatioToMean[c] - mean)));
+  const origin = logRatioToMean[likeliest(q)]; // where the difference from the mean loses digits, both are taken about it
+  const shifted = logRatioToMean.map((h, c) => (q[c] > 0 ? h - origin : 0));
+  const shiftedMean = treeDot(q, shifted);
+  for (let c = 0; c < outputs; c++) {
+    const plain = logRatioToMean[c] - mean;
+    const centred = Math.abs(plain) >= LOST * Math.abs(mean) ? plain : shifted[c] - shiftedMean;
+    gradient[c] = slope * (0.5 * (q[c] * centred));
+  }
   return treeSum(terms);
 }
 
 /** alpha * divergence + (1 - alpha) * cross-entropy of the student's untempered logits with the label. */
-function blendCrossEntropy(gradient: Float64Array, divergence: number, s: Float64Array, label: number, alpha: number): number {
-  const probabilities = softmax(s);
+function blendCrossEntropy(gradient: Float64Array, soft: number, s: Float64Array, label: number, alpha: number): number {
+  const slopes = softmax(s);
+  slopes[label] = missingProbability(slopes, label);
   const hard = 1 - alpha;
-  for (let c = 0; c < s.length; c++) {
-    gradient[c] = alpha * gradient[c] + hard * (probabilities[c] - (c === label ? 1 : 0));
-  }
-  return alpha * divergence + hard * (logSumExp(s) - s[label]);
+  for (let c = 0; c < s.length; c++) gradient[c] = alpha * gradient[c] + hard * slopes[c];
+  return alpha * soft + hard * (certainLoss(s, label) ?? logSumExp(s) - s[label]);
 }
 
 /** The kernels of this family. */

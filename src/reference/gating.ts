@@ -1,5 +1,6 @@
 /** Sparsely gated top-k, its backward pass, the balance loss and trainable noise, one sample after the other. */
 import { exp, log1p, sigmoid, softmax, treeDot } from '../core/arithmetic/index.js';
+import { LOST, likeliest } from './divergence.js';
 
 /**
  * Weights [batch, peers] and the chosen peers [batch, k] in descending order of score, -1 where fewer than k answered.
@@ -50,10 +51,19 @@ export function gateGradient(gradient: Float64Array, weights: Float64Array, upst
   }
 }
 
-/** g_i (a_i - g.a): the backward pass of a softmax that gave g. */
+/**
+ * g_i (a_i - g.a): the backward pass of a softmax that gave g. Where the difference would lose digits (g_i is almost 1, or all a_i are
+ * almost equal), a_i and the mean are both taken about the entry with the largest weight.
+ */
 export function softmaxGradient(gradient: Float64Array, weights: Float64Array, upstream: Float64Array): void {
   const mean = treeDot(weights, upstream);
-  for (let i = 0; i < weights.length; i++) gradient[i] = weights[i] * (upstream[i] - mean);
+  const origin = upstream[likeliest(weights)];
+  const shifted = upstream.map((a) => a - origin);
+  const shiftedMean = treeDot(weights, shifted);
+  for (let i = 0; i < weights.length; i++) {
+    const plain = upstream[i] - mean;
+    gradient[i] = weights[i] * (Math.abs(plain) >= LOST * Math.abs(mean) ? plain : shifted[i] - shiftedMean);
+  }
 }
 
 /**

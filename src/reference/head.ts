@@ -4,7 +4,8 @@
  * The first layer is kept apart per peer: its pre-activation is bias + sum_i W1_i f_i, so the contributions W1_i f_i that the
  * forward pass needs anyway are also the tangents of removing peer i. Each product element is one ascending chain of fma.
  */
-import { fma, sigmoid, sigmoidDerivative, tanh } from '../core/arithmetic/index.js';
+import { expm1, fma, sigmoid, sigmoidDerivative, tanh } from '../core/arithmetic/index.js';
+import { LOST } from './divergence.js';
 
 /** Activations a head may use; the position is the code that kernels receive. */
 export const ACTIVATIONS = ['identity', 'relu', 'tanh', 'gelu', 'sigmoid'] as const;
@@ -79,6 +80,39 @@ export function activationSlope(activation: Activation, x: number): number {
   }
 }
 
+/** phi(x + change) - phi(x), given phi(x): by its own formula where the difference would lose digits. */
+export function activationChange(activation: Activation, x: number, change: number, value: number): number {
+  const difference = activate(activation, x + change) - value;
+  return Math.abs(difference) >= LOST * Math.abs(value) ? difference : smallChange(activation, x, change);
+}
+
+function smallChange(activation: Activation, x: number, change: number): number {
+  switch (activation) {
+    case 'identity':
+      return change;
+    case 'relu':
+      return x > 0 ? Math.max(change, -x) : Math.max(x + change, 0);
+    case 'tanh':
+      return 2 * sigmoidChange(2 * x, 2 * change);
+    case 'gelu': {
+      if (change === 0) return 0;
+      const cubic = change * (3 * (x * x) + change * (3 * x + change)); // (x + change)^3 - x^3
+      const argument = geluArgument(x);
+      const moved = GELU_SCALE * (change + GELU_CUBIC * cubic);
+      return change * sigmoid(argument + moved) + x * sigmoidChange(argument, moved);
+    }
+    case 'sigmoid':
+      return sigmoidChange(x, change);
+  }
+}
+
+/** sigmoid(x + change) - sigmoid(x) as a product: the smaller exponential's part times both tails. */
+function sigmoidChange(x: number, change: number): number {
+  const part = expm1(-Math.abs(change));
+  const moved = x + change;
+  return change < 0 ? part * (sigmoid(x) * sigmoid(-moved)) : -(part * (sigmoid(moved) * sigmoid(-x)));
+}
+
 function geluArgument(x: number): number {
   return GELU_SCALE * (x + GELU_CUBIC * (x * x * x));
 }
@@ -149,14 +183,41 @@ export function tangent(layers: Layer[], pass: Forward, part: Float64Array): Flo
   return direction;
 }
 
-/** The exact change of z when `part` is taken out of the first layer's pre-activation, carried as a difference layer by layer. */
-export function removal(layers: Layer[], pass: Forward, part: Float64Array): Float64Array {
+/** What taking a peer out does to z: the change, and z without the peer where it was computed by itself. */
+export interface Removal {
+  readonly change: Float64Array;
+  readonly moved: Float64Array | null;
+}
+
+/** Contributions beyond this are left out of the sums instead of being subtracted from them: a floor leaves no digits of the rest. */
+const LARGEST_PART = 1024;
+
+/**
+ * The exact change of z when a peer's contribution is taken out of the first layer's pre-activation: carried as a difference layer by
+ * layer, or, where the contribution dwarfs the others, from a forward pass without the peer.
+ */
+export function removal(layers: Layer[], pass: Forward, peer: number): Removal {
+  const part = pass.parts[peer];
+  if (!part.every((x) => Math.abs(x) <= LARGEST_PART)) return removalApart(layers, pass, peer);
   let change: Float64Array = part.map((x) => -x);
   for (const [l, layer] of layers.entries()) {
     const moved = l === 0 ? change : affine(layer, change);
     const a = pass.preactivations[l];
     const value = pass.outputs[l];
-    change = layer.activation === 'identity' ? moved : moved.map((x, o) => activate(layer.activation, a[o] + x) - value[o]);
+    change = layer.activation === 'identity' ? moved : moved.map((x, o) => activationChange(layer.activation, a[o], x, value[o]));
   }
-  return change;
+  return { change, moved: null };
+}
+
+function removalApart(layers: Layer[], pass: Forward, peer: number): Removal {
+  let moved: Float64Array = layers[0].bias.slice();
+  for (const [i, part] of pass.parts.entries()) {
+    if (i !== peer) for (let o = 0; o < moved.length; o++) moved[o] += part[o];
+  }
+  for (const [l, layer] of layers.entries()) {
+    const a = l === 0 ? moved : affine(layer, moved, layer.bias);
+    moved = layer.activation === 'identity' ? a : a.map((x) => activate(layer.activation, x));
+  }
+  const z = pass.outputs[layers.length - 1];
+  return { change: moved.map((x, c) => x - z[c]), moved };
 }

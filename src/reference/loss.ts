@@ -7,7 +7,22 @@
  * | binaryCrossEntropy | sum_c softplus(z_c) - t_c z_c | independent, p_c = sigmoid z_c | diag(p (1 - p)) |
  * | squaredError | 1/2 |z - t|^2 | normal with mean z and unit covariance | I |
  */
-import { exp, expm1, log, log1p, logSumExp, sigmoid, sigmoidDerivative, softmax, treeDot, treeSum } from '../core/arithmetic/index.js';
+import { exp, expm1, log, log1p, sigmoid, sigmoidDerivative, softmax, treeDot, treeSum } from '../core/arithmetic/index.js';
+import {
+  centreAbout,
+  certainLoss,
+  divergence,
+  fitsExponential,
+  isOffset,
+  isOffsetEntropy,
+  LARGEST_CHANGE,
+  LOST,
+  largestOf,
+  lossChange,
+  missingProbability,
+  OFFSET,
+  slopeAbout,
+} from './divergence.js';
 
 /** Losses of a head; the position is the code that kernels receive. */
 export const LOSSES = ['softmaxCrossEntropy', 'binaryCrossEntropy', 'squaredError'] as const;
@@ -35,11 +50,15 @@ export function curvatureWeights(loss: Loss, z: Float64Array): Float64Array {
   return z.map(() => 1);
 }
 
-/** v less its mean under p for softmax, where H = diag(p) - p p^T; v itself for the diagonal Hessians. */
+/**
+ * v less its mean under p for softmax, where H = diag(p) - p p^T; v itself for the diagonal Hessians. Where the mean is so large
+ * that its rounding would be seen, an entry is subtracted first.
+ */
 export function centre(loss: Loss, weights: Float64Array, v: Float64Array): Float64Array {
   if (loss !== 'softmaxCrossEntropy') return v;
   const mean = treeDot(weights, v);
-  return v.map((x) => x - mean);
+  const centred = v.map((x) => x - mean);
+  return isOffset(bilinearForm(weights, centred, centred), mean) ? centreAbout(weights, v).centred : centred;
 }
 
 /** v^T H u for directions that are already centred: sum_c (h_c v_c) u_c by the fixed tree. */
@@ -60,7 +79,7 @@ export function outputForm(loss: Loss, weights: Float64Array, v: Float64Array): 
 export function lossValue(loss: Loss, z: Float64Array, target: Target): number {
   if (loss === 'softmaxCrossEntropy') {
     const largest = z.reduce((a, b) => Math.max(b, a));
-    return largest - z[target.label] + log(treeSum(z.map((x) => exp(x - largest))));
+    return certainLoss(z, target.label) ?? largest - z[target.label] + log(treeSum(z.map((x) => exp(x - largest))));
   }
   if (loss === 'binaryCrossEntropy') {
     return treeSum(z.map((x, c) => Math.max(x, 0) - target.values[c] * x + log1p(exp(-Math.abs(x)))));
@@ -72,48 +91,104 @@ export function lossValue(loss: Loss, z: Float64Array, target: Target): number {
 /** dQ/dz. */
 export function lossGradient(loss: Loss, z: Float64Array, target: Target): Float64Array {
   const p = prediction(loss, z);
-  if (loss === 'softmaxCrossEntropy') {
-    p[target.label] -= 1;
-    return p;
-  }
-  return p.map((x, c) => x - target.values[c]);
+  if (loss !== 'softmaxCrossEntropy') return residuals(loss, z, p, target.values);
+  p[target.label] = missingProbability(p, target.label);
+  return p;
+}
+
+/** dQ/dz for the losses with target values: predicted less target. */
+export function residuals(loss: Loss, z: Float64Array, predicted: Float64Array, targets: Float64Array): Float64Array {
+  if (loss === 'squaredError') return predicted.map((x, c) => x - targets[c]);
+  return predicted.map((p, c) => {
+    const difference = p - targets[c];
+    return Math.abs(difference) >= LOST * targets[c] ? difference : 1 - targets[c] - sigmoid(-z[c]);
+  });
 }
 
 /** dQ/dz . v; for softmax cross-entropy this is p.v - v_y, which needs no gradient vector. */
-export function slopeAlong(loss: Loss, predicted: Float64Array, v: Float64Array, target: Target): number {
-  if (loss === 'softmaxCrossEntropy') return treeDot(predicted, v) - v[target.label];
-  return treeDot(
-    predicted.map((x, c) => x - target.values[c]),
-    v,
-  );
+export function slopeAlong(loss: Loss, z: Float64Array, predicted: Float64Array, v: Float64Array, target: Target): number {
+  if (loss !== 'softmaxCrossEntropy') return treeDot(residuals(loss, z, predicted, target.values), v);
+  return labelSlope(predicted, v, target.label, treeDot(predicted, v));
 }
 
-/** KL(model at z || model at z + v), by a route that keeps small values: log1p(sum_c p_c r(v_c - p.v)), r(u) = e^u - 1 - u. */
-export function relativeEntropy(loss: Loss, z: Float64Array, predicted: Float64Array, v: Float64Array): number {
-  if (loss === 'softmaxCrossEntropy') return softmaxEntropy(z, predicted, centre(loss, predicted, v));
-  if (loss === 'binaryCrossEntropy') return treeSum(z.map((x, c) => bernoulliEntropy(x, v[c])));
+/** p.v - v_label, given p.v. */
+export function labelSlope(p: Float64Array, v: Float64Array, label: number, mean: number): number {
+  const slope = mean - v[label];
+  return Math.abs(slope) >= LOST * Math.abs(mean) ? slope : slopeAbout(p, v, label);
+}
+
+/**
+ * KL(model at z || model at z + v), by a route that keeps small values: log1p(sum_c p_c r(v_c - p.v)), r(u) = e^u - 1 - u.
+ * `moved` is z + v where the caller knows it better than that sum does.
+ */
+export function relativeEntropy(
+  loss: Loss,
+  z: Float64Array,
+  predicted: Float64Array,
+  v: Float64Array,
+  moved: Float64Array | null = null,
+): number {
+  if (loss === 'softmaxCrossEntropy') return softmaxEntropy(z, predicted, v, moved);
+  if (loss === 'binaryCrossEntropy') return treeSum(z.map((x, c) => bernoulliEntropy(x, v[c], moved === null ? x + v[c] : moved[c])));
   return 0.5 * treeDot(v, v);
 }
 
-/** Above this the exponential of a change would overflow, and the logarithms are added instead. */
-const LARGEST_CHANGE = 700;
+/** Q(z + v) - Q(z): slope and relative entropy, or by the losses themselves where the two would cancel. */
+export function ablation(
+  loss: Loss,
+  z: Float64Array,
+  predicted: Float64Array,
+  v: Float64Array,
+  moved: Float64Array | null,
+  target: Target,
+): number {
+  if (loss === 'squaredError' || (moved === null && keepsSlope(loss, predicted, v))) {
+    return slopeAlong(loss, z, predicted, v, target) + relativeEntropy(loss, z, predicted, v, moved);
+  }
+  const after = moved ?? z.map((x, c) => x + v[c]);
+  const change = loss === 'softmaxCrossEntropy' ? lossChange(predicted, z, v, moved, target.label) : null;
+  return change ?? lossValue(loss, after, target) - lossValue(loss, z, target);
+}
 
-function softmaxEntropy(z: Float64Array, p: Float64Array, centred: Float64Array): number {
-  const largest = centred.reduce((a, b) => Math.max(b, a));
-  if (largest <= LARGEST_CHANGE) return log1p(treeDot(p, centred.map(expm1Remainder)));
-  const normaliser = logSumExp(z);
-  return logSumExp(z.map((x, c) => x - normaliser + centred[c]));
+/** Whether no class changes so much that slope and relative entropy are two large numbers with a small sum. */
+function keepsSlope(loss: Loss, p: Float64Array, v: Float64Array): boolean {
+  const mean = loss === 'softmaxCrossEntropy' ? treeDot(p, v) : 0;
+  return v.every((x) => Math.abs(x - mean) <= LARGEST_CHANGE);
+}
+
+function softmaxEntropy(z: Float64Array, p: Float64Array, v: Float64Array, moved: Float64Array | null): number {
+  const mean = treeDot(p, v);
+  const centred = v.map((x) => x - mean);
+  if (moved === null && fitsExponential(p, largestOf(centred))) {
+    const sum = treeDot(p, centred.map(expm1Remainder));
+    if (!isOffsetEntropy(sum, mean, OFFSET)) return log1p(sum);
+  }
+  return divergence(p, z, v, moved, expm1Remainder).value;
 }
 
 /** The same for one Bernoulli variable with logit z: two classes with changes (1 - p) v and -p v. */
-function bernoulliEntropy(z: number, v: number): number {
+function bernoulliEntropy(z: number, v: number, moved: number): number {
   const p = sigmoid(z);
   const q = sigmoid(-z);
   const yes = q * v;
   const no = -(p * v);
   if (yes <= LARGEST_CHANGE && no <= LARGEST_CHANGE) return log1p(p * expm1Remainder(yes) + q * expm1Remainder(no));
-  const without = z + v;
-  return softplus(without) - softplus(z) - p * v;
+  // seen from the likelier class, so that the smaller probability is the one that is multiplied
+  return z > 0 ? largeBernoulliEntropy(-z, -v, -moved, q, p) : largeBernoulliEntropy(z, v, moved, p, q);
+}
+
+/** For z <= 0: p e^yes and q e^no by their logarithms. */
+function largeBernoulliEntropy(z: number, v: number, moved: number, p: number, q: number): number {
+  const yes = q * v;
+  const no = -(p * v);
+  const normaliser = softplus(z);
+  const logYes = moved - normaliser - p * v;
+  const logNo = -normaliser - p * v;
+  const larger = Math.max(logYes, logNo);
+  if (!(larger <= LARGEST_CHANGE)) return larger + log1p(exp(-Math.abs(logYes - logNo)));
+  const gained = yes <= LARGEST_CHANGE ? p * expm1Remainder(yes) : exp(logYes) - p * (1 + yes);
+  const lost = no <= LARGEST_CHANGE ? q * expm1Remainder(no) : exp(logNo) - q * (1 + no);
+  return log1p(gained + lost);
 }
 
 function softplus(x: number): number {

@@ -1,4 +1,5 @@
 // Hostile input: every exported function refuses it with a typed error that names the argument, and never writes to what it was given.
+import { runInNewContext } from 'node:vm';
 import t from 'tap';
 import { headForward, headGradient } from '../../src/head.js';
 import { InputError, outputQuadraticForm, peerGram, quadraticForm, removalScores } from '../../src/index.js';
@@ -184,5 +185,35 @@ t.test('overflow is a status, not an exception', (test) => {
   const result = removalScores({ ...unlabelled, responses: responses().map((x) => x * 1e200), loss: 'squaredError' });
   test.equal(result.status, 'overflow');
   test.equal(removalScores(unlabelled).status, 'ok');
+  test.end();
+});
+
+t.test('labels of every integer kind, and arrays of another realm', (test) => {
+  const { scores } = removalScores({ ...good, estimator: 'ablation' });
+  const kinds = [Uint8Array, Int8Array, Uint16Array, Int32Array, Uint32Array, Float64Array] as const;
+  for (const Kind of kinds) test.strictSame(removalScores({ ...good, labels: Kind.from([0, 1, 1]), estimator: 'ablation' }).scores, scores);
+  for (const Kind of [BigInt64Array, BigUint64Array]) {
+    test.strictSame(removalScores({ ...good, labels: Kind.from([0n, 1n, 1n]), estimator: 'ablation' }).scores, scores);
+  }
+  for (const label of [2n, -1n, 2n ** 62n]) {
+    const refused = { code: 'BTM_LABEL', argument: 'labels', index: 1 };
+    test.throws(() => removalScores({ ...good, labels: BigInt64Array.of(0n, label, 1n), estimator: 'ablation' }), refused);
+  }
+  const away = runInNewContext(
+    '({ f64: Float64Array.from(values), f32: Float32Array.from(values), labels: Int32Array.of(0, 1, 1), list: Array.from(values) })',
+    { values: [...good.responses] },
+  ) as { f64: Float64Array; f32: Float32Array; labels: Int32Array; list: number[] };
+  test.notOk(away.f64 instanceof Float64Array, 'it is of another realm');
+  const { labels } = away;
+  for (const responses of [away.f64, away.list]) {
+    test.strictSame(removalScores({ ...good, responses, labels, estimator: 'ablation' }).scores, scores);
+  }
+  const rounded = removalScores({ ...good, responses: Float32Array.from(good.responses), estimator: 'ablation' }).scores;
+  test.strictSame(removalScores({ ...good, responses: away.f32, labels, estimator: 'ablation' }).scores, rounded);
+  test.throws(
+    () => removalScores({ ...good, responses: new Proxy(good.responses, {}) as never }),
+    { code: 'BTM_TYPE' },
+    'a proxy is not an array',
+  );
   test.end();
 });

@@ -46,7 +46,7 @@ t.test('the loss by counting, and its gradient by central difference', async (t)
       const row = s.slice(b * peers, (b + 1) * peers);
       const sum = row.reduce((total, z, i) => total + (answered[i] === 1 ? Math.exp(z) : 0), 0);
       row.forEach((z, i) => {
-        loss += answered[i] === 1 ? (peers * share[i] * Math.exp(z)) / sum / batch : 0;
+        loss += answered[i] === 1 ? (4 * share[i] * Math.exp(z)) / sum / batch : 0;
       });
     }
     return loss;
@@ -97,4 +97,13 @@ t.test('native equals the reference to the bit', async (t) => {
     }
   }
   t.ok(natives.length >= 3, `${natives.length} native configurations compared`);
+});
+
+t.test('a peer that is away is not an imbalance: N counts those that answered', async (t) => {
+  for (const backend of [reference, ...natives]) {
+    const { loss } = gateBalance({ scores: [1, 0, 5, 0, 1, 5], answered: [1, 1, 0], k: 1, batch: 2, backend });
+    t.equal(loss, 1, nameOf(backend));
+    const sometimes = gateBalance({ scores: [1, 0, 5, 0, 1, 5], answered: [1, 0, 0, 0, 1, 0], k: 1, batch: 2, backend });
+    t.equal(sometimes.loss, 1, nameOf(backend));
+  }
 });

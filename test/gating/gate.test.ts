@@ -167,3 +167,13 @@ t.test('hostile input is refused with code, argument and index', async (t) => {
   t.throws(() => noisyScoresGradient({ noise: [1], draws: [1, 2], gradient: [1] }), { code: 'BTM_SHAPE', argument: 'draws' });
   t.throws(() => noisyScoresGradient(undefined as never), { code: 'BTM_TYPE', argument: 'noise' });
 });
+
+t.test('the gradient through a gate that is almost certain keeps its digits', async (t) => {
+  // dL/ds_0 = g_0 (1 - g_0) (a_0 - a_1) for two peers
+  for (const backend of [reference, ...natives]) {
+    const gradient = gateGradient({ weights: [1, 1e-20], gradient: [3, 1], backend });
+    t.ok(Math.abs(gradient[0] / 2e-20 - 1) < 1e-15 && Math.abs(gradient[1] / -2e-20 - 1) < 1e-15, `${gradient}`);
+    const offset = gateGradient({ weights: [0.25, 0.75], gradient: [2 ** 50 + 1, 2 ** 50 + 2], backend });
+    t.strictSame([...offset], [-0.1875, 0.1875]);
+  }
+});
