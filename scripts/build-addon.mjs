@@ -5,8 +5,7 @@
 import { createHash } from 'node:crypto';
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { root, run } from './common/run.mjs';
+import { isMain, root, run } from './common/run.mjs';
 import { headers, TARGETS } from './common/targets.mjs';
 import { fetchTool, VERSIONS } from './common/tools.mjs';
 
@@ -50,7 +49,7 @@ function settingsOf(target, zig, folder, env) {
     CMAKE_AR: wrapper(folder, 'ar', `"${zig}" ar`),
     CMAKE_RANLIB: wrapper(folder, 'ranlib', `"${zig}" ranlib`),
     CMAKE_CXX_FLAGS: `-g0 ${cut}`,
-    CMAKE_SHARED_LINKER_FLAGS: system === 'Darwin' ? '' : '-s',
+    CMAKE_SHARED_LINKER_FLAGS: '-s',
     CMAKE_JS_INC: api,
     NODE_ADDON_API_DIR: cpp,
     // What CMake would try by running a program of the other platform, or with a tool that only that platform has.
@@ -99,7 +98,7 @@ function hashOfSources(target) {
   return hash.digest('hex');
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+if (isMain(import.meta.url)) {
   const named = process.argv.slice(2);
   for (const target of named.length > 0 ? named : Object.keys(TARGETS)) {
     if (TARGETS[target] === undefined) throw new Error(`${target} is not one of ${Object.keys(TARGETS).join(', ')}`);

@@ -5,9 +5,8 @@ import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { binaryOf } from './build-addon.mjs';
-import { flag, root, run } from './common/run.mjs';
+import { flag, isMain, root, run } from './common/run.mjs';
 import { GLIBC_FLOOR, MAX_BYTES, TARGETS } from './common/targets.mjs';
 import { toolsFolder } from './common/tools.mjs';
 import { stageOf } from './stage-packages.mjs';
@@ -56,7 +55,35 @@ function inspectMachO(bytes, cpu, wrong) {
   const processor = { x64: 0x01000007, arm64: 0x0100000c }[cpu];
   if (bytes.readUInt32LE(0) !== 0xfeedfacf || bytes.readUInt32LE(4) !== processor || bytes.readUInt32LE(12) !== DYLIB)
     wrong.push(`not a Mach-O library for ${cpu}`);
-  for (const name of EXPORTS) if (!bytes.includes(`_${name}`)) wrong.push(`it does not show ${name}`);
+  const { shown, sought } = symbolsOfMachO(bytes);
+  // zig's linker leaves its compiler runtime visible there; two-level names keep it to this library. Nothing of the package may be.
+  const own = shown.filter((name) => EXPORTS.includes(name) || name.includes('intermodel')).sort();
+  if (own.join() !== EXPORTS.join()) wrong.push(`it shows ${own.join(', ')}`);
+  const ANY_IMAGE = 0xfe; // looked up in the whole process, where Node is
+  for (const { name, library } of sought) {
+    if (name.startsWith('napi_') && library !== ANY_IMAGE) wrong.push(`${name} is looked for in one library`);
+  }
+}
+
+/** External symbols of a Mach-O file: those it defines, and those it seeks with the number of the library they are expected in. */
+function symbolsOfMachO(bytes) {
+  const [SYMTAB, EXTERNAL, PRIVATE, KIND] = [2, 0x01, 0x10, 0x0e];
+  const shown = [];
+  const sought = [];
+  for (let at = 32, left = bytes.readUInt32LE(16); left > 0; left--, at += bytes.readUInt32LE(at + 4)) {
+    if (bytes.readUInt32LE(at) !== SYMTAB) continue;
+    const [symbols, count, strings] = [8, 12, 16].map((offset) => bytes.readUInt32LE(at + offset));
+    for (let k = 0; k < count; k++) {
+      const entry = symbols + 16 * k;
+      const type = bytes[entry + 4];
+      if ((type & EXTERNAL) === 0 || (type & PRIVATE) !== 0) continue;
+      const from = strings + bytes.readUInt32LE(entry);
+      const name = bytes.toString('latin1', from, bytes.indexOf(0, from)).replace(/^_/, '');
+      if ((type & KIND) === 0) sought.push({ name, library: bytes.readUInt16LE(entry + 6) >> 8 });
+      else shown.push(name);
+    }
+  }
+  return { shown, sought };
 }
 
 function inspectPe(bytes, path, wrong) {
@@ -140,7 +167,7 @@ export function checkStaged({ own = [] } = {}) {
   return faults;
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+if (isMain(import.meta.url)) {
   const again = flag('rebuild');
   if (again !== undefined) console.log(`ok  ${again} rebuilt to the same bytes, sha256 ${rebuild(again)}`);
   else process.exitCode = checkStaged() === 0 ? 0 : 1;

@@ -3,10 +3,9 @@
 // A target's binary comes from build/packages (scripts/build-addon.mjs).
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import ts from 'typescript';
 import { binaryOf } from './build-addon.mjs';
-import { root } from './common/run.mjs';
+import { isMain, root } from './common/run.mjs';
 import { headers, packageNameOf, TARGETS } from './common/targets.mjs';
 
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -164,7 +163,7 @@ function writeJson(path, value) {
   write(path, `${JSON.stringify(value, null, 2)}\n`);
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+if (isMain(import.meta.url)) {
   const named = process.argv.slice(2);
   const targets = named.length > 0 ? named : Object.keys(TARGETS).filter((target) => existsSync(binaryOf(target)));
   for (const target of targets) stagePlatform(target);

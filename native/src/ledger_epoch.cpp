@@ -22,14 +22,10 @@ constexpr std::size_t kRangeSlots = 1 << 20;    // sparse targets summed in one 
 constexpr std::size_t kAloneEntries = 1 << 11;  // sparse entries that are summed before another thread would wake
 constexpr std::size_t kBlock = 1 << 14;         // slots merged or shared out at a time
 
-void* allocate(std::size_t alignment, std::size_t bytes) {
-  void* const memory = std::aligned_alloc(alignment, std::max(bytes, alignment));
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-
+/// Frees what newTotals allocated, by the alignment it asked for.
 struct Free {
-  void operator()(void* memory) const { std::free(memory); }
+  std::size_t alignment = alignof(Wide128);
+  void operator()(void* memory) const { ::operator delete (memory, std::align_val_t{alignment}); }
 };
 
 /// Totals of all slots, in large pages where the system has them: they are written in random order, and 16 MB of small
@@ -37,14 +33,18 @@ struct Free {
 std::unique_ptr<Wide128[], Free> newTotals(std::size_t slots) {
   constexpr std::size_t kLargePage = std::size_t{1} << 21;
   const std::size_t bytes = (slots * sizeof(Wide128) + kLargePage - 1) / kLargePage * kLargePage;
-  if (bytes <= kLargePage)
-    return std::unique_ptr<Wide128[], Free>(static_cast<Wide128*>(allocate(sizeof(Wide128), slots * sizeof(Wide128))));
-  void* const memory = allocate(kLargePage, bytes);
+  if (bytes <= kLargePage) {
+    const Free aligned{sizeof(Wide128)};
+    void* const memory =
+        ::operator new (std::max<std::size_t>(slots, 1) * sizeof(Wide128), std::align_val_t{aligned.alignment});
+    return std::unique_ptr<Wide128[], Free>(static_cast<Wide128*>(memory), aligned);
+  }
+  void* const memory = ::operator new (bytes, std::align_val_t{kLargePage});
 #ifdef MADV_HUGEPAGE
   // A refusal only costs speed.
   static_cast<void>(madvise(memory, bytes, MADV_HUGEPAGE));
 #endif
-  return std::unique_ptr<Wide128[], Free>(static_cast<Wide128*>(memory));
+  return std::unique_ptr<Wide128[], Free>(static_cast<Wide128*>(memory), Free{kLargePage});
 }
 
 /// What one thread gathers from its range of dense pages. Its memory is taken by the caller: nothing allocates on a

@@ -1,7 +1,7 @@
 // What the scripts share: the root of the project, running a command, reading a flag.
 import { spawnSync } from 'node:child_process';
 import { dirname, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 /** The folder that holds package.json. */
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..');
@@ -24,3 +24,6 @@ export function flag(name, fallback) {
   if (value === undefined || value.startsWith('--')) throw new Error(`--${name} needs a value`);
   return value;
 }
+
+/** Whether a module is the program itself, not imported by one. */
+export const isMain = (url) => process.argv[1] !== undefined && url === pathToFileURL(process.argv[1]).href;
