@@ -1,4 +1,4 @@
-// Builds, stages, checks and packs: `npm run package -- --out DIR [--targets all|own|NAME,NAME]`.
+// Builds, stages, checks and packs: `npm run package -- --out DIR [--targets all|own|NAME,NAME] [--built]`; with --built lib/ is taken as it is.
 // Writes the tarball of the package and of every platform package that can be built on this machine into DIR. The binaries are built
 // with zig, which is fetched from the registry (scripts/common/tools.mjs). Where that fails, and for `own`, this machine's package
 // holds build/Release, and that is said.
@@ -8,7 +8,7 @@ import { buildAddon } from './build-addon.mjs';
 import { checkStaged } from './check-packages.mjs';
 import { flag, root, run } from './common/run.mjs';
 import { hostTarget, packageNameOf, TARGETS } from './common/targets.mjs';
-import { ownBinary, stageOf, stagePlatform, stageRoot } from './stage-packages.mjs';
+import { nameTargets, ownBinary, stageOf, stagePlatform, stageRoot } from './stage-packages.mjs';
 
 const out = flag('out');
 if (out === undefined) throw new Error('say where the tarballs go: npm run package -- --out DIR');
@@ -16,7 +16,8 @@ const host = hostTarget();
 const asked = flag('targets', 'all');
 mkdirSync(resolve(out), { recursive: true });
 rmSync(join(root, 'build', 'stage'), { recursive: true, force: true });
-run('npm', ['run', '--silent', 'build:ts']);
+if (!process.argv.includes('--built')) run('npm', ['run', '--silent', 'build:ts']);
+stageRoot([]);
 
 const packed = [];
 const own = [];
@@ -28,7 +29,7 @@ for (const target of targetsAsked()) {
   packed.push(target);
   pack(target);
   // The root names the packages that exist so far: a run that is cut short leaves a set that fits together.
-  stageRoot(packed);
+  nameTargets(packed);
   pack('root');
 }
 for (const line of left) console.log(`not built  ${line}`);

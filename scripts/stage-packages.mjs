@@ -55,9 +55,15 @@ export function stageRoot(targets) {
   copyHeaders(join(folder, 'native', 'vendor'));
   copyDependencies(folder);
   emitJavaScript(folder);
+  emitExamples(folder);
   copyDeclarations(folder);
+  nameTargets(targets);
+}
+
+/** Writes the manifest of the package as laid out: it asks for these platform packages. */
+export function nameTargets(targets) {
   const { scripts, devDependencies, tap, allowScripts, ...published } = manifest;
-  writeJson(join(folder, 'package.json'), {
+  writeJson(join(stageOf('root'), 'package.json'), {
     ...published,
     bundleDependencies: Object.keys(manifest.dependencies),
     optionalDependencies: Object.fromEntries(targets.map((target) => [packageNameOf(target), manifest.version])),
@@ -100,25 +106,34 @@ function copyDependencies(folder) {
 
 /** src/ as JavaScript, as tsc emits it but without comments: they are in the declarations. */
 function emitJavaScript(folder) {
-  const config = ts.parseConfigFileTextToJson('tsconfig.json', readFileSync(join(root, 'tsconfig.json'), 'utf8')).config;
-  const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, root);
-  const module = ts.ModuleKind.ES2022; // one file at a time, transpileModule cannot see that package.json says so
-  const moduleResolution = ts.ModuleResolutionKind.Bundler;
-  const compilerOptions = {
-    ...options,
-    module,
-    moduleResolution,
-    removeComments: true,
-    sourceMap: false,
-    declaration: false,
-    incremental: false,
-    noEmit: false,
-  };
   for (const name of filesUnder(join(root, 'src'), '.ts')) {
-    const fileName = join(root, 'src', name);
-    const { outputText } = ts.transpileModule(readFileSync(fileName, 'utf8'), { fileName, compilerOptions });
-    write(join(folder, 'lib', 'src', name.replace(/\.ts$/, '.js')), throughCore(name, outputText));
+    const text = javaScriptOf(join(root, 'src', name), { removeComments: true });
+    write(join(folder, 'lib', 'src', name.replace(/\.ts$/, '.js')), throughCore(name, text));
   }
+}
+
+/** The examples in TypeScript also as JavaScript that imports the package by name. */
+function emitExamples(folder) {
+  const entries = Object.entries(manifest.exports).filter(([, entry]) => entry.default !== undefined);
+  const named = new Map(entries.map(([path, entry]) => [entry.default.replace('./lib/src/', ''), path.replace('.', manifest.name)]));
+  named.set('backend/index.js', manifest.name);
+  for (const name of filesUnder(join(root, 'examples'), '.ts')) {
+    const text = javaScriptOf(join(root, 'examples', name), {});
+    const byName = text.replace(/from '\.\.\/src\/([^']+)'/g, (_, path) => `from '${named.get(path) ?? `../lib/src/${path}`}'`);
+    write(join(folder, 'examples', name.replace(/\.ts$/, '.js')), byName.replaceAll('node lib/examples/', 'node '));
+  }
+}
+
+function javaScriptOf(fileName, wanted) {
+  const compilerOptions = { ...emitOptions(), sourceMap: false, declaration: false, incremental: false, noEmit: false, ...wanted };
+  return ts.transpileModule(readFileSync(fileName, 'utf8'), { fileName, compilerOptions }).outputText;
+}
+
+function emitOptions() {
+  const { config } = ts.parseConfigFileTextToJson('tsconfig.json', readFileSync(join(root, 'tsconfig.json'), 'utf8'));
+  const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, root);
+  // One file at a time, transpileModule cannot see that package.json says it is a module.
+  return { ...options, module: ts.ModuleKind.ES2022, moduleResolution: ts.ModuleResolutionKind.Bundler };
 }
 
 /** Leads imports of zod, which is optional, through src/core/zod.ts, which says what is missing. */
