@@ -57,7 +57,7 @@ export function competitionMask(options: CompetitionOptions): CompetitionMask {
   const n = checkPeers(options?.n);
   const weights = checkWeights('weights', options.weights, n);
   const stake = checkStake(options.stake, n);
-  const temperature = checkTemperature(options.temperature);
+  const temperature = checkTemperature(options.temperature, stake);
   const shiftGradient = SHIFT_GRADIENTS.indexOf(checkOneOf('shiftGradient', options.shiftGradient ?? 'exact', SHIFT_GRADIENTS));
   const mask = new Float64Array(n * n);
   const derivative = new Float64Array(n * n);

@@ -97,7 +97,7 @@ export interface ResidualsOptions {
 
 /** How far each row is from a best response to the linearised payoff; all zero at an equilibrium. */
 export interface Residuals {
-  /** [count]: the Frank-Wolfe gap max_k g_k - g.w, in units of payoff. */
+  /** [count]: the Frank-Wolfe gap max_k g_k - g.w, in units of payoff; infinite only where it exceeds the largest double. */
   readonly gap: Float64Array;
   /** [count]: the natural residual |P(w + g) - w|. */
   readonly natural: Float64Array;

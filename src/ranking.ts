@@ -4,6 +4,7 @@ import { InputError } from './core/errors.js';
 import { checkPeers, checkStake } from './core/peers.js';
 import { checkNonNegative, checkNonNegativeVector, checkOneOf, checkVector, checkWeights, type NumericArray } from './core/validate.js';
 import { NORMS } from './reference/ranking.js';
+import { diagonalSums } from './reference/safe-scale.js';
 
 export { type Association, type Correlations, correlations, kendall, pearson, spearman } from './reference/correlation.js';
 
@@ -157,7 +158,7 @@ export interface InflateOptions {
  * @param options - `stake`, `ranking`, `tau`, `norm` (default 'l2').
  * @returns `stake` after the block, and `minted`, what was added in all. A ranking of zeros mints nothing.
  * @throws InputError BTM_NEGATIVE, BTM_DOMAIN, BTM_SHAPE, BTM_NONFINITE, BTM_TYPE
- * @numerics f64; same bits on every backend
+ * @numerics f64; norms neither overflow nor underflow; same bits on every backend
  * @cost n divisions
  * @paper (6), section 1.4, R-08
  * @example
@@ -176,6 +177,15 @@ export function inflate(options: InflateOptions): { stake: Float64Array; minted:
   const out = new Float64Array(n);
   const minted = new Float64Array(1);
   kernelsOf(options).inflate(out, minted, stake, ranking, tau, norm, n);
+  const overflow = Number.isFinite(minted[0]) ? out.findIndex((entry) => !Number.isFinite(entry)) : 0;
+  if (overflow >= 0) {
+    throw new InputError('BTM_DOMAIN', `must leave stake below the largest double, got ${tau}`, {
+      argument: 'tau',
+      index: overflow,
+      value: tau,
+      remedy: 'Use larger units of stake.',
+    });
+  }
   return { stake: out, minted: minted[0] };
 }
 
@@ -218,14 +228,7 @@ export function diagonalRatio(options: { weights: NumericArray; n: number }): nu
 function diagonalOf(options: { weights: NumericArray; n: number }): { own: number; others: number; total: number } {
   const n = checkPeers(options?.n);
   const weights = checkNonNegativeVector('weights', options.weights, n * n);
-  let own = 0;
-  let others = 0;
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j < n; j++) {
-      if (i === j) own += weights[i * n + j];
-      else others += weights[i * n + j];
-    }
-  }
+  const { own, others } = diagonalSums(weights, n);
   return { own, others, total: own + others };
 }
 

@@ -80,13 +80,22 @@ Napi::Value setFactors(const std::shared_ptr<HeldBatch>& held, Args& args) {
   return args.env().Undefined();
 }
 
-Napi::Value setOrder(const std::shared_ptr<HeldBatch>& held, Args& args) {
+/// setOrders(rows): any number of orders [m, n] of the rows, each holding every row once.
+Napi::Value setOrders(const std::shared_ptr<HeldBatch>& held, Args& args) {
   const std::size_t n = held->batch.size();
-  const auto rows = args.i32("rows", n);
-  for (const std::int32_t row : rows)
-    if (row < 0 || static_cast<std::size_t>(row) >= n) args.fail("BTM_DOMAIN", "rows", "must be rows of the game");
+  const auto rows = args.i32("rows", args.peekLength("rows"));
+  if (n > 0 && (rows.empty() || rows.size() % n != 0))
+    args.fail("BTM_SHAPE", "rows", "must be whole orders of the rows");
+  for (std::size_t begin = 0; begin < rows.size(); begin += n) {
+    std::vector<bool> seen(n);
+    for (std::size_t k = begin; k < begin + n; k++) {
+      const auto row = static_cast<std::size_t>(rows[k]);
+      if (rows[k] < 0 || row >= n || seen[row]) args.fail("BTM_DOMAIN", "rows", "must hold every row of the game once");
+      seen[row] = true;
+    }
+  }
   refuseWhileBusy(*held, args);
-  held->batch.setOrder(rows);
+  held->batch.setOrders(rows);
   return args.env().Undefined();
 }
 
@@ -139,7 +148,7 @@ Napi::Value createGameBatch(const Engine& engine, Args& args) {
   add("read", read);
   add("write", write);
   add("setFactors", setFactors);
-  add("setOrder", setOrder);
+  add("setOrders", setOrders);
   return handle;
 }
 

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "market_args.hpp"
 
 namespace intermodel::addon {
@@ -6,14 +8,26 @@ namespace {
 constexpr std::size_t kColumnsPerBlock = 64;
 
 /// Column means over all columns, in blocks of whole cache lines.
-void columnMeans(const Engine& engine, const double* matrix, const double* stake, std::size_t rows, std::size_t n,
-                 double divisor, double* out) {
+void plainColumnMeans(const Engine& engine, const double* matrix, const double* stake, std::size_t rows, std::size_t n,
+                      double divisor, double* out) {
   const std::size_t groups = (n + kColumnsPerBlock - 1) / kColumnsPerBlock;
   forRowBlocks(engine.threads, groups, rowBlocks(engine.threads, groups, rows * kColumnsPerBlock),
                [&](std::size_t begin, std::size_t end, std::size_t) {
                  engine.kernels.ranking.columnMeans(matrix, stake, rows, n, divisor, begin * kColumnsPerBlock,
                                                     std::min(end * kColumnsPerBlock, n), out);
                });
+}
+
+/// The same; where a sum overflowed though its mean does not, once more with terms made smaller by a power of two.
+void columnMeans(const Engine& engine, const double* matrix, const double* stake, std::size_t rows, std::size_t n,
+                 double divisor, double* out) {
+  plainColumnMeans(engine, matrix, stake, rows, n, divisor, out);
+  if (std::all_of(out, out + n, [](double mean) { return std::isfinite(mean); })) return;
+  constexpr double kUnit = 0x1p-64;
+  std::vector<double> factors(rows, kUnit);
+  for (std::size_t i = 0; stake != nullptr && i < rows; i++) factors[i] = stake[i] * kUnit;
+  plainColumnMeans(engine, matrix, factors.data(), rows, n, divisor, out);
+  for (std::size_t j = 0; j < n; j++) out[j] = out[j] / kUnit;
 }
 
 /// idealRanking(out, scores, participants, n)

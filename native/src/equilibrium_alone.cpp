@@ -19,13 +19,14 @@ std::size_t blocksFor(int threads, std::size_t n) {
 }  // namespace
 
 SearchAlone::SearchAlone(const KernelTable& kernels, int threads, const PeerHessians& form,
-                         const SearchSettings& settings, const SearchGame& game, const std::vector<std::int32_t>& order)
+                         const SearchSettings& settings, const SearchGame& game,
+                         const std::vector<std::int32_t>& orders)
     : kernels_(kernels),
       threads_(threads),
       form_(form),
       settings_(settings),
       game_(game),
-      order_(order),
+      orders_(orders),
       n_(form.n),
       blocks_(blocksFor(threads, form.n)) {
   form_.data = game.hessian;
@@ -148,9 +149,10 @@ double SearchAlone::largestResidual() {
 }
 
 void SearchAlone::update() {
-  if (!order_.empty()) {
-    for (const std::int32_t row : order_) {
-      const auto i = static_cast<std::size_t>(row);
+  if (!orders_.empty()) {
+    const std::size_t turn = static_cast<std::uint64_t>(scalars_[kStep]) % (orders_.size() / n_);
+    for (std::size_t at = turn * n_; at < (turn + 1) * n_; at++) {
+      const auto i = static_cast<std::size_t>(orders_[at]);
       ascentDirection(i, i + 1);
       moveRows(settings_.rate, i, i + 1);
     }

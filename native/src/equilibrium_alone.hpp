@@ -13,7 +13,7 @@ namespace intermodel {
 class SearchAlone {
  public:
   SearchAlone(const KernelTable& kernels, int threads, const PeerHessians& form, const SearchSettings& settings,
-              const SearchGame& game, const std::vector<std::int32_t>& order);
+              const SearchGame& game, const std::vector<std::int32_t>& orders);
 
   /// One step; false when the run has ended.
   bool step();
@@ -35,7 +35,7 @@ class SearchAlone {
   PeerHessians form_;
   SearchSettings settings_;
   const SearchGame& game_;
-  const std::vector<std::int32_t>& order_;
+  const std::vector<std::int32_t>& orders_;
   std::size_t n_, blocks_, scratchLength_;
   double *weights_, *companion_, *previous_, *snapshot_, *scalars_;
   std::vector<double> mask_, derivative_, gradient_, lossGradient_, moved_, loss_, shift_, sums_, scratch_;

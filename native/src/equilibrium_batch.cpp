@@ -64,7 +64,7 @@ void GameBatch::setFactors(std::span<const double> loss, std::span<const double>
 }
 
 bool GameBatch::fitsLanes(bool oneHessian) const {
-  if (!order_.empty() || settings_.epsilon > 0.0 || form_.n == 0) return false;
+  if (!orders_.empty() || settings_.epsilon > 0.0 || form_.n == 0) return false;
   const bool large = form_.own && form_.storage != HessianStorage::kDiagonal;
   return form_.n <= (large && !oneHessian ? kLaneSizeOwn : kLaneSizeShared);
 }
@@ -117,7 +117,7 @@ void GameBatch::runGroup(const KernelTable& kernels, const LaneGroup& group, std
 
 void GameBatch::runAlone(const KernelTable& kernels, int threads, const SearchGame& game, std::uint64_t steps,
                          RunWatch& watch) const {
-  SearchAlone search(kernels, threads, form_, settings_, game, order_);
+  SearchAlone search(kernels, threads, form_, settings_, game, orders_);
   for (std::uint64_t left = steps; left > 0 && !watch.cancelled(); left--) {
     if (!search.step()) return;
     watch.advance(1);

@@ -42,8 +42,8 @@ class GameBatch {
   std::size_t count() const { return games_.size(); }
   std::size_t size() const { return form_.n; }
   void setFactors(std::span<const double> loss, std::span<const double> rank);
-  /// Rows move one after the other in this order.
-  void setOrder(std::span<const std::int32_t> rows) { order_.assign(rows.begin(), rows.end()); }
+  /// Orders [m, n]: rows move one after the other, in step k in order k mod m.
+  void setOrders(std::span<const std::int32_t> rows) { orders_.assign(rows.begin(), rows.end()); }
 
  private:
   std::vector<LaneGroup> group(std::size_t lanes) const;
@@ -55,7 +55,7 @@ class GameBatch {
   PeerHessians form_;
   SearchSettings settings_;
   std::vector<double> data_, stake_, referenceMask_, states_;
-  std::vector<std::int32_t> hessianIndex_, order_;
+  std::vector<std::int32_t> hessianIndex_, orders_;
   std::vector<SearchGame> games_;
 };
 

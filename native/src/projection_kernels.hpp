@@ -3,12 +3,14 @@
 
 #include "projection.hpp"
 #include "reduce.hpp"
+#include "safe_scale.hpp"
 
 namespace intermodel {
 namespace {
 namespace market {
 
 constexpr int kMostPieces = 64;
+constexpr double kLargestRadius = 0x1p100;  // beyond the diameter of the simplex by far, and its square is finite
 
 /// Sum and number of the entries above the threshold; the sum runs in the fixed tree, the rest counting as zeros.
 struct Kept {
@@ -91,21 +93,24 @@ static Piece pieceAt(const double* w, const double* c, const double* d, double* 
   return {slope, (lost * lost) / count + treeDot(scratch, scratch, n)};
 }
 
+static double largestSize(const double* x, size_t n) {
+  double largest = 0.0;
+  for (size_t j = 0; j < n; j++) largest = __builtin_fabs(x[j]) > largest ? __builtin_fabs(x[j]) : largest;
+  return largest;
+}
+
 /// The point P(c + t d) with the largest t within epsilon of c; scratch [2 n].
 static void boundedMaximiser(const double* c, const double* d, double epsilon, double* out, double* scratch, size_t n) {
   double* direction = scratch;
   double* work = scratch + n;
-  double largest = 0.0;
-  for (size_t j = 0; j < n; j++) {
-    const double size = __builtin_fabs(d[j]);
-    largest = size > largest ? size : largest;
-  }
+  const double largest = largestSize(d, n);
   for (size_t j = 0; j < n; j++) out[j] = c[j];
   if (largest == 0.0 || n == 0) return;
   for (size_t j = 0; j < n; j++) direction[j] = d[j] / largest;
   const Piece whole = pieceAt(nullptr, c, direction, work, n);
   if (whole.slope == 0.0) return;
-  const double bound = epsilon * epsilon;
+  const double radius = epsilon < kLargestRadius ? epsilon : kLargestRadius;
+  const double bound = radius * radius;
   double s = bound / whole.slope;
   alongStep(c, direction, __builtin_sqrt(s), out, n);
   for (int piece = 0; piece < kMostPieces; piece++) {
@@ -126,14 +131,16 @@ static void boundedStepRow(const double* c, const double* d, double epsilon, dou
 static RowResiduals residualsRow(const double* w, const double* g, double epsilon, double* scratch, size_t n) {
   RowResiduals found;
   double* point = scratch;
-  const double largest = maximumOf(g, n);
-  for (size_t j = 0; j < n; j++) point[j] = -(g[j] - largest);
-  found.gap = treeDot(point, w, n);
+  const double scale = safeScale(largestSize(g, n)), largest = maximumOf(g, n) * scale;
+  for (size_t j = 0; j < n; j++) point[j] = -(g[j] * scale - largest);
+  found.gap = treeDot(point, w, n) / scale;
   alongStep(w, g, 1.0, point, n);
   found.natural = __builtin_sqrt(squaredDistance(point, w, scratch + n, n));
   boundedMaximiser(w, g, epsilon, point, scratch + n, n);
+  double* scaled = scratch + n;
+  for (size_t j = 0; j < n; j++) scaled[j] = g[j] * scale;
   for (size_t j = 0; j < n; j++) point[j] = point[j] - w[j];
-  found.regret = treeDot(g, point, n);
+  found.regret = treeDot(scaled, point, n) / scale;
   return found;
 }
 

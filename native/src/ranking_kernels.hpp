@@ -1,8 +1,10 @@
 /// The RankingKernels of one instruction set. The same operations as src/reference/ranking.ts.
 #pragma once
 
+#include "each_vector.hpp"
 #include "ranking.hpp"
 #include "reduce.hpp"
+#include "safe_scale.hpp"
 
 namespace intermodel {
 namespace {
@@ -49,28 +51,57 @@ static void interRankingRow(const double* scores, double* out, size_t n) {
   for (size_t j = 0; j < n; j++) out[j] = out[j] / sum;
 }
 
-static double emissionNorm(const double* ranking, EmissionNorm norm, size_t n) {
+/// Sum of the squares of what term(r, count) gives, in the fixed tree: each lane a chain of fused multiply-adds.
+template <class Term>
+static double treeSquaresOf(size_t n, Term term) {
+  double total = 0.0;
+  for (size_t begin = 0; begin == 0 || begin < n; begin += kTreeBlock) {
+    double block[kTreeBlock];
+    const size_t count = n - begin < kTreeBlock ? n - begin : kTreeBlock;
+    eachVector(count, [&](size_t r, size_t some) { storeSome(block + r, term(begin + r, some), some); });
+    const double sum = treeDotBlock(block, block, count);
+    total = begin == 0 ? sum : total + sum;
+  }
+  return total;
+}
+
+/// |R| of a ranking multiplied by `scale`.
+static double emissionNorm(const double* ranking, double scale, EmissionNorm norm, size_t n) {
   if (norm == EmissionNorm::kNone) return 1.0;
-  return norm == EmissionNorm::kL1 ? treeSum(ranking, n) : __builtin_sqrt(treeDot(ranking, ranking, n));
+  const F64 factor = broadcast(scale);
+  const auto scaled = [ranking, factor](size_t r, size_t count) {
+    return (count == kLanes ? load(ranking + r) : loadPartial(ranking + r, count)) * factor;
+  };
+  return norm == EmissionNorm::kL1 ? treeSumOf(n, scaled) : __builtin_sqrt(treeSquaresOf(n, scaled));
+}
+
+static double emissionScale(const double* ranking, EmissionNorm norm, size_t n) {
+  return norm == EmissionNorm::kNone ? 1.0 : safeScale(maximumOf(ranking, n));
 }
 
 static double inflate(const double* stake, const double* ranking, double tau, EmissionNorm norm, double* out,
                       size_t n) {
-  const double size = emissionNorm(ranking, norm, n);
-  for (size_t j = 0; j < n; j++) out[j] = size > 0.0 ? (tau * ranking[j]) / size : 0.0;
+  const double scale = emissionScale(ranking, norm, n), size = emissionNorm(ranking, scale, norm, n);
+  const double tauScale = safeScale(tau), back = 1.0 / tauScale, rate = tau * tauScale;
+  eachVector(n, [&](size_t r, size_t count) {
+    const F64 share = broadcast(rate) * (loadSome(ranking + r, count) * broadcast(scale));
+    storeSome(out + r, size > 0.0 ? share / broadcast(size) * broadcast(back) : zero(), count);
+  });
   const double minted = treeSum(out, n);
-  for (size_t j = 0; j < n; j++) out[j] = stake[j] + out[j];
+  eachVector(n, [&](size_t r, size_t count) {
+    storeSome(out + r, loadSome(stake + r, count) + loadSome(out + r, count), count);
+  });
   return minted;
 }
 
 static void rankGradientRow(const double* ranking, double stake, EmissionNorm norm, size_t i, double* out, size_t n) {
-  const double size = emissionNorm(ranking, norm, n);
-  const double scale = size > 0.0 ? stake / static_cast<double>(n) / size : 0.0;
-  const double share = size > 0.0 ? ranking[i] / size : 0.0;
+  const double factor = emissionScale(ranking, norm, n), size = emissionNorm(ranking, factor, norm, n);
+  const double scale = size > 0.0 ? stake * factor / static_cast<double>(n) / size : 0.0;
+  const double share = size > 0.0 ? ranking[i] * factor / size : 0.0;
   for (size_t j = 0; j < n; j++) {
     const double slope = norm == EmissionNorm::kNone ? 0.0
                          : norm == EmissionNorm::kL1 ? 1.0
-                                                     : (size > 0.0 ? ranking[j] / size : 0.0);
+                                                     : (size > 0.0 ? ranking[j] * factor / size : 0.0);
     out[j] = ((i == j ? 1.0 : 0.0) - share * slope) * scale;
   }
 }

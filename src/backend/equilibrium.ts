@@ -16,8 +16,10 @@ export interface GameBatch {
   read(out: Float64Array): void;
   /** states [count, stateLength(n)]. Not while a job runs. */
   write(states: Float64Array): void;
-  /** Rows move one after the other in this order [n], instead of all at once. Not while a job runs. */
-  setOrder(rows: Int32Array): void;
+  /**
+   * Orders [m, n] of the rows: in step k they move one after the other in order k mod m, instead of all at once. Not while a job runs.
+   */
+  setOrders(rows: Int32Array): void;
   /** [count] each: new factors of dL and dR. Not while a job runs. */
   setFactors(lossFactors: Float64Array, rankFactors: Float64Array): void;
 }

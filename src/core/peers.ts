@@ -15,8 +15,8 @@ export function checkStake(stake: NumericArray | undefined, n: number): Float64A
   return stake === undefined ? new Float64Array(n).fill(1) : checkNonNegativeVector('stake', stake, n);
 }
 
-/** A temperature: above zero, and not so small that its inverse overflows. */
-export function checkTemperature(value: unknown): number {
+/** A temperature: above zero, and not so small that its inverse overflows, or the stake in its units. */
+export function checkTemperature(value: unknown, stake: Float64Array): number {
   if (typeof value !== 'number') throw new InputError('BTM_TYPE', 'must be a number', { argument: 'temperature', value });
   if (!Number.isFinite(value)) throw new InputError('BTM_NONFINITE', `must be finite, got ${value}`, { argument: 'temperature', value });
   if (!(value >= 1e-300)) {
@@ -24,6 +24,14 @@ export function checkTemperature(value: unknown): number {
       argument: 'temperature',
       value,
       remedy: 'Between about 1 and 10 the mask is neither flat nor saturated for unit stake.',
+    });
+  }
+  const total = stake.reduce((sum, entry) => sum + entry / value, 0);
+  if (!Number.isFinite(total)) {
+    throw new InputError('BTM_DOMAIN', `must leave the total stake divided by it below the largest double, got ${value}`, {
+      argument: 'temperature',
+      value,
+      remedy: 'Use larger units of stake, or a higher temperature.',
     });
   }
   return value;

@@ -161,20 +161,26 @@ export function checkWeights(argument: string, value: unknown, n: number): Float
   return checkWeightRows(argument, value, n, n);
 }
 
-/** Rows of weights [rows, n], each on the simplex. */
+/** The same for rows that were rounded to 24 bits: a Float32Array. */
+const ROW_SUM_TOLERANCE_F32 = 1e-6;
+
+/** Rows of weights [rows, n], each on the simplex. Rows of a Float32Array are divided by their sums, which rounding moved. */
 export function checkWeightRows(argument: string, value: unknown, rows: number, n: number): Float64Array {
   const weights = checkNonNegativeVector(argument, value, rows * n);
+  const isShort = value instanceof Float32Array;
+  const tolerance = isShort ? ROW_SUM_TOLERANCE_F32 : ROW_SUM_TOLERANCE;
   for (let row = 0; row < rows; row++) {
     let sum = 0;
     for (let column = 0; column < n; column++) sum += weights[row * n + column];
-    if (Math.abs(sum - 1) > ROW_SUM_TOLERANCE) {
-      throw new InputError('BTM_ROWSUM', `(a row of weights) must sum to 1, got ${sum}`, {
+    if (Math.abs(sum - 1) > tolerance) {
+      throw new InputError('BTM_ROWSUM', `(a row of weights) must sum to 1 within ${tolerance}, got ${sum}`, {
         argument,
         index: row,
         value: sum,
         remedy: 'Project it with projectSimplex, or normalise scores with interRanking.',
       });
     }
+    if (isShort) for (let column = 0; column < n; column++) weights[row * n + column] /= sum;
   }
   return weights;
 }

@@ -5,7 +5,7 @@ import { defaultBackend } from '../backend/index.js';
 import { InputError } from '../core/errors.js';
 import { checkInteger, checkNonNegative } from '../core/validate.js';
 import { networkRanking } from '../ranking.js';
-import { stateLength, stateViews } from '../reference/equilibrium.js';
+import { SearchValues, stateLength } from '../reference/search-values.js';
 import { type OpenBatch, openBatch, runBatch } from './batch.js';
 import { checkController, checkStart, steer, type TauController } from './controller.js';
 import { asGame } from './game.js';
@@ -38,7 +38,7 @@ export interface TauRecord {
   /** tau during the steps that led here. */
   readonly tau: number;
   readonly diagonalShare: number;
-  /** null when nobody gives anything to anybody else. */
+  /** null where all weight is on the diagonal. */
   readonly diagonalRatio: number | null;
   /** R [n] by (5). */
   readonly ranking: Float64Array;
@@ -105,7 +105,7 @@ export async function adaptTau(options: AdaptOptions): Promise<AdaptedTau> {
     else ({ integral, tau } = steer(controller, integral, value));
     options.onProgress?.(update + 1, updates);
   }
-  const weights = stateViews(values, game.n).weights.slice();
+  const weights = new SearchValues(values, game.n).weights.slice();
   return {
     status: { kind, message: messageOf(kind, updates) },
     tau,
@@ -117,12 +117,12 @@ export async function adaptTau(options: AdaptOptions): Promise<AdaptedTau> {
 /** A game at rest is not over: tau is about to change. */
 function keepRunning(batch: OpenBatch, values: Float64Array, n: number): void {
   batch.handle.read(values);
-  stateViews(values, n).scalars[1] = 0;
+  new SearchValues(values, n).outcome = 'running';
   batch.handle.write(values);
 }
 
 function recordAt(values: Float64Array, step: number, tau: number, game: Game, backend: Backend): TauRecord {
-  const weights = stateViews(values, game.n).weights.slice();
+  const weights = new SearchValues(values, game.n).weights.slice();
   const { share, ratio } = diagonalOf(weights, game.n);
   const ranking = networkRanking({ weights, stake: game.stake, n: game.n, backend });
   return { step, tau, diagonalShare: share, diagonalRatio: Number.isFinite(ratio) ? ratio : null, ranking };

@@ -1,20 +1,23 @@
 /** Games handed to a backend once, and driven in jobs that can be cancelled and watched. */
 import type { Backend, Kernels } from '../backend/index.js';
 import { RandomStream } from '../core/random.js';
-import { type RunSettings, stateLength } from '../reference/equilibrium.js';
+import type { RunSettings } from '../reference/equilibrium.js';
+import { stateLength } from '../reference/search-values.js';
 import { gameTerms } from './game.js';
-import { initialState } from './settings.js';
+import { checkedMethod, initialState } from './settings.js';
 import type { Game, Method } from './types.js';
 
 /** How often progress is reported while a job runs. */
 const PROGRESS_MS = 100;
+/** Orders of the rows that are drawn and handed over together. */
+const ORDERS_AT_ONCE = 64;
 
 /** One handle of a backend, with the order of the rows that the method asks for. */
 export interface OpenBatch {
   readonly games: readonly Game[];
   readonly handle: ReturnType<Kernels['createGameBatch']>;
-  /** Before each step, for order 'random'; undefined where every step is alike. */
-  readonly reorder?: (step: number) => void;
+  /** Hands over the orders of the rows from this step up to the step it returns, for order 'random'; undefined where every step is alike. */
+  readonly reorder?: (step: number) => number;
 }
 
 /** Hands games of one size and storage to the backend. */
@@ -42,13 +45,21 @@ export function openBatch(games: readonly Game[], method: Method, settings: RunS
     n,
   );
   handle.write(concatenate(games.map((game) => initialState(game, settings))));
-  const order = method.kind === 'projectedGradient' ? (method.order ?? 'simultaneous') : 'simultaneous';
+  const { order, seed } = checkedMethod(method);
   if (order === 'simultaneous') return { games, handle };
   const rows = Int32Array.from({ length: n }, (_, row) => row);
-  handle.setOrder(rows);
-  if (order === 'sequential') return { games, handle };
-  const seed = (method.kind === 'projectedGradient' ? method.seed : 0) ?? 0;
-  return { games, handle, reorder: (step) => handle.setOrder(shuffled(rows, new RandomStream(seed, step))) };
+  if (n > 0) handle.setOrders(rows);
+  if (n === 0 || order === 'sequential') return { games, handle };
+  return { games, handle, reorder: (step) => handOverOrders(handle, rows, seed, step) };
+}
+
+/** Draws the orders of the steps up to the next multiple of ORDERS_AT_ONCE; returns that step. */
+function handOverOrders(handle: OpenBatch['handle'], rows: Int32Array, seed: number, from: number): number {
+  const first = from - (from % ORDERS_AT_ONCE);
+  const orders = new Int32Array(ORDERS_AT_ONCE * rows.length);
+  for (let k = 0; k < ORDERS_AT_ONCE; k++) orders.set(shuffled(rows, new RandomStream(seed, first + k)), k * rows.length);
+  handle.setOrders(orders);
+  return first + ORDERS_AT_ONCE;
 }
 
 /** Doubles in the states of a batch. */
@@ -64,16 +75,27 @@ export async function runBatch(
   signal: AbortSignal | undefined,
   onSteps?: (done: number) => void,
 ): Promise<boolean> {
-  if (batch.reorder === undefined) return runJob(batch, steps, signal, onSteps);
-  for (let made = 0; made < steps; made++) {
-    batch.reorder(from + made);
-    if (await runJob(batch, 1, signal, (done) => onSteps?.(made * batch.games.length + done))) return true;
+  if (batch.reorder === undefined) return (await runJob(batch, steps, signal, onSteps)).isAborted;
+  for (let at = from, done = 0; at < from + steps; ) {
+    const most = Math.min(batch.reorder(at), from + steps) - at;
+    const before = done;
+    const job = await runJob(batch, most, signal, onSteps && ((now) => onSteps(before + now)));
+    if (job.isAborted) return true;
+    if (job.made === 0) return false; // every game has ended
+    at += most;
+    done += job.made;
   }
   return false;
 }
 
-async function runJob(batch: OpenBatch, steps: number, signal?: AbortSignal, onSteps?: (done: number) => void): Promise<boolean> {
-  if (isAborted(signal)) return true;
+/** One job: the updates made, over all games, and whether the signal cut it short. */
+async function runJob(
+  batch: OpenBatch,
+  steps: number,
+  signal?: AbortSignal,
+  onSteps?: (done: number) => void,
+): Promise<{ made: number; isAborted: boolean }> {
+  if (isAborted(signal)) return { made: 0, isAborted: true };
   const job = batch.handle.run(steps);
   const cancel = () => job.cancel();
   signal?.addEventListener('abort', cancel, { once: true });
@@ -84,8 +106,9 @@ async function runJob(batch: OpenBatch, steps: number, signal?: AbortSignal, onS
     clearInterval(timer);
     signal?.removeEventListener('abort', cancel);
   }
-  onSteps?.(job.progress()[0]);
-  return isAborted(signal);
+  const [made] = job.progress();
+  onSteps?.(made);
+  return { made, isAborted: isAborted(signal) };
 }
 
 function isAborted(signal: AbortSignal | undefined): boolean {

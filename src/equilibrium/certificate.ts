@@ -1,13 +1,11 @@
 /** How far weights are from an equilibrium: residuals of each row, and a search for better deviations. */
 import { type Backend, defaultBackend } from '../backend/index.js';
-import { sigmoid, sigmoidDerivative } from '../core/arithmetic/index.js';
-import { HESSIAN_STORAGES } from '../core/peers.js';
 import { RandomStream } from '../core/random.js';
 import { checkInteger, checkPositive, checkWeights, type NumericArray } from '../core/validate.js';
 import { residuals } from '../projection.js';
-import { hessianStride } from '../reference/payoff.js';
-import { projectSimplex as projectRows } from '../reference/projection.js';
+import { ascend } from './ascent.js';
 import { asGame, gameTerms } from './game.js';
+import { rowObjective } from './objective.js';
 import type { Certificate, CertificateRule, Game, GameOptions, GlobalCheck } from './types.js';
 
 const DEFAULT_EPSILON = 0.1;
@@ -81,14 +79,14 @@ function searchDeviations(game: Game, weights: Float64Array, starts: number, see
   const improvement = new Float64Array(n);
   let scale = 0;
   for (let i = 0; i < n; i++) {
-    const row = new RowProblem(game, weights, i);
+    const row = rowObjective(game, weights, i);
     const held = weights.slice(i * n, (i + 1) * n);
-    const payoff = row.payoff(held);
+    const payoff = row.at(held).value;
     scale = Math.max(scale, Math.abs(payoff));
     const stream = new RandomStream(seed, i);
     for (let start = 0; start < n + 2 + starts; start++) {
-      const reached = row.payoff(row.ascend(startingPoint(start, held, stream)));
-      improvement[i] = Math.max(improvement[i], reached - payoff);
+      const reached = ascend(row, startingPoint(start, held, stream), SEARCH_STEPS);
+      improvement[i] = Math.max(improvement[i], reached.value - payoff);
     }
   }
   const tolerance = IMPROVEMENT_SHARE * scale;
@@ -104,92 +102,4 @@ function startingPoint(start: number, held: Float64Array, stream: RandomStream):
   const raw = held.map(() => stream.uniform() ** 4 + 1e-12);
   const sum = raw.reduce((a, b) => a + b, 0);
   return raw.map((entry) => entry / sum);
-}
-
-/** One participant's payoff as a function of its own row, the others held fixed: (10) or (13), as the game is scaled. */
-class RowProblem {
-  readonly #game: Game;
-  readonly #others: Float64Array;
-  readonly #row: number;
-
-  constructor(game: Game, weights: Float64Array, row: number) {
-    const { n, stake } = game;
-    this.#game = game;
-    this.#row = row;
-    this.#others = new Float64Array(n);
-    for (let k = 0; k < n; k++) if (k !== row) for (let j = 0; j < n; j++) this.#others[j] += stake[k] * weights[k * n + j];
-  }
-
-  payoff(w: Float64Array): number {
-    const { game, delta, pulled } = this.#state(w);
-    let loss = 0;
-    for (let j = 0; j < game.n; j++) loss += delta[j] * pulled[j];
-    const i = this.#row;
-    return game.lossFactor * loss + game.rankFactor * ((this.#others[i] + game.stake[i] * w[i]) / game.n);
-  }
-
-  gradient(w: Float64Array): Float64Array {
-    const { game, pulled, slope } = this.#state(w);
-    const i = this.#row;
-    return pulled.map((p, j) => game.lossFactor * 2 * p * slope[j] + (i === j ? (game.rankFactor * game.stake[i]) / game.n : 0));
-  }
-
-  /** Projected ascent with a step that grows while it pays and shrinks until it does (Armijo). */
-  ascend(start: Float64Array): Float64Array {
-    let w = start;
-    let value = this.payoff(w);
-    let rate = 1;
-    for (let step = 0; step < SEARCH_STEPS; step++) {
-      const g = this.gradient(w);
-      let moved = false;
-      for (let halving = 0; halving < 60 && !moved; halving++) {
-        const next = w.map((entry, j) => entry + rate * g[j]);
-        projectRows(next, next, 0, 1, w.length);
-        const gain = g.reduce((sum, entry, j) => sum + entry * (next[j] - w[j]), 0);
-        if (gain <= 0) return w;
-        const reached = this.payoff(next);
-        moved = reached >= value + 1e-4 * gain;
-        if (moved) [w, value, rate] = [next, reached, rate * 2];
-        else rate /= 4;
-      }
-      if (!moved) return w;
-    }
-    return w;
-  }
-
-  #state(w: Float64Array) {
-    const game = this.#game;
-    const { n, stake, temperature, openDiagonal } = game;
-    const i = this.#row;
-    const ownShare = game.shiftGradient === 'exact' ? (n - 1) / n : 1;
-    const delta = new Float64Array(n);
-    const slope = new Float64Array(n);
-    for (let j = 0; j < n; j++) {
-      const x = (stake[i] * w[j] - (this.#others[j] + stake[i] * w[j]) / n) / temperature;
-      const open = openDiagonal && i === j;
-      delta[j] = (open ? 1 : sigmoid(x)) - game.referenceMask[i * n + j];
-      slope[j] = open ? 0 : (sigmoidDerivative(x) * stake[i] * ownShare) / temperature;
-    }
-    return { game, delta, slope, pulled: applyHessian(game, i, delta) };
-  }
-}
-
-/** H_i v in plain sums: a second route beside the kernels, for a search whose bits do not matter. */
-export function applyHessian(game: Game, i: number, v: Float64Array): Float64Array {
-  const { data, storage, rank, own } = game.hessians;
-  const { n } = game;
-  const kind = HESSIAN_STORAGES[storage];
-  const at = i * hessianStride(storage, rank, own, n);
-  if (kind === 'diagonal') return v.map((entry, j) => data[at + j] * entry);
-  if (kind !== 'lowRank') return multiply(data, at, v, n, n);
-  const coordinates = multiply(data, at, v, rank, n);
-  const out = new Float64Array(n);
-  for (let r = 0; r < rank; r++) for (let j = 0; j < n; j++) out[j] += data[at + r * n + j] * coordinates[r];
-  return out;
-}
-
-function multiply(data: Float64Array, at: number, v: Float64Array, rows: number, n: number): Float64Array {
-  const out = new Float64Array(rows);
-  for (let r = 0; r < rows; r++) for (let j = 0; j < n; j++) out[r] += data[at + r * n + j] * v[j];
-  return out;
 }

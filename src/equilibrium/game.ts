@@ -9,16 +9,16 @@ import type { GameArrays } from '../reference/equilibrium.js';
 import type { Game, GameOptions } from './types.js';
 
 const games = new WeakSet<object>();
-const checkedHessians = new WeakMap<object, Map<number, PeerHessians>>();
 
 /**
- * Checks theta and freezes it into a game. Games made with the same Hessian object share its memory.
+ * Checks theta and freezes it into a game: later changes of the arrays that were passed do not reach it.
  *
+ * Games made with the same Hessian object share one copy of its entries as long as those do not change.
  * @shape initialWeights [n, n], stake [n], hessian by storage
  * @param options - theta: `n`, `hessian`, `initialWeights`, `temperature`, `alpha`, `tau`, and the options of the readings.
- * @returns A frozen value; solvers take it, or the options themselves.
+ * @returns A frozen value; solvers take it, or the options themselves, which they read in place.
  * @throws InputError BTM_ROWSUM, BTM_SYMMETRY, BTM_DOMAIN, BTM_NEGATIVE, BTM_SHAPE, BTM_NONFINITE, BTM_TYPE
- * @cost a copy of the weights; one check of each Hessian
+ * @cost a copy of the weights and of each new Hessian, which is checked once; solvers that are given options copy no Hessian
  * @paper section 2.2, section 3; R-01, R-02, R-12 to R-14, R-17
  * @example
  * ```ts
@@ -31,10 +31,35 @@ const checkedHessians = new WeakMap<object, Map<number, PeerHessians>>();
  * ```
  */
 export function createGame(options: GameOptions, backend?: Backend): Game {
+  return makeGame(options, frozenHessians, backend);
+}
+
+/** The game itself, or options frozen into one: for what outlives a call. */
+export function frozenGame(game: Game | GameOptions): Game {
+  return games.has(game) ? (game as Game) : createGame(game as GameOptions);
+}
+
+/** The game itself, or one made from options for the length of a call: its Hessian is the caller's array. */
+export function asGame(game: Game | GameOptions, backend?: Backend): Game {
+  return asGames([game], backend)[0];
+}
+
+/** The same for many games; options with the same Hessian object share it. */
+export function asGames(list: readonly (Game | GameOptions)[], backend?: Backend): Game[] {
+  const known = new Map<unknown, PeerHessians>();
+  const borrow = (hessian: Hessian, n: number): PeerHessians => {
+    const found = known.get(hessian) ?? checkPeerHessians(hessian, n);
+    known.set(hessian, found);
+    return found;
+  };
+  return list.map((game) => (games.has(game) ? (game as Game) : makeGame(game as GameOptions, borrow, backend)));
+}
+
+function makeGame(options: GameOptions, hessiansOf: (hessian: Hessian, n: number) => PeerHessians, backend?: Backend): Game {
   const n = checkPeers(options?.n);
   const initialWeights = checkWeights('initialWeights', options.initialWeights, n).slice();
   const stake = checkStake(options.stake, n).slice();
-  const temperature = checkTemperature(options.temperature);
+  const temperature = checkTemperature(options.temperature, stake);
   const shiftGradient = checkOneOf('shiftGradient', options.shiftGradient ?? 'exact', SHIFT_GRADIENTS);
   const projection = checkOneOf('projection', options.projection ?? 'exact', ['exact', 'clipRenormalise']);
   const { lossFactor, rankFactor } = payoffFactors(options);
@@ -62,9 +87,30 @@ export function createGame(options: GameOptions, backend?: Backend): Game {
   return game;
 }
 
-/** The game itself, or one made from options. */
-export function asGame(game: Game | GameOptions, backend?: Backend): Game {
-  return games.has(game) ? (game as Game) : createGame(game as GameOptions, backend);
+/** Private copies of Hessians by the object that they were copied from; used again only while the entries are the same. */
+const copies = new WeakMap<object, PeerHessians>();
+
+function frozenHessians(hessian: Hessian, n: number): PeerHessians {
+  const checked = checkPeerHessians(hessian, n);
+  const known = copies.get(hessian);
+  if (known !== undefined && sameEntries(known, checked)) return known;
+  const frozen = Object.freeze({ ...checked, data: checked.data.slice() });
+  copies.set(hessian, frozen);
+  return frozen;
+}
+
+function sameEntries(a: PeerHessians, b: PeerHessians): boolean {
+  if (a.storage !== b.storage || a.rank !== b.rank || a.own !== b.own || a.data.length !== b.data.length) return false;
+  const piece = 2 ** 27; // a comparison takes at most 2 GiB at once
+  for (let at = 0; at < a.data.length; at += piece) {
+    if (!bytesOf(a.data, at, piece).equals(bytesOf(b.data, at, piece))) return false;
+  }
+  return true;
+}
+
+function bytesOf(data: Float64Array, at: number, count: number): Buffer {
+  const part = data.subarray(at, at + count);
+  return Buffer.from(part.buffer, part.byteOffset, part.byteLength);
 }
 
 /** A game as kernels take it. */
@@ -83,13 +129,4 @@ export function gameTerms(game: Game) {
     openDiagonal: game.openDiagonal ? 1 : 0,
     clip: game.projection === 'exact' ? 0 : 1,
   };
-}
-
-function hessiansOf(hessian: Hessian, n: number): PeerHessians {
-  if (typeof hessian !== 'object' || hessian === null) return checkPeerHessians(hessian, n);
-  const bySize = checkedHessians.get(hessian) ?? new Map<number, PeerHessians>();
-  checkedHessians.set(hessian, bySize);
-  const found = bySize.get(n) ?? checkPeerHessians(hessian, n);
-  bySize.set(n, found);
-  return found;
 }

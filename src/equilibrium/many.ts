@@ -5,11 +5,12 @@ import { InputError } from '../core/errors.js';
 import { checkPositive } from '../core/validate.js';
 import { residuals } from '../projection.js';
 import { networkRanking } from '../ranking.js';
-import { stateLength } from '../reference/equilibrium.js';
+import { diagonalSums } from '../reference/safe-scale.js';
+import { SearchValues, stateLength } from '../reference/search-values.js';
 import { batchStateLength, openBatch, runBatch } from './batch.js';
 import { payoffGradientOf } from './certificate.js';
-import { asGame } from './game.js';
-import { outcomeOf, runSettings } from './settings.js';
+import { asGames } from './game.js';
+import { runSettings, statusKindOf } from './settings.js';
 import type { EquilibriumBatch, Game, SolveManyOptions, StatusKind } from './types.js';
 
 /** Radius of the ball of the local regret where none is given. */
@@ -37,7 +38,7 @@ export const DEFAULT_EPSILON = 0.1;
  */
 export async function solveMany(options: SolveManyOptions): Promise<EquilibriumBatch> {
   const backend = options.backend ?? defaultBackend();
-  const games = options.games.map((game) => asGame(game, backend));
+  const games = asGames(options.games, backend);
   const n = games[0]?.n ?? 0;
   const other = games.findIndex((game) => game.n !== n);
   if (other >= 0) {
@@ -118,13 +119,14 @@ function byStorage(games: readonly Game[]): number[][] {
 function fillEntry(out: Filling, k: number, game: Game, state: Float64Array, epsilon: number, { backend }: SolveManyOptions): void {
   const { n } = game;
   const weights = state.slice(0, n * n);
-  const { kind, step, period } = outcomeOf(state, n);
+  const search = new SearchValues(state, n);
   const shared = backend === undefined ? {} : { backend };
   const gradient = payoffGradientOf(game, weights, backend);
   const { gap, natural, regret } = residuals({ weights, gradient, epsilon, n, ...shared });
-  out.status[k] = kind;
-  out.steps[k] = step;
-  out.period[k] = kind === 'cycling' ? period : 0;
+  out.deadShare[k] = competitionMask({ ...game, weights, ...shared }).deadShare;
+  out.status[k] = statusKindOf(search, out.deadShare[k]);
+  out.steps[k] = search.step;
+  out.period[k] = search.outcome === 'cycling' ? search.period : 0;
   out.residual[k] = largest(natural);
   out.gap[k] = largest(gap);
   out.regret[k] = largest(regret);
@@ -133,17 +135,11 @@ function fillEntry(out: Filling, k: number, game: Game, state: Float64Array, eps
   const { share, ratio } = diagonalOf(weights, n);
   out.diagonalShare[k] = share;
   out.diagonalRatio[k] = ratio;
-  out.deadShare[k] = competitionMask({ ...game, weights, ...shared }).deadShare;
 }
 
 /** Self-weight over all weight, and over the weight given to others (infinity where there is none). */
 export function diagonalOf(weights: Float64Array, n: number): { share: number; ratio: number } {
-  let own = 0;
-  let others = 0;
-  for (let at = 0; at < n * n; at++) {
-    if (at % (n + 1) === 0) own += weights[at];
-    else others += weights[at];
-  }
+  const { own, others } = diagonalSums(weights, n);
   return { share: n === 0 ? 0 : own / (own + others), ratio: others > 0 ? own / others : Number.POSITIVE_INFINITY };
 }
 

@@ -2,29 +2,63 @@
 
 import { log } from '../core/arithmetic/index.js';
 import { checkInteger, checkNonNegative, checkOneOf, checkPositive } from '../core/validate.js';
-import { LEAST_LOGIT, METHODS, OUTCOMES, type RunSettings, stateLength, stateViews } from '../reference/equilibrium.js';
+import { LEAST_LOGIT, METHODS, type RunSettings } from '../reference/equilibrium.js';
+import { SearchValues, stateLength } from '../reference/search-values.js';
 import type { FailurePolicy, Game, Method, Status, StatusKind, StopRule } from './types.js';
 
+const ORDERS = ['simultaneous', 'sequential', 'random'] as const;
 const DEFAULT_RESIDUAL = 1e-6;
 const DEFAULT_CHECK = 10;
 const STEPS_PER_PARTICIPANT = 1000;
 const MOST_STEPS = 2 ** 40;
+/** From this share of dead gradients on, a small residual says nothing: most masks do not move with the weights. */
+const SATURATED = 0.5;
+/** From this share on, the message says so. */
+const WORTH_A_WARNING = 0.01;
 
-/** Checks a method with its rules for games of size n. */
-export function runSettings(method: Method, stop: StopRule | undefined, failure: FailurePolicy | undefined, n: number): RunSettings {
+/** A method with its defaults filled in, checked. */
+export interface CheckedMethod {
+  readonly kind: (typeof METHODS)[number];
+  /** The first rate, for 'spectral'. */
+  readonly rate: number;
+  readonly leastRate: number;
+  readonly largestRate: number;
+  /** 0: no bound. */
+  readonly epsilon: number;
+  readonly order: (typeof ORDERS)[number];
+  readonly seed: number;
+}
+
+/** Fills in the defaults of a method; throws for values outside their ranges. */
+export function checkedMethod(method: Method): CheckedMethod {
   const kind = checkOneOf('method.kind', method?.kind, METHODS);
   const spectral = method.kind === 'spectral' ? method : undefined;
+  const plain = method.kind === 'projectedGradient' ? method : undefined;
   const leastRate = checkPositive('method.leastRate', spectral?.leastRate ?? 1e-3);
   return {
-    method: METHODS.indexOf(kind),
+    kind,
     rate: firstRate(method),
     leastRate,
     largestRate: Math.max(leastRate, checkPositive('method.largestRate', spectral?.largestRate ?? 1e6)),
+    epsilon: plain?.epsilon === undefined ? 0 : checkPositive('method.epsilon', plain.epsilon),
+    order: checkOneOf('method.order', plain?.order ?? 'simultaneous', ORDERS),
+    seed: checkInteger('method.seed', plain?.seed ?? 0, 0),
+  };
+}
+
+/** Checks a method with its rules for games of size n. */
+export function runSettings(method: Method, stop: StopRule | undefined, failure: FailurePolicy | undefined, n: number): RunSettings {
+  const { kind, rate, leastRate, largestRate, epsilon } = checkedMethod(method);
+  return {
+    method: METHODS.indexOf(kind),
+    rate,
+    leastRate,
+    largestRate,
     tolerance: checkNonNegative('stop.residual', stop?.residual ?? DEFAULT_RESIDUAL),
     maxSteps: checkInteger('stop.maxSteps', stop?.maxSteps ?? STEPS_PER_PARTICIPANT * n, 0, MOST_STEPS),
     checkEvery: checkInteger('stop.checkEvery', stop?.checkEvery ?? (kind === 'spectral' ? 1 : DEFAULT_CHECK), 1, MOST_STEPS),
     stopOnCycle: checkOneOf('failure.onCycle', failure?.onCycle ?? 'stop', ['stop', 'continue']) === 'stop' ? 1 : 0,
-    epsilon: method.kind === 'projectedGradient' && method.epsilon !== undefined ? checkPositive('method.epsilon', method.epsilon) : 0,
+    epsilon,
   };
 }
 
@@ -37,7 +71,7 @@ function firstRate(method: Method): number {
 /** The state of a game before the first step. */
 export function initialState(game: Game, settings: RunSettings): Float64Array {
   const state = new Float64Array(stateLength(game.n));
-  const { weights, companion } = stateViews(state, game.n);
+  const { weights, companion } = new SearchValues(state, game.n);
   weights.set(game.initialWeights);
   if (METHODS[settings.method] === 'softmax') {
     for (let k = 0; k < weights.length; k++) companion[k] = weights[k] > 0 ? Math.max(log(weights[k]), LEAST_LOGIT) : LEAST_LOGIT;
@@ -45,24 +79,32 @@ export function initialState(game: Game, settings: RunSettings): Float64Array {
   return state;
 }
 
-/** What a state says of its run. */
-export function outcomeOf(state: Float64Array, n: number): { kind: StatusKind; step: number; residual: number; period: number } {
-  const { scalars } = stateViews(state, n);
-  const outcome = OUTCOMES[scalars[1]];
-  return { kind: outcome === 'running' ? 'aborted' : outcome, step: scalars[0], residual: scalars[2], period: scalars[6] };
+/** How a run that is over ended: a search that still runs was cut short, and one that stands still may only be saturated. */
+export function statusKindOf(search: SearchValues, deadShare: number): StatusKind {
+  if (search.outcome === 'running') return 'aborted';
+  return search.outcome === 'converged' && deadShare >= SATURATED ? 'saturated' : search.outcome;
 }
 
 /** A status with its advice. */
-export function statusOf(kind: StatusKind, method: Method, step: number, residual: number, period: number): Status {
-  const at = `the natural residual was ${residual.toPrecision(3)} after ${step} steps`;
+export function statusOf(
+  kind: StatusKind,
+  method: Method,
+  found: { step: number; residual: number; period: number; deadShare: number },
+): Status {
+  const { step, period, deadShare } = found;
+  const at = `the natural residual was ${found.residual.toPrecision(3)} after ${step} steps`;
+  const dead = `${(100 * deadShare).toFixed(deadShare < 0.1 ? 1 : 0)} % of the mask entries are saturated`;
   const faster =
     method.kind === 'spectral' ? 'raise stop.maxSteps or the temperature' : "try method { kind: 'spectral' }, or raise stop.maxSteps";
   const messages: Record<StatusKind, string> = {
     converged: `Converged: ${at}.`,
+    saturated: `The masks are saturated: ${at}, but ${dead}, so the gradient says little; raise the temperature, or lower the stake.`,
     stepLimit: `The step limit was reached: ${at}; ${faster}.`,
     cycling: `The run repeats itself every ${period} steps: ${at}; take a smaller rate, method { kind: 'spectral' }, or a higher temperature.`,
-    aborted: `The run was cancelled: ${at}; pass its state as resume to go on.`,
+    aborted: `The run was cancelled: ${at}; pass its state as resume to continue.`,
     diverged: `A number overflowed: ${at}; scale the Hessian or alpha down.`,
   };
-  return { kind, message: messages[kind], ...(kind === 'cycling' ? { period } : {}) };
+  const warns = kind !== 'saturated' && deadShare >= WORTH_A_WARNING;
+  const message = warns ? `${messages[kind]} ${dead}: their gradients are lost to rounding.` : messages[kind];
+  return { kind, message, ...(kind === 'cycling' ? { period } : {}) };
 }

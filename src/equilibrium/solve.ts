@@ -3,14 +3,15 @@ import { type Backend, defaultBackend } from '../backend/index.js';
 import { competitionMask } from '../competition.js';
 import { checkInteger } from '../core/validate.js';
 import { networkRanking } from '../ranking.js';
-import { type RunSettings, stateLength, stateViews } from '../reference/equilibrium.js';
+import type { RunSettings } from '../reference/equilibrium.js';
+import { SearchValues, stateLength } from '../reference/search-values.js';
 import { type OpenBatch, openBatch, runBatch } from './batch.js';
 import { certify } from './certificate.js';
-import { decodeCheckpoint, encodeCheckpoint, keepsRanking, keepsWeights } from './checkpoint.js';
+import { decodeCheckpoint, encodeCheckpoint } from './checkpoint.js';
 import { asGame } from './game.js';
-import { diagonalOf } from './many.js';
-import { outcomeOf, runSettings, statusOf } from './settings.js';
-import type { Equilibrium, Game, RecordRule, SolveOptions, TraceEntry } from './types.js';
+import { Recorder } from './record.js';
+import { runSettings, statusKindOf, statusOf } from './settings.js';
+import type { Equilibrium, Game, SolveOptions } from './types.js';
 
 /** Steps per job where nothing asks for a look in between. */
 const LONGEST_JOB = 2 ** 31;
@@ -22,7 +23,7 @@ const LONGEST_JOB = 2 ** 31;
  * @shape weights [n, n], ranking [n], certificate rows [n]
  * @param options - `game`, `method`, `stop`, `record`, `failure`, `certificate`, `signal`, `onProgress`, `resume`, `onCheckpoint`, `backend`.
  * @returns { status, weights, ranking, unweightedRanking, certificate, trace, stats, state }
- * @throws InputError as createGame; BTM_DOMAIN for a state of another run
+ * @throws InputError as createGame; BTM_DOMAIN for a damaged state, or one of another game or method
  * @numerics f64; same bits on every backend, whatever the threads, and whether or not the run was interrupted and resumed
  * @cost per step 2 n^3 FLOP for dense storage, n^2 exponentials, n projections
  * @paper section 3, (11) to (14), R-11, R-15, R-16
@@ -41,29 +42,21 @@ const LONGEST_JOB = 2 ** 31;
  */
 export async function solveEquilibrium(options: SolveOptions): Promise<Equilibrium> {
   const backend = options.backend ?? defaultBackend();
+  const { method } = options;
   const game = asGame(options.game, backend);
-  const settings = runSettings(options.method, options.stop, options.failure, game.n);
-  const record = options.record ?? {};
-  const batch = openBatch([game], options.method, settings, backend);
-  const start = options.resume === undefined ? undefined : decodeCheckpoint(options.resume, game, settings, record);
-  if (start !== undefined) batch.handle.write(start.values);
-  const trace: TraceEntry[] = start?.trace ?? [];
-  const values = await drive(batch, game, settings, options, trace, backend);
-  const weights = stateViews(values, game.n).weights.slice();
-  const certificate = certify({ ...options.certificate, game, weights, backend });
-  const { kind, step, period } = outcomeOf(values, game.n);
-  const residual = certificate.worst.natural;
-  const ranked = { weights, n: game.n, backend };
-  return {
-    status: statusOf(kind, options.method, step, residual, period),
-    weights,
-    ranking: networkRanking({ ...ranked, stake: game.stake }),
-    unweightedRanking: networkRanking(ranked),
-    certificate,
-    trace,
-    stats: { steps: step, residual, deadShare: competitionMask({ ...game, weights, backend }).deadShare },
-    state: encodeCheckpoint(values, trace, game, settings, record),
-  };
+  const settings = runSettings(method, options.stop, options.failure, game.n);
+  const start = options.resume === undefined ? undefined : decodeCheckpoint(options.resume, game, method);
+  const recorder = new Recorder(options.record ?? {}, start?.trace ?? [], game, backend);
+  const batch = openBatch([game], method, settings, backend);
+  if (start !== undefined) batch.handle.write(running(start.values, game.n));
+  const values = await drive(batch, game, settings, options, recorder);
+  return resultOf(values, game, options, recorder, backend);
+}
+
+/** A state made to run: the rules of this run decide anew whether it is over. */
+function running(values: Float64Array, n: number): Float64Array {
+  new SearchValues(values, n).outcome = 'running';
+  return values;
 }
 
 /** Runs to the end in jobs that stop where a record or a checkpoint is due; fills the trace and returns the last state. */
@@ -72,27 +65,23 @@ async function drive(
   game: Game,
   settings: RunSettings,
   options: SolveOptions,
-  trace: TraceEntry[],
-  backend: Backend,
+  recorder: Recorder,
 ): Promise<Float64Array> {
-  const record = options.record ?? {};
-  const every = checkInteger('record.every', record.every ?? 0, 0);
   const saveEvery = checkInteger('checkpointEvery', options.checkpointEvery ?? 0, 0);
   const values = new Float64Array(stateLength(game.n));
+  const search = new SearchValues(values, game.n);
   for (;;) {
     batch.handle.read(values);
-    const { kind, step } = outcomeOf(values, game.n);
-    const isOver = kind !== 'aborted';
-    const isDue = every > 0 && (step % every === 0 || isOver) && trace.at(-1)?.step !== step;
-    if (isDue) trace.push(entryAt(values, game, record, backend));
+    const { step } = search;
+    recorder.look(search);
     if (saveEvery > 0 && step > 0 && step % saveEvery === 0) {
-      options.onCheckpoint?.(encodeCheckpoint(values, trace, game, settings, record), step);
+      options.onCheckpoint?.(encodeCheckpoint(values, recorder, game, options.method), step);
     }
-    if (isOver) return values;
+    if (search.outcome !== 'running') return values;
     const report = options.onProgress;
     const onSteps =
       report && ((done: number) => report({ stepsDone: step + done, stepsTotal: settings.maxSteps, trialsDone: 0, trials: 1 }));
-    const until = Math.min(nextMultiple(step, every), nextMultiple(step, saveEvery), step + LONGEST_JOB);
+    const until = Math.min(nextMultiple(step, recorder.every), nextMultiple(step, saveEvery), step + LONGEST_JOB);
     if (await runBatch(batch, step, until - step, options.signal, onSteps)) {
       batch.handle.read(values);
       return values;
@@ -104,16 +93,27 @@ function nextMultiple(step: number, every: number): number {
   return every === 0 ? Number.POSITIVE_INFINITY : (Math.floor(step / every) + 1) * every;
 }
 
-function entryAt(values: Float64Array, game: Game, record: RecordRule, backend: Backend): TraceEntry {
+function resultOf(values: Float64Array, game: Game, options: SolveOptions, recorder: Recorder, backend: Backend): Equilibrium {
   const { n, stake } = game;
-  const { weights, scalars } = stateViews(values, n);
-  const { share, ratio } = diagonalOf(weights, n);
+  const { method } = options;
+  const search = new SearchValues(values, n);
+  const weights = search.weights.slice();
+  const certificate = certify({ ...options.certificate, game, weights, backend });
+  const { deadShare } = competitionMask({ ...game, weights, backend });
+  const { step, period } = search;
+  const residual = certificate.worst.natural;
+  let state: Uint8Array | undefined;
   return {
-    step: scalars[0],
-    residual: certify({ game, weights, backend }).worst.natural,
-    diagonalShare: share,
-    diagonalRatio: Number.isFinite(ratio) ? ratio : null,
-    ...(keepsRanking(record) ? { ranking: networkRanking({ weights, stake, n, backend }) } : {}),
-    ...(keepsWeights(record) ? { weights: weights.slice() } : {}),
+    status: statusOf(statusKindOf(search, deadShare), method, { step, residual, period, deadShare }),
+    weights,
+    ranking: networkRanking({ weights, stake, n, backend }),
+    unweightedRanking: networkRanking({ weights, n, backend }),
+    certificate,
+    trace: recorder.trace,
+    stats: { steps: step, residual, deadShare },
+    get state() {
+      state ??= encodeCheckpoint(values, recorder, game, method);
+      return state;
+    },
   };
 }

@@ -1,8 +1,9 @@
 /** The solver by hand: an initial state and a pure step. */
-import { advance, type RunSettings, stateViews } from '../reference/equilibrium.js';
-import { asGame, gameArrays } from './game.js';
-import { initialState, outcomeOf, runSettings } from './settings.js';
-import type { FailurePolicy, Game, GameOptions, Method, StatusKind, StopRule } from './types.js';
+import { advance, type RunSettings } from '../reference/equilibrium.js';
+import { type SearchOutcome, SearchValues } from '../reference/search-values.js';
+import { frozenGame, gameArrays } from './game.js';
+import { initialState, runSettings } from './settings.js';
+import type { FailurePolicy, Game, GameOptions, Method, StopRule } from './types.js';
 
 /** What a manual loop needs. */
 export interface ManualOptions {
@@ -17,7 +18,7 @@ export interface SearchState {
   readonly game: Game;
   readonly method: Method;
   readonly settings: RunSettings;
-  /** The flat state, as src/reference/equilibrium.ts lays it out. */
+  /** The flat state, as src/reference/search-values.ts lays it out. */
   readonly values: Float64Array;
 }
 
@@ -41,7 +42,7 @@ export interface SearchState {
  * ```
  */
 export function init(options: ManualOptions): SearchState {
-  const game = asGame(options.game);
+  const game = frozenGame(options.game);
   const settings = runSettings(options.method, options.stop, options.failure, game.n);
   return { game, method: options.method, settings, values: initialState(game, settings) };
 }
@@ -55,11 +56,10 @@ export function step(state: SearchState): SearchState {
 
 /** W [n, n] of a state, in a new array. */
 export function weightsOf(state: SearchState): Float64Array {
-  return stateViews(state.values, state.game.n).weights.slice();
+  return new SearchValues(state.values, state.game.n).weights.slice();
 }
 
 /** 'running', or how the search ended. */
-export function statusKindOf(state: SearchState): StatusKind | 'running' {
-  const { kind } = outcomeOf(state.values, state.game.n);
-  return kind === 'aborted' ? 'running' : kind;
+export function statusKindOf(state: SearchState): SearchOutcome {
+  return new SearchValues(state.values, state.game.n).outcome;
 }

@@ -58,7 +58,7 @@ export interface ProjectedGradient {
   readonly kind: 'projectedGradient';
   /** lambda > 0; the paper uses 0.005. */
   readonly rate: number;
-  /** Who reads whose new row: nobody (default), those later in the round, or in an order drawn anew each step (R-16). */
+  /** Which rows read the new rows of a step: none (default), those later in the round, or later in an order drawn anew each step (R-16). */
   readonly order?: 'simultaneous' | 'sequential' | 'random';
   /** Seed of order 'random'. Default 0. */
   readonly seed?: number;
@@ -112,8 +112,8 @@ export interface FailurePolicy {
   readonly onCycle?: 'stop' | 'continue';
 }
 
-/** How a run ended. */
-export type StatusKind = 'converged' | 'stepLimit' | 'cycling' | 'aborted' | 'diverged';
+/** How a run ended; 'saturated': the residual is small, but at least half of the mask's gradients are lost to rounding (deadShare). */
+export type StatusKind = 'converged' | 'saturated' | 'stepLimit' | 'cycling' | 'aborted' | 'diverged';
 
 /** How a run ended, and what to do about it. */
 export interface Status {
@@ -130,7 +130,7 @@ export interface TraceEntry {
   /** Largest natural residual of a row. */
   readonly residual: number;
   readonly diagonalShare: number;
-  /** null when nobody gives anything to anybody else. */
+  /** null where all weight is on the diagonal. */
   readonly diagonalRatio: number | null;
   readonly ranking?: Float64Array;
   readonly weights?: Float64Array;
@@ -197,7 +197,7 @@ export interface RunOptions {
   readonly method: Method;
   readonly stop?: StopRule;
   readonly failure?: FailurePolicy;
-  /** Ends the run within 0.3 s; the result then has status 'aborted' and the state reached. */
+  /** Ends the run at the next whole step of each game; the result then has status 'aborted' and the state reached. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: SolveProgress) => void;
   readonly backend?: Backend;
@@ -208,7 +208,10 @@ export interface SolveOptions extends RunOptions {
   readonly game: Game | GameOptions;
   readonly record?: RecordRule;
   readonly certificate?: CertificateRule;
-  /** A state from `checkpoint`, to go on from; the result is that of an unbroken run, to the bit. */
+  /**
+   * A state of the same game and method, to continue from; the result is that of an unbroken run, to the bit. The stopping rule, the
+   * record rule and the failure policy may differ from those of the run that wrote it: raise a limit and resume.
+   */
   readonly resume?: Uint8Array;
   /** Called with the serialised state every `checkpointEvery` steps. */
   readonly onCheckpoint?: (state: Uint8Array, step: number) => void;
@@ -259,7 +262,7 @@ export interface EquilibriumBatch {
   /** [count, n], by (5). */
   readonly ranking: Float64Array;
   readonly diagonalShare: Float64Array;
-  /** NaN never appears: infinity where nobody gives anything to anybody else. */
+  /** NaN never appears: infinity where all weight is on the diagonal. */
   readonly diagonalRatio: Float64Array;
   readonly deadShare: Float64Array;
 }

@@ -2,6 +2,7 @@
 import { treeDot, treeSum } from '../core/arithmetic/index.js';
 import { InputError } from '../core/errors.js';
 import { checkVector, type NumericArray } from '../core/validate.js';
+import { largestSize, safeScale } from './safe-scale.js';
 
 /** A coefficient in [-1, 1], or null and why it is undefined. */
 export interface Association {
@@ -17,16 +18,18 @@ export interface Correlations {
   readonly kendall: Association;
 }
 
-/** Entries that differ by less than this, relative to the largest, are a constant vector seen through rounding. */
-const CONSTANT = 1e-12;
+/** A mean that is left after centring by more than this share of the largest entry is taken off once more. */
+const UNCENTRED = 2 ** -28;
 
 /**
  * Pearson, Spearman and Kendall's tau-b of two vectors.
  *
  * @shape a [n], b [n]
  * @returns each coefficient, or null with a reason: fewer than two entries, or a constant vector (at W = I every competitive rank is 1/n).
+ * A vector counts as constant, for the rank statistics too, when its entries differ by no more than the rounding of a mean of n numbers:
+ * 2 sqrt(n) 2^-52 of the largest.
  * @throws InputError BTM_SHAPE, BTM_NONFINITE, BTM_TYPE
- * @numerics f64, centred before multiplying; ties share their mean rank
+ * @numerics f64, scaled into range and centred before multiplying; ties share their mean rank
  * @cost n^2 comparisons
  * @paper Figure 4, R-26
  * @example
@@ -72,14 +75,21 @@ export function kendall(a: NumericArray, b: NumericArray): Association {
 
 function checkPair(a: NumericArray, b: NumericArray): { x: Float64Array; y: Float64Array; reason?: string } {
   if (a?.length === undefined) throw new InputError('BTM_TYPE', 'must be a vector', { argument: 'a', value: a });
-  const x = checkVector('a', a, a.length);
-  const y = checkVector('b', b, a.length);
+  const x = scaled(checkVector('a', a, a.length));
+  const y = scaled(checkVector('b', b, a.length));
   if (x.length < 2) return { x, y, reason: 'fewer than two entries' };
   if (isConstant(x)) return { x, y, reason: 'the first vector is constant' };
   if (isConstant(y)) return { x, y, reason: 'the second vector is constant' };
   return { x, y };
 }
 
+/** The vector times a power of two that keeps sums and squares in range: no coefficient depends on it. */
+function scaled(x: Float64Array): Float64Array {
+  const factor = safeScale(largestSize(x));
+  return factor === 1 ? x : x.map((entry) => entry * factor);
+}
+
+/** Whether the entries differ by no more than rounding leaves in a mean of as many numbers. */
 function isConstant(x: Float64Array): boolean {
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
@@ -87,7 +97,7 @@ function isConstant(x: Float64Array): boolean {
     low = Math.min(low, entry);
     high = Math.max(high, entry);
   }
-  return high - low <= CONSTANT * Math.max(Math.abs(low), Math.abs(high));
+  return high - low <= 2 * Math.sqrt(x.length) * Number.EPSILON * Math.max(Math.abs(low), Math.abs(high));
 }
 
 function centredCosine(x: Float64Array, y: Float64Array): number {
@@ -98,12 +108,19 @@ function centredCosine(x: Float64Array, y: Float64Array): number {
 
 /** Centred, then of length one. */
 function unit(x: Float64Array): Float64Array {
+  const centred = centre(x);
+  const largest = largestSize(centred);
+  const shares = centred.map((entry) => entry / largest);
+  const length = Math.sqrt(treeDot(shares, shares));
+  return shares.map((entry) => entry / length);
+}
+
+/** Less the mean; twice where the mean is so much larger than the spread that its rounding is left over. */
+function centre(x: Float64Array): Float64Array {
   const mean = treeSum(x) / x.length;
   const centred = x.map((entry) => entry - mean);
-  const largest = centred.reduce((most, entry) => Math.max(most, Math.abs(entry)), 0);
-  const scaled = centred.map((entry) => entry / largest);
-  const length = Math.sqrt(treeDot(scaled, scaled));
-  return scaled.map((entry) => entry / length);
+  const left = treeSum(centred) / x.length;
+  return Math.abs(left) > UNCENTRED * largestSize(centred) ? centred.map((entry) => entry - left) : centred;
 }
 
 /** Ranks 1 .. n, ties sharing their mean. */

@@ -1,7 +1,8 @@
 /** Many games on the reference: one after the other, in slices, so that the event loop can cancel a job. */
 
-import { advance, type GameArrays, type RunSettings, stateLength } from './equilibrium.js';
+import { advance, type GameArrays, type RunSettings } from './equilibrium.js';
 import { hessianStride } from './payoff.js';
+import { stateLength } from './search-values.js';
 
 const TERMS = 6;
 const SLICE_MS = 20;
@@ -27,7 +28,7 @@ export function createGameBatch(
   const factors = terms.slice();
   const hessians = data.slice();
   const [stakes, masks, which] = [stake.slice(), referenceMask.slice(), hessianIndex.slice()];
-  let order: Int32Array | undefined;
+  let orders: Int32Array | undefined;
   const states = new Float64Array(count * stateLength(n));
   const gameAt = (k: number): GameArrays => ({
     n,
@@ -49,7 +50,7 @@ export function createGameBatch(
   return {
     run(steps: number) {
       const job = { cancelled: false, done: 0 };
-      const promise = runSlices(job, count, steps, (k) => (most: number) => advance(stateAt(k), gameAt(k), settings, most, order));
+      const promise = runSlices(job, count, steps, (k) => (most: number) => advance(stateAt(k), gameAt(k), settings, most, orders));
       return {
         promise,
         cancel: () => {
@@ -60,8 +61,8 @@ export function createGameBatch(
     },
     read: (out: Float64Array) => out.set(states),
     write: (input: Float64Array) => states.set(input),
-    setOrder(rows: Int32Array) {
-      order = rows.slice();
+    setOrders(rows: Int32Array) {
+      orders = rows.slice();
     },
     setFactors(lossFactors: Float64Array, rankFactors: Float64Array) {
       for (let k = 0; k < count; k++) {

@@ -1,23 +1,17 @@
 /**
- * The search for an equilibrium, one game at a time, on a flat state. The native loop does the same operations in the same order,
- * so after any number of steps both hold the same bits.
+ * The search for an equilibrium, one game at a time, on a flat state (search-values.ts). The native loop does the same operations in
+ * the same order, so after any number of steps both hold the same bits.
  *
- * A state is W [n, n], two companions [n, n] (previous gradient or logits; previous W), a snapshot of W [n, n], and
- * {@link SCALARS} numbers. One step reads the gradient at W, may find that the run has ended, and otherwise replaces W.
+ * One step reads the gradient at W, may find that the run has ended, and otherwise replaces W.
  */
 import { exp, treeDot, treeSum } from '../core/arithmetic/index.js';
 import { competitionMask } from './competition.js';
 import { payoffGradient, weightGradient } from './payoff.js';
 import { projectBoundedStep, projectSimplex } from './projection.js';
+import { SearchValues } from './search-values.js';
 
 /** Ways to step; the position is the code that kernels receive. */
 export const METHODS = ['projectedGradient', 'spectral', 'softmax'] as const;
-
-/** Numbers at the end of a state, by position. */
-export const SCALARS = ['step', 'outcome', 'residual', 'rate', 'snapshotStep', 'farthest', 'period', 'reserved'] as const;
-
-/** How a run ended; the position is the number in the state. */
-export const OUTCOMES = ['running', 'converged', 'stepLimit', 'cycling', 'diverged'] as const;
 
 /** Logits do not fall below this, so that a weight can come back: e^-50 is far below the last place of 1. */
 export const LEAST_LOGIT = -50;
@@ -60,41 +54,27 @@ export interface RunSettings {
   readonly epsilon: number;
 }
 
-/** Doubles in the state of one game. */
-export function stateLength(n: number): number {
-  return 4 * n * n + SCALARS.length;
-}
-
-interface StateViews {
-  readonly weights: Float64Array;
-  readonly companion: Float64Array;
-  readonly previous: Float64Array;
-  readonly snapshot: Float64Array;
-  readonly scalars: Float64Array;
-}
-
-/** The parts of a state, as views. */
-export function stateViews(state: Float64Array, n: number): StateViews {
-  const part = (k: number) => state.subarray(k * n * n, (k + 1) * n * n);
-  return { weights: part(0), companion: part(1), previous: part(2), snapshot: part(3), scalars: state.subarray(4 * n * n, stateLength(n)) };
-}
-
 /**
- * Up to `steps` steps; fewer when the run ends. Returns the number of updates of W made. With an `order` of the rows, each row reads
- * the new rows of those before it (R-16); without, all read the same W.
+ * Up to `steps` steps; fewer when the run ends. Returns the number of updates of W made. With `orders` [m, n] of the rows, step k moves
+ * them one after the other in order k mod m, each reading the new rows of those before it (R-16); without, all read the same W.
  */
-export function advance(state: Float64Array, game: GameArrays, settings: RunSettings, steps: number, order?: Int32Array): number {
-  const views = stateViews(state, game.n);
+export function advance(state: Float64Array, game: GameArrays, settings: RunSettings, steps: number, orders?: Int32Array): number {
+  const search = new SearchValues(state, game.n);
   const gradient = new Float64Array(game.n * game.n);
   for (let made = 0; made < steps; made++) {
-    if (OUTCOMES[views.scalars[1]] !== 'running') return made;
-    ascentDirection(gradient, views.weights, game);
-    if (hasEnded(views, gradient, game, settings)) return made;
-    if (order === undefined) update(views, gradient, game, settings);
-    else updateInOrder(views.weights, game, settings, order);
-    views.scalars[0] += 1;
+    if (search.outcome !== 'running') return made;
+    ascentDirection(gradient, search.weights, game);
+    if (hasEnded(search, gradient, game, settings)) return made;
+    if (orders === undefined || game.n === 0) update(search, gradient, game, settings);
+    else updateInOrder(search.weights, game, settings, orderOf(search.step, orders, game.n));
+    search.step += 1;
   }
   return steps;
+}
+
+function orderOf(step: number, orders: Int32Array, n: number): Int32Array {
+  const at = (step % (orders.length / n)) * n;
+  return orders.subarray(at, at + n);
 }
 
 /** The payoff's gradient in each row at W. */
@@ -110,30 +90,30 @@ export function ascentDirection(out: Float64Array, weights: Float64Array, game: 
 }
 
 /** Looks at the residual when it is due, and for a return to the snapshot; sets the outcome when the run is over. */
-function hasEnded({ weights, snapshot, scalars }: StateViews, gradient: Float64Array, game: GameArrays, settings: RunSettings): boolean {
-  const step = scalars[0];
+function hasEnded(search: SearchValues, gradient: Float64Array, game: GameArrays, settings: RunSettings): boolean {
+  const { step, weights, snapshot } = search;
   if (step % settings.checkEvery === 0 || step >= settings.maxSteps) {
-    scalars[2] = largestResidual(weights, gradient, game.n);
-    if (scalars[2] <= settings.tolerance) scalars[1] = OUTCOMES.indexOf('converged');
-    else if (!(scalars[2] < Number.POSITIVE_INFINITY)) scalars[1] = OUTCOMES.indexOf('diverged');
-    else if (step >= settings.maxSteps) scalars[1] = OUTCOMES.indexOf('stepLimit');
-    if (scalars[1] !== 0) return true;
+    search.residual = largestResidual(weights, gradient, game.n);
+    if (search.residual <= settings.tolerance) search.outcome = 'converged';
+    else if (!(search.residual < Number.POSITIVE_INFINITY)) search.outcome = 'diverged';
+    else if (step >= settings.maxSteps) search.outcome = 'stepLimit';
+    if (search.outcome !== 'running') return true;
   }
-  if (step >= 2 * scalars[4]) {
+  if (step >= 2 * search.snapshotStep) {
     // Brent's rule: compare with W at the last power of two, so a cycle of any length is met once the snapshot lies on it
     snapshot.set(weights);
-    scalars[4] = step;
-    scalars[5] = 0;
+    search.snapshotStep = step;
+    search.farthest = 0;
     return false;
   }
   let distance = 0;
   for (let k = 0; k < weights.length; k++) distance = Math.max(distance, Math.abs(weights[k] - snapshot[k]));
-  if (scalars[5] > LEAST_EXCURSION && distance <= RETURN_SHARE * scalars[5]) {
-    if (scalars[6] === 0) scalars[6] = step - scalars[4];
-    if (settings.stopOnCycle === 1) scalars[1] = OUTCOMES.indexOf('cycling');
-    return scalars[1] !== 0;
+  if (search.farthest > LEAST_EXCURSION && distance <= RETURN_SHARE * search.farthest) {
+    if (search.period === 0) search.period = step - search.snapshotStep;
+    if (settings.stopOnCycle === 1) search.outcome = 'cycling';
+    return search.outcome !== 'running';
   }
-  if (distance > scalars[5]) scalars[5] = distance;
+  if (distance > search.farthest) search.farthest = distance;
   return false;
 }
 
@@ -150,22 +130,20 @@ export function largestResidual(weights: Float64Array, gradient: Float64Array, n
   return largest;
 }
 
-function update(views: StateViews, gradient: Float64Array, game: GameArrays, settings: RunSettings): void {
+function update(search: SearchValues, gradient: Float64Array, game: GameArrays, settings: RunSettings): void {
   const method = METHODS[settings.method];
   if (method === 'softmax') {
-    ascendLogits(views, gradient, game.n, settings.rate);
+    ascendLogits(search, gradient, game.n, settings.rate);
     return;
   }
-  const { weights, companion, previous, scalars } = views;
   let rate = settings.rate;
   if (method === 'spectral') {
-    if (scalars[0] > 0) scalars[3] = spectralRate(views, gradient, game.n, settings);
-    else scalars[3] = settings.rate;
-    rate = scalars[3];
-    companion.set(gradient);
-    previous.set(weights);
+    if (search.step > 0) rate = spectralRate(search, gradient, game.n, settings);
+    search.rate = rate;
+    search.companion.set(gradient);
+    search.previous.set(search.weights);
   }
-  moveRows(weights, gradient, rate, 0, game.n, game, settings.epsilon);
+  moveRows(search.weights, gradient, rate, 0, game.n, game, settings.epsilon);
 }
 
 function updateInOrder(weights: Float64Array, game: GameArrays, settings: RunSettings, order: Int32Array): void {
@@ -199,12 +177,8 @@ function moveRows(
 }
 
 /** Barzilai and Borwein's two lengths in turn, from the last change of W and of the gradient; doubled where the payoff curves upwards. */
-function spectralRate(
-  { weights, companion, previous, scalars }: StateViews,
-  gradient: Float64Array,
-  n: number,
-  settings: RunSettings,
-): number {
+function spectralRate(search: SearchValues, gradient: Float64Array, n: number, settings: RunSettings): number {
+  const { weights, companion, previous } = search;
   let ss = 0;
   let sy = 0;
   let yy = 0;
@@ -215,13 +189,13 @@ function spectralRate(
     sy += treeDot(s, y);
     yy += treeDot(y, y);
   }
-  let rate = scalars[3] * 2;
-  if (sy > 0) rate = scalars[0] % 2 === 1 ? ss / sy : sy / yy;
+  let rate = search.rate * 2;
+  if (sy > 0) rate = search.step % 2 === 1 ? ss / sy : sy / yy;
   return Math.min(Math.max(rate, settings.leastRate), settings.largestRate);
 }
 
 /** u <- u + rate g, shifted so that the largest logit is 0; W = softmax(u). */
-function ascendLogits({ weights, companion }: StateViews, gradient: Float64Array, n: number, rate: number): void {
+function ascendLogits({ weights, companion }: SearchValues, gradient: Float64Array, n: number, rate: number): void {
   for (let i = 0; i < n; i++) {
     const at = i * n;
     let largest = Number.NEGATIVE_INFINITY;

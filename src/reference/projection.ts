@@ -1,8 +1,11 @@
 /** Exact projections onto the simplex, alone and inside a ball, and the residuals that certify an equilibrium. */
 import { treeDot, treeSum } from '../core/arithmetic/index.js';
+import { largestSize, safeScale } from './safe-scale.js';
 
 /** More pieces than this cannot occur: each Newton step of the bounded projection leaves a piece of the path for good. */
 const MOST_PIECES = 64;
+/** Beyond the diameter of the simplex by far, and its square is finite. */
+const LARGEST_RADIUS = 2 ** 100;
 
 /**
  * Euclidean projection of each row onto {w >= floor, sum w = 1}. Michelot's rule without sorting: drop what lies at or
@@ -63,7 +66,7 @@ export function projectBoundedStep(
  */
 function boundedMaximiser(c: Float64Array, d: Float64Array, epsilon: number): Float64Array {
   const n = c.length;
-  const largest = d.reduce((most, entry) => Math.max(most, Math.abs(entry)), 0);
+  const largest = largestSize(d);
   if (largest === 0 || n === 0) return c.slice();
   const direction = d.map((entry) => entry / largest);
   const all = pieceAt(
@@ -72,7 +75,7 @@ function boundedMaximiser(c: Float64Array, d: Float64Array, epsilon: number): Fl
     direction,
   );
   if (all.slope === 0) return c.slice();
-  const bound = epsilon * epsilon;
+  const bound = Math.min(epsilon, LARGEST_RADIUS) ** 2;
   let s = bound / all.slope;
   let w = alongStep(c, direction, Math.sqrt(s));
   for (let piece = 0; piece < MOST_PIECES; piece++) {
@@ -130,13 +133,13 @@ export function residuals(
   for (let i = 0; i < count; i++) {
     const w = weights.subarray(i * n, (i + 1) * n);
     const g = gradient.subarray(i * n, (i + 1) * n);
-    const below = shiftedRow(g, 0, n).map((entry) => -entry);
-    gap[i] = treeDot(below, w);
+    const scale = safeScale(largestSize(g));
+    const scaled = g.map((entry) => entry * scale);
+    const below = shiftedRow(scaled, 0, n).map((entry) => -entry);
+    gap[i] = treeDot(below, w) / scale;
     natural[i] = Math.sqrt(squaredDistance(alongStep(w, g, 1), w));
     const best = boundedMaximiser(w, g, epsilon);
-    regret[i] = treeDot(
-      g,
-      best.map((entry, j) => entry - w[j]),
-    );
+    const moved = best.map((entry, j) => entry - w[j]);
+    regret[i] = treeDot(scaled, moved) / scale;
   }
 }

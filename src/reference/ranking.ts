@@ -1,15 +1,31 @@
 /** Ranking and stake: equations (2) to (6), as written. Weights are [n, n]: w[i][j] is what rater i gives peer j. */
 import { fma, treeDot, treeSum } from '../core/arithmetic/index.js';
+import { largestSize, safeScale } from './safe-scale.js';
 
 /** Ways to normalise an emission; the position is the code that kernels receive. */
 export const NORMS = ['l2', 'l1', 'none'] as const;
 
+/** Terms of a mean are made this much smaller where their sum overflows. */
+const UNIT = 2 ** -64;
+
 /** (2): R_j = (1/m) sum over the m participants of scores[i][j]. */
 export function idealRanking(out: Float64Array, scores: Float64Array, participants: number, n: number): void {
+  columnMeans(out, scores, undefined, participants, n);
+}
+
+/** Means down the columns, each term times its row's stake; where a sum overflows, once more with smaller terms. */
+function columnMeans(out: Float64Array, matrix: Float64Array, stake: Float64Array | undefined, rows: number, n: number): void {
+  plainMeans(out, matrix, (i) => stake?.[i] ?? 1, rows, n);
+  if (out.every(Number.isFinite)) return;
+  plainMeans(out, matrix, (i) => (stake?.[i] ?? 1) * UNIT, rows, n);
+  for (let j = 0; j < n; j++) out[j] /= UNIT;
+}
+
+function plainMeans(out: Float64Array, matrix: Float64Array, factor: (i: number) => number, rows: number, n: number): void {
   for (let j = 0; j < n; j++) {
     let sum = 0;
-    for (let i = 0; i < participants; i++) sum += scores[i * n + j];
-    out[j] = sum / participants;
+    for (let i = 0; i < rows; i++) sum = fma(factor(i), matrix[i * n + j], sum);
+    out[j] = sum / rows;
   }
 }
 
@@ -26,11 +42,7 @@ export function interRanking(out: Float64Array, scores: Float64Array, rows: numb
 
 /** (4), (5): R_j = (1/n) sum_i s_i w_ij with the rater's stake; the same number is the shift mu_j of (7). */
 export function networkRanking(out: Float64Array, weights: Float64Array, stake: Float64Array, n: number): void {
-  for (let j = 0; j < n; j++) {
-    let sum = 0;
-    for (let i = 0; i < n; i++) sum = fma(stake[i], weights[i * n + j], sum);
-    out[j] = sum / n;
-  }
+  columnMeans(out, weights, stake, n, n);
 }
 
 /** (6): out = S + tau R / |R|; minted [1] is what was added in all. */
@@ -43,9 +55,10 @@ export function inflate(
   norm: number,
   n: number,
 ): void {
-  const size = emissionNorm(ranking, norm, n);
+  const { scaled, size } = emission(ranking, norm, n);
+  const tauScale = safeScale(tau);
   const added = new Float64Array(n);
-  if (size > 0) for (let j = 0; j < n; j++) added[j] = (tau * ranking[j]) / size;
+  if (size > 0) for (let j = 0; j < n; j++) added[j] = ((tau * tauScale * scaled[j]) / size) * (1 / tauScale);
   for (let j = 0; j < n; j++) out[j] = stake[j] + added[j];
   minted[0] = treeSum(added);
 }
@@ -54,18 +67,21 @@ export function inflate(
 export function rankGradient(out: Float64Array, weights: Float64Array, stake: Float64Array, norm: number, n: number): void {
   const ranking = new Float64Array(n);
   networkRanking(ranking, weights, stake, n);
-  const size = emissionNorm(ranking, norm, n);
+  const { scaled, size, factor } = emission(ranking, norm, n);
   for (let i = 0; i < n; i++) {
-    const scale = size > 0 ? stake[i] / n / size : 0;
-    const share = size > 0 ? ranking[i] / size : 0;
+    const scale = size > 0 ? (stake[i] * factor) / n / size : 0;
+    const share = size > 0 ? scaled[i] / size : 0;
     for (let j = 0; j < n; j++) {
-      const normSlope = NORMS[norm] === 'none' ? 0 : NORMS[norm] === 'l1' ? 1 : size > 0 ? ranking[j] / size : 0;
+      const normSlope = NORMS[norm] === 'none' ? 0 : NORMS[norm] === 'l1' ? 1 : size > 0 ? scaled[j] / size : 0;
       out[i * n + j] = ((i === j ? 1 : 0) - share * normSlope) * scale;
     }
   }
 }
 
-function emissionNorm(ranking: Float64Array, norm: number, n: number): number {
-  if (NORMS[norm] === 'none') return 1;
-  return NORMS[norm] === 'l1' ? treeSum(ranking, 0, n) : Math.sqrt(treeDot(ranking, ranking, 0, 0, n));
+/** R times a power of two that keeps its norm in range, and that norm. */
+function emission(ranking: Float64Array, norm: number, n: number): { scaled: Float64Array; size: number; factor: number } {
+  if (NORMS[norm] === 'none') return { scaled: ranking, size: 1, factor: 1 };
+  const factor = safeScale(largestSize(ranking));
+  const scaled = ranking.map((entry) => entry * factor);
+  return { scaled, size: NORMS[norm] === 'l1' ? treeSum(scaled, 0, n) : Math.sqrt(treeDot(scaled, scaled, 0, 0, n)), factor };
 }
