@@ -83,8 +83,8 @@ Napi::Value setFactors(const std::shared_ptr<HeldBatch>& held, Args& args) {
 /// setOrders(rows): any number of orders [m, n] of the rows, each holding every row once.
 Napi::Value setOrders(const std::shared_ptr<HeldBatch>& held, Args& args) {
   const std::size_t n = held->batch.size();
-  const auto rows = args.i32("rows", args.peekLength("rows"));
-  if (n > 0 && (rows.empty() || rows.size() % n != 0))
+  const auto rows = args.i32("rows");
+  if (n == 0 ? !rows.empty() : rows.empty() || rows.size() % n != 0)
     args.fail("BTM_SHAPE", "rows", "must be whole orders of the rows");
   for (std::size_t begin = 0; begin < rows.size(); begin += n) {
     std::vector<bool> seen(n);
