@@ -69,7 +69,7 @@ t.test('a run that met its limit continues where the limit is raised, to the byt
 });
 
 t.test('a run that converged continues under a tighter rule, and a record rule may change', async (test) => {
-  const rules = { game, method: { kind: 'spectral' } as const, backend };
+  const rules = { game: randomGame(97, 0, 6, { temperature: 1 }), method: { kind: 'spectral' } as const, backend };
   const coarse = await solveEquilibrium({ ...rules, stop: { residual: 1e-2 } });
   const fine = await solveEquilibrium({ ...rules, stop: { residual: 1e-10 }, record: { every: 1, ranking: false }, resume: coarse.state });
   const whole = await solveEquilibrium({ ...rules, stop: { residual: 1e-10 } });
