@@ -6,6 +6,7 @@
 #include <new>
 
 #include "equilibrium_alone.hpp"
+#include "equilibrium_search.hpp"
 #include "intermodel/thread_pool.hpp"
 
 namespace intermodel {
@@ -14,6 +15,7 @@ namespace {
 constexpr std::size_t kAlignment = 64;
 constexpr std::size_t kLaneSizeOwn = 24;     // above: lanes of different Hessians no longer fit the second-level cache
 constexpr std::size_t kLaneSizeShared = 64;  // one Hessian for all lanes
+constexpr std::uint64_t kStepsBeforePacking = 4;
 constexpr std::uint64_t kSliceWork = 1 << 22;  // multiplications between looks at the cancel flag: milliseconds
 
 SearchSettings settingsFrom(std::span<const double> list) {
@@ -117,11 +119,22 @@ void GameBatch::runGroup(const KernelTable& kernels, const LaneGroup& group, std
 
 void GameBatch::runAlone(const KernelTable& kernels, int threads, const SearchGame& game, std::uint64_t steps,
                          RunWatch& watch) const {
-  SearchAlone search(kernels, threads, form_, settings_, game, orders_);
-  for (std::uint64_t left = steps; left > 0 && !watch.cancelled(); left--) {
-    if (!search.step()) return;
-    watch.advance(1);
+  const bool inRows = orders_.empty() && fitsRows(form_, settings_);
+  std::uint64_t left = steps;
+  {  // packing H is worth it from a few steps on; a run may end before
+    SearchAlone search(kernels, threads, form_, settings_, game, orders_);
+    for (std::uint64_t made = 0; left > 0 && !(inRows && made == kStepsBeforePacking); left--, made++) {
+      if (watch.cancelled() || !search.step()) return;
+      watch.advance(1);
+    }
   }
+  if (left == 0) return;
+  SearchRows search(kernels, threads, form_, settings_, game);
+  search.run(left, [&watch](std::uint64_t made) {
+    watch.advance(made);
+    return watch.cancelled();
+  });
+  search.store();
 }
 
 void GameBatch::run(const KernelTable& kernels, int threads, std::uint64_t steps, RunWatch& watch) {

@@ -6,6 +6,7 @@
 #include "curvature.hpp"
 #include "distillation_kernels.hpp"
 #include "equilibrium.hpp"
+#include "equilibrium_rows.hpp"
 #include "gating_kernels.hpp"
 #include "ledger.hpp"
 #include "payoff.hpp"
@@ -27,6 +28,7 @@ struct KernelTable {
   PayoffKernels payoff;
   ProjectionKernels projection;
   EquilibriumKernels equilibrium;
+  RowSearchKernels rows;
 };
 
 /// One per file under isa/; a build without that instruction set has no definition of it.

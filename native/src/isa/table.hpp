@@ -6,6 +6,7 @@
 #include "../curvature_kernels.hpp"
 #include "../distillation.hpp"
 #include "../equilibrium_kernels.hpp"
+#include "../equilibrium_rows_kernels.hpp"
 #include "../gating_product_key.hpp"
 #include "../kernel_table.hpp"
 #include "../ledger_kernels.hpp"
@@ -30,6 +31,7 @@ constexpr KernelTable kernelTable() {
       .payoff = market::payoffKernels(),
       .projection = market::projectionKernels(),
       .equilibrium = lanes::equilibriumKernels(),
+      .rows = rows::rowSearchKernels(),
   };
 }
 
