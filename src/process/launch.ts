@@ -19,9 +19,9 @@ import { ProcessGroup, type ProcessStatus } from './process-group.js';
 /** Participants that are killed, to show that the rest go on. */
 export interface Kill {
   readonly indices: readonly number[];
-  /** Killed as the first block at or after this training round closes. */
+  /** Killed as the first block at or after this training round closes; the run waits until they have ended. */
   readonly round: number;
-  /** Started again as the first block at or after this round closes. Left out: they stay away. */
+  /** Started again as the first block at or after this round closes; the run waits at it until they are back. Left out: they stay away. */
   readonly restart?: number;
 }
 
@@ -130,6 +130,8 @@ class ProcessRun {
   readonly #blocks: BlockRecord[] = [];
   readonly #indexOf: ReadonlyMap<PeerKey, number>;
   #coordinator: Coordinator | null = null;
+  /** By key: what waits for a restarted participant to apply for its place. */
+  readonly #applied = new Map<PeerKey, () => void>();
   #round = 0;
   #killed = false;
   #restarted = false;
@@ -164,8 +166,9 @@ class ProcessRun {
       onFailure: (error) => this.#fail(error),
       onBlock: (round, refused) => {
         this.#blocks.push(describeBlock((this.#coordinator as Coordinator).ledger, names, round, refused));
-        this.#strike(round);
+        return this.#strike(round);
       },
+      onApplicant: (peer) => this.#applied.get(peer)?.(),
       onProgress: (peer, progress) => this.#progress(peer, progress),
       onResult: (peer, result) => {
         const index = this.#indexOf.get(peer);
@@ -204,17 +207,25 @@ class ProcessRun {
     return join(this.folder, `peer-${index}.json`);
   }
 
-  /** Between a block and the next round: everybody has just been measured. */
-  #strike(round: number): void {
+  /**
+   * Between a block and the next round: all have just been measured. The run waits at the block until the killed have ended, and until the restarted have applied for
+   * their places, so that what follows does not depend on how long a process takes to start.
+   */
+  async #strike(round: number): Promise<void> {
     if (this.kill === undefined) return;
     const { indices, round: from, restart } = this.kill;
     if (!this.#killed && round >= from) {
       this.#killed = true;
-      this.group.kill(indices);
+      await this.group.kill(indices);
     }
     if (restart !== undefined && !this.#restarted && round >= restart) {
       this.#restarted = true;
+      const returned = indices.map((index) => {
+        const applied = new Promise<void>((resolve) => this.#applied.set(this.identities[index].key, resolve));
+        return { index, applied };
+      });
       this.group.restart(indices);
+      await Promise.all(returned.map(({ index, applied }) => Promise.race([applied, this.group.ended([index])])));
     }
   }
 

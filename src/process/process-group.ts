@@ -26,6 +26,7 @@ const KEPT_CHARACTERS = 4000;
 export class ProcessGroup {
   readonly #records: ChildRecord[];
   readonly #ends: Promise<void>[] = [];
+  readonly #latest: Promise<void>[] = [];
   #aborted = false;
 
   /** @param commands one command line per process */
@@ -45,12 +46,18 @@ export class ProcessGroup {
     for (const index of this.commands.keys()) this.#start(index);
   }
 
-  /** Ends processes as a power cut would. */
-  kill(indices: readonly number[]): void {
+  /** Ends processes as a power cut would. Resolves when they have ended. */
+  async kill(indices: readonly number[]): Promise<void> {
     for (const index of indices) {
       this.#records[index].killed = true;
       this.#records[index].child?.kill('SIGKILL');
     }
+    await this.ended(indices);
+  }
+
+  /** Resolves when these processes, as last started, have ended. */
+  async ended(indices: readonly number[]): Promise<void> {
+    await Promise.all(indices.map((index) => this.#latest[index]));
   }
 
   /** Starts killed processes again. */
@@ -98,14 +105,14 @@ export class ProcessGroup {
     child.once('error', (error) => {
       record.error += error.message;
     });
-    this.#ends.push(
-      new Promise((resolve) => {
-        child.once('close', (code) => {
-          record.status = record.killed ? 'killed' : code === 0 ? 'finished' : 'failed';
-          this.hooks.onEnd(index, record.status);
-          resolve();
-        });
-      }),
-    );
+    const end = new Promise<void>((resolve) => {
+      child.once('close', (code) => {
+        record.status = record.killed ? 'killed' : code === 0 ? 'finished' : 'failed';
+        this.hooks.onEnd(index, record.status);
+        resolve();
+      });
+    });
+    this.#latest[index] = end;
+    this.#ends.push(end);
   }
 }

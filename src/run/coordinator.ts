@@ -19,7 +19,8 @@ export interface CoordinatorOptions {
   readonly resumes?: boolean;
   /** A block could not be closed, for instance because the disk is full: nobody can go on. */
   readonly onFailure: (error: unknown) => void;
-  readonly onBlock?: (round: number, refused: readonly Refusal[]) => void;
+  /** A block was closed. The run waits at this block for as long as the promise does. */
+  readonly onBlock?: (round: number, refused: readonly Refusal[]) => unknown;
   readonly onProgress?: (peer: PeerKey, progress: PeerProgress) => void;
   readonly onResult?: (peer: PeerKey, result: unknown) => void;
   /** Somebody is no longer waited for, or is again. */
@@ -176,7 +177,7 @@ export class Coordinator {
     }
     const refused = this.#refused;
     this.#refused = [];
-    this.#options.onBlock?.(round, refused);
+    await this.#options.onBlock?.(round, refused);
     return true;
   }
 }

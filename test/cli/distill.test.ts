@@ -4,6 +4,8 @@ import t from 'tap';
 import { contentHash, decodeStudent } from '../../src/participant/students/student-file.js';
 import { intermodel } from './run.js';
 
+t.setTimeout(280_000);
+
 const SMALL = ['distill', '--participants', '4', '--rounds', '4', '--steps', '3', '--away', '1'];
 
 t.test('prints JSON, saves the student under its hash, the same for the same seed', async (t) => {

@@ -6,6 +6,8 @@ import { TEXT_SYMBOLS, textSamples } from '../../src/data/text.js';
 import { type DemoOptions, type DemoProgress, runDemo } from '../../src/demo/demo.js';
 import { SMALL } from './small.js';
 
+t.setTimeout(280_000);
+
 const OPTIONS: DemoOptions = { ...SMALL, backend: createBackend({ kind: 'native' }) };
 
 t.test('a run trains, measures, submits, ranks and pays; the same seed gives the same bytes', async (t) => {

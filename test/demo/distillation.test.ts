@@ -6,6 +6,8 @@ import { type DistillationRunOptions, runDistillation } from '../../src/demo/dis
 import { DEFAULT_OBJECTIVE } from '../../src/participant/students/student.js';
 import { contentHash, decodeStudent } from '../../src/participant/students/student-file.js';
 
+t.setTimeout(280_000);
+
 const options: DistillationRunOptions = {
   data: await loadMnist(),
   transport: 'memory',

@@ -4,6 +4,8 @@ import { denseEncoder, layersModel } from '../../src/participant/models/layers-m
 import { plainModel } from '../../src/participant/models/model.js';
 import { loadTensorflow } from '../../src/participant/models/tensorflow.js';
 
+t.setTimeout(280_000);
+
 const SEED = 7;
 
 t.test('an engine that cannot be loaded is an error listing what was tried', async (t) => {

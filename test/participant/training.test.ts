@@ -17,6 +17,8 @@ import { type Samples, score } from '../../src/participant/samples.js';
 import { DEFAULT_OBJECTIVE } from '../../src/participant/students/student.js';
 import { positionsOf } from '../../src/run/positions.js';
 
+t.setTimeout(280_000);
+
 const SEED = 11;
 const backend = createBackend({ kind: 'reference' });
 

@@ -20,6 +20,8 @@ import { contentHash, encodeStudent } from '../../src/participant/students/stude
 import { openLocalRun, runLocally } from '../../src/run/local-run.js';
 import type { MemberFactory } from '../../src/run/member.js';
 
+t.setTimeout(280_000);
+
 const SEED = 3;
 const [INPUTS, WIDTH] = [4, 2];
 const backend = createBackend({ kind: 'native' });
