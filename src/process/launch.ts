@@ -21,7 +21,7 @@ export interface Kill {
   readonly indices: readonly number[];
   /** Killed as the first block at or after this training round closes; the run waits until they have ended. */
   readonly round: number;
-  /** Started again as the first block at or after this round closes; the run waits at it until they are back. Left out: they stay away. */
+  /** Started again as the first block at or after this round closes; the run waits at it until they have applied, and admits them with the next block. Left out: they stay away. */
   readonly restart?: number;
 }
 

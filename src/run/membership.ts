@@ -173,16 +173,17 @@ export class Membership {
     if (this.#running || this.#members.size === 0 || !complete) return;
     this.#running = true;
     const round = Math.max(...this.#applicants.values());
-    this.#options.closeBlock(round).then((closed) => closed && this.#admit(round));
+    const applicants = [...this.#applicants.keys()];
+    this.#options.closeBlock(round).then((closed) => closed && this.#admit(round, applicants));
   }
 
-  #admit(round: number): void {
-    for (const key of this.#applicants.keys()) {
+  #admit(round: number, applicants: readonly PeerKey[]): void {
+    for (const key of applicants) {
+      if (!this.#applicants.delete(key)) continue;
       this.#admitted.set(key, round);
       this.#members.add(key);
       if (this.#gone.delete(key)) this.#options.onMember?.(key, 'in');
     }
-    this.#applicants.clear();
     this.#wake();
   }
 
@@ -225,14 +226,16 @@ export class Membership {
     gathering.passed = true;
     gathering.cancel();
     this.#running = true;
-    const { kind, round } = gathering.barrier;
-    if (kind === 'block') this.#options.closeBlock(round).then((closed) => closed && this.#pass(gathering));
+    if (gathering.barrier.kind === 'block') void this.#closeBlock(gathering);
     else this.#open(gathering);
   }
 
-  /** The block is closed: applicants are admitted, then all continue. */
-  #pass(gathering: Gathering): void {
-    this.#admit(gathering.barrier.round);
+  /** Closes the block, admits those whose address is in it, and lets all continue. One that applies while the block is being closed waits for the next. */
+  async #closeBlock(gathering: Gathering): Promise<void> {
+    const { round } = gathering.barrier;
+    const applicants = [...this.#applicants.keys()];
+    if (!(await this.#options.closeBlock(round))) return;
+    this.#admit(round, applicants);
     this.#open(gathering);
   }
 

@@ -177,13 +177,11 @@ export class ParticipantRun {
 
   /** Step 1. Writes its address on the ledger; comes with all the others, or late. */
   async #join(): Promise<void> {
-    const { ledger, client, endpoint, settings } = this.#parts;
+    const { ledger, endpoint, settings } = this.#parts;
     await ledger.submitEndpoint(endpoint);
-    if (ledger.height === 0) client.open(); // those that are through the first block sooner ask at once
     const late = ledger.height > 0 || !(await ledger.block(0));
     const round = late ? await ledger.rejoin(this.#state.round) : 0;
-    await this.#follow();
-    client.open();
+    if (!(await this.#follow(round))) return;
     this.#go({ phase: 'training', round, blocks: this.#blocksDue(round) });
     this.#progress('joining', 1, 1);
     if (round >= settings.rounds) this.#go({ phase: 'refitting' });
@@ -208,8 +206,7 @@ export class ParticipantRun {
     if (due > this.#state.blocks) {
       await this.#submitRow();
       await this.#exchangeStudents(round);
-      if (!(await ledger.block(round))) return this.#go({ phase: 'joining' });
-      await this.#follow();
+      if (!(await ledger.block(round)) || !(await this.#follow(round))) return this.#go({ phase: 'joining' });
     }
     this.#go({ phase: round === settings.rounds ? 'refitting' : 'training', round, blocks: due });
     this.#progress('training', round, settings.rounds, lesson.losses.head);
@@ -255,7 +252,7 @@ export class ParticipantRun {
       else await ledger.submitRow(this.#measured?.measurement.ideal ?? new Float64Array(0));
     }
     await ledger.block(rounds);
-    await this.#follow();
+    if (closed <= closingBlocks) await this.#follow(rounds);
     this.#progress('closing', closed, closingBlocks + 1);
     this.#go({ closed, phase: closed === closingBlocks + 1 ? 'done' : 'closing' });
   }
@@ -328,8 +325,8 @@ export class ParticipantRun {
     });
   }
 
-  /** After a block: the mask that follows from it, and peers that moved. */
-  async #follow(): Promise<void> {
+  /** After a block: the mask that follows from it, and peers that moved. Waits until all members are as far. False when they continued without this one. */
+  async #follow(round: number): Promise<boolean> {
     const { ledger, client, onEndpoint } = this.#parts;
     this.#mask = ledger.mask();
     for (const [key, endpoint] of ledger.endpoints()) {
@@ -337,6 +334,8 @@ export class ParticipantRun {
       this.#known.set(key, endpoint);
       await onEndpoint?.(key, endpoint);
     }
+    client.open();
+    return ledger.barrier({ kind: 'followed', round, height: ledger.height });
   }
 
   #measureCall(responses: Float64Array, batch: Samples) {

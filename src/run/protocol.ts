@@ -18,16 +18,16 @@ export const CALL = {
 } as const;
 
 /**
- * Where members wait for one another: after all queries of a round, after all have learnt, after all students are offered, and at a block. The block with this
- * height is closed when all have arrived.
+ * Where members wait for one another: after all queries of a round, after all have learnt, and after all students are offered; at a block, which is closed when all
+ * have arrived; and after it, until all have followed it and serve, those that were admitted with it included.
  */
 export type Barrier =
   | { readonly kind: 'asked' | 'learnt' | 'published'; readonly round: number }
-  | { readonly kind: 'block'; readonly round: number; readonly height: number };
+  | { readonly kind: 'block' | 'followed'; readonly round: number; readonly height: number };
 
 /** Equal for equal barriers. */
 export function barrierName(barrier: Barrier): string {
-  return barrier.kind === 'block' ? `block ${barrier.height}` : `${barrier.kind} ${barrier.round}`;
+  return `${barrier.kind} ${'height' in barrier ? barrier.height : barrier.round}`;
 }
 
 /** `done` false: ask again. `out`: too late, the others continued; rejoin. */

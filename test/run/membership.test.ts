@@ -101,6 +101,26 @@ t.test('late ones come in with a block, together with the others; when all have 
   kept.end();
 });
 
+t.test('one that applies while a block is being closed comes in with the next: its address is not in this one', async (t) => {
+  const closing: (() => void)[] = [];
+  const { kept, come } = roll(['a', 'b'], { closeBlock: () => new Promise((resolve) => closing.push(() => resolve(true))) });
+  come('a', 'asked 1');
+  come('b', 'asked 1');
+  kept.leave('b');
+  const first = come('a', 'block 1');
+  kept.apply('b', 0);
+  closing[0]!();
+  await first.opened;
+  t.equal(kept.takeAdmission('b'), undefined);
+  t.notOk(kept.has('b'));
+  const second = come('a', 'block 2');
+  closing[1]!();
+  await second.opened;
+  t.equal(kept.takeAdmission('b'), 1);
+  t.ok(kept.has('b'));
+  kept.end();
+});
+
 t.test('nobody is put out after the end', async (t) => {
   const { kept, come, events, pass } = roll(['a', 'b']);
   come('a', 'asked 1');
