@@ -1,22 +1,15 @@
 /** Removal scores: what taking each peer's response away does to the loss of a head (paper sections 1.2, 1.3 and 6.1). */
 import { defaultBackend, type Kernels } from './backend/index.js';
-import { checkFinite, checkInteger, checkOneOf, type Labels, type NumericArray } from './core/validate.js';
+import { checkInteger, checkOneOf } from './core/validate.js';
 import { drawNoise } from './curvature-noise.js';
-import {
-  type CheckedBatch,
-  type CheckedTargets,
-  checkBatch,
-  checkOptions,
-  checkResponses,
-  checkTargets,
-  type HeadOptions,
-} from './head.js';
+import { type CheckedBatch, checkBatch, checkOptions, checkResponses, type HeadOptions, type TargetOptions } from './head.js';
+import { type CheckedTargets, checkTargets } from './head-targets.js';
 import { type Association, spearman } from './reference/correlation.js';
 import { ESTIMATORS as FROM_SAMPLES } from './reference/curvature.js';
 import { LOSSES, type Loss } from './reference/loss.js';
 
 const ESTIMATORS = [...FROM_SAMPLES, 'nisp'] as const;
-const REDUCTIONS = ['none', 'sum', 'mean'] as const;
+export const REDUCTIONS = ['none', 'sum', 'mean'] as const;
 
 /** How a removal score is estimated; see {@link removalScores}. */
 export type Estimator = (typeof ESTIMATORS)[number];
@@ -25,17 +18,13 @@ export type Estimator = (typeof ESTIMATORS)[number];
 export type Reduction = (typeof REDUCTIONS)[number];
 
 /** Options of {@link removalScores}. */
-export interface RemovalOptions extends HeadOptions {
-  /** Default 'gaussNewton'. */
+export interface RemovalOptions extends HeadOptions, TargetOptions {
+  /** Default 'gaussNewton'. taylor2, firstOrder, empiricalFisher and ablation need labels or targets. */
   readonly estimator?: Estimator;
-  /** Over the batch. Default 'sum', as the paper's (2). */
+  /** Over the batch. Default 'sum', as the paper's (2). A mean is divided by the sum of the weights. */
   readonly reduction?: Reduction;
   /** Default 'softmaxCrossEntropy'. */
   readonly loss?: Loss;
-  /** Class of each sample, for 'softmaxCrossEntropy'; needed by taylor2, firstOrder, empiricalFisher and ablation. */
-  readonly labels?: Labels;
-  /** [batch, outputs], what labels are for the other losses; in [0, 1] for 'binaryCrossEntropy'. */
-  readonly targets?: NumericArray;
   /** monteCarloFisher: targets drawn per sample. Default 16. */
   readonly draws?: number;
   /** monteCarloFisher: seed of the draws. Default 0. */
@@ -81,7 +70,10 @@ export interface RemovalScores {
  * | diagonal | sum_m h_mm F_m^2 over the peer's responses, h_mm the diagonal of the Gauss-Newton matrix J^T H J | |
  * | nisp | ones carried back through abs(W)^T: reads the head alone | |
  *
- * @shape responses [batch, peers, width]; scores [peers] or [batch, peers]
+ * Removing peer i puts its baseline in the place of its answer: Delta F_i = baseline_i - F_i, zero by default (R-05). With the mean of the
+ * answers as the baseline, heads with equal logits give equal scores, however they are parametrised. A peer that did not answer scores 0.
+ *
+ * @shape responses [batch, sum of widths]; scores [peers] or [batch, peers]
  * @param options - The head and batch, and how to score it.
  * @returns Scores, the share of the linear term where labels allow it, and a status.
  * @throws InputError BTM_TYPE, BTM_SHAPE, BTM_NONFINITE, BTM_LABEL, BTM_DOMAIN.
@@ -108,9 +100,9 @@ export function removalScores(options: RemovalOptions): RemovalScores {
   const neededBy = compared ? 'compareAblation' : labelsNeededBy(estimator);
   const targets = checkTargets(loss, options, data.batch, data.outputs, neededBy);
   const { kernels } = options.backend ?? defaultBackend();
-  const call = { kernels, data, targets, loss, random: checkRandom(options) };
-  const reduce = (values: Float64Array, by: Reduction) => reduceSamples(kernels, values, data.batch, data.peers, by);
-  const { perSample, linear, quadratic } = scoreSamples(call, estimator, targets !== null);
+  const call = { kernels, data, targets, loss, random: checkRandom(options), groups: singles(data.peers) };
+  const reduce = (values: Float64Array, by: Reduction) => reduceScores(call, values, by);
+  const { perSample, linear, quadratic } = scoreSamples(call, estimator, targets.given);
   const scores = reduce(perSample, reduction);
   const status = scores.every(Number.isFinite) ? 'ok' : 'overflow';
   let ablation: RemovalScores['ablation'] = null;
@@ -119,27 +111,43 @@ export function removalScores(options: RemovalOptions): RemovalScores {
     const rankCorrelation = correlate(reduce(perSample, 'sum'), reduce(exact, 'sum'));
     ablation = { scores: reduce(exact, reduction), rankCorrelation };
   }
-  const linearShare = targets === null ? null : shareOf(reduce(linear, reduction), reduce(quadratic, reduction));
+  const linearShare = targets.given ? shareOf(reduce(linear, reduction), reduce(quadratic, reduction)) : null;
   return { scores, linearShare, ablation, status, estimator, loss, reduction };
 }
 
+/** Peers that are removed together, as kernels read them: ascending members, one list after the other; no offsets: each peer alone. */
+export interface PackedGroups {
+  readonly count: number;
+  readonly offsets: Int32Array;
+  readonly members: Int32Array;
+}
+
+function singles(peers: number): PackedGroups {
+  return { count: peers, offsets: NO_INTEGERS, members: NO_INTEGERS };
+}
+
+const NO_INTEGERS = new Int32Array(0);
+const NO_NUMBERS = new Float64Array(0);
+
 /** What a call of the kernel needs besides its estimator. */
-interface Call {
+export interface Call {
   readonly kernels: Kernels;
   readonly data: CheckedBatch;
-  readonly targets: CheckedTargets | null;
+  readonly targets: CheckedTargets;
+  readonly groups: PackedGroups;
   readonly loss: Loss;
   readonly random: { readonly draws: number; readonly seed: number; readonly firstSample: number };
 }
 
-/** Scores of every sample [batch, peers]; the two Taylor terms beside them where asked for, else empty. */
-interface SampleScores {
+/** Scores of every sample [batch, groups]; the two Taylor terms beside them where asked for, else empty. */
+export interface SampleScores {
   readonly perSample: Float64Array;
   readonly linear: Float64Array;
   readonly quadratic: Float64Array;
 }
 
-function checkRandom(options: RemovalOptions): Call['random'] {
+/** Checks what monteCarloFisher draws. */
+export function checkRandom(options: Pick<RemovalOptions, 'draws' | 'seed' | 'firstSample'>): Call['random'] {
   return {
     draws: checkInteger('draws', options.draws ?? 16, 1, 2 ** 24),
     seed: checkInteger('seed', options.seed ?? 0, 0),
@@ -147,9 +155,10 @@ function checkRandom(options: RemovalOptions): Call['random'] {
   };
 }
 
-function scoreSamples(call: Call, estimator: Estimator, terms: boolean): SampleScores {
+/** Scores of every sample and group, and the two Taylor terms where asked for. */
+export function scoreSamples(call: Call, estimator: Estimator, terms: boolean): SampleScores {
   const { batch, peers } = call.data;
-  const cells = batch * peers;
+  const cells = batch * call.groups.count;
   const result = {
     perSample: new Float64Array(cells),
     linear: new Float64Array(terms ? cells : 0),
@@ -160,11 +169,15 @@ function scoreSamples(call: Call, estimator: Estimator, terms: boolean): SampleS
     return result;
   }
   if (terms) runChunks(call, 'gaussNewton', result);
-  else checkFinite('responses', call.data.responses); // no kernel reads them
-  const { parameters, sizes, activations, width } = call.data;
+  else checkResponses(false, call.data); // no kernel reads them
+  const { parameters, sizes, activations, widths } = call.data;
+  const { weights } = call.targets;
   const row = new Float64Array(peers);
-  call.kernels.importance(row, parameters, sizes, activations, peers, width);
-  for (let b = 0; b < batch; b++) result.perSample.set(row, b * peers);
+  call.kernels.importance(row, parameters, sizes, activations, widths);
+  for (let b = 0; b < batch; b++) {
+    const weight = weights.length === 0 ? 1 : weights[b];
+    for (let i = 0; i < peers; i++) result.perSample[b * peers + i] = weight * row[i];
+  }
   return result;
 }
 
@@ -173,7 +186,8 @@ function correlate(scores: Float64Array, exact: Float64Array): Association {
   return finite ? spearman(scores, exact) : { value: null, reason: 'a score is beyond the range of f64' };
 }
 
-function labelsNeededBy(estimator: Estimator): string | undefined {
+/** What asks for labels or targets, if anything does. */
+export function labelsNeededBy(estimator: Estimator): string | undefined {
   return ['taylor2', 'firstOrder', 'empiricalFisher', 'ablation'].includes(estimator) ? `estimator '${estimator}'` : undefined;
 }
 
@@ -182,7 +196,9 @@ const NOISE_LIMIT = 2 ** 18;
 
 /** Runs the kernel over the batch, in pieces where random draws would otherwise fill memory; pieces do not change a bit. */
 function runChunks(call: Call, estimator: (typeof FROM_SAMPLES)[number], out: SampleScores): void {
-  const { batch, peers, width, outputs, parameters, sizes, activations, responses } = call.data;
+  const { batch, outputs, responses, answered, parameters, sizes, activations, widths, baseline, peers } = call.data;
+  const { labels, targets, weights } = call.targets;
+  const { count, offsets, members } = call.groups;
   const { draws, seed, firstSample } = call.random;
   const random = estimator === 'monteCarloFisher';
   const noisePerSample = draws * (call.loss === 'softmaxCrossEntropy' ? 1 : outputs);
@@ -190,36 +206,44 @@ function runChunks(call: Call, estimator: (typeof FROM_SAMPLES)[number], out: Sa
   for (let start = 0; start < batch; start += rows) {
     const end = Math.min(batch, start + rows);
     const finite = call.kernels.removalScores(
-      out.perSample.subarray(start * peers, end * peers),
-      out.linear.subarray(start * peers, end * peers),
-      out.quadratic.subarray(start * peers, end * peers),
-      responses.subarray(start * peers * width, end * peers * width),
+      out.perSample.subarray(start * count, end * count),
+      out.linear.subarray(start * count, end * count),
+      out.quadratic.subarray(start * count, end * count),
+      responses.subarray(start * sizes[0], end * sizes[0]),
+      answered.subarray(start * peers, end * peers),
       parameters,
       sizes,
       activations,
-      call.targets?.labels.subarray(start, end) ?? new Int32Array(0),
-      call.targets?.targets.subarray(start * outputs, end * outputs) ?? new Float64Array(0),
-      random ? drawNoise(call.loss, seed, firstSample + start, end - start, draws, outputs) : new Float64Array(0),
+      widths,
+      baseline,
+      labels.subarray(start, end),
+      targets.subarray(start * outputs, end * outputs),
+      weights.subarray(start, end),
+      offsets,
+      members,
+      random ? drawNoise(call.loss, seed, firstSample + start, end - start, draws, outputs) : NO_NUMBERS,
       random ? draws : 0,
       FROM_SAMPLES.indexOf(estimator),
       LOSSES.indexOf(call.loss),
       end - start,
-      peers,
-      width,
     );
-    checkResponses(finite, responses);
+    checkResponses(finite, call.data);
   }
 }
 
-function reduceSamples(kernels: Kernels, values: Float64Array, batch: number, columns: number, reduction: Reduction): Float64Array {
+/** Scores over the batch; a mean is divided by the sum of the weights. */
+export function reduceScores(call: Call, values: Float64Array, reduction: Reduction): Float64Array {
   if (reduction === 'none') return values;
-  const out = new Float64Array(columns);
-  kernels.sumSamples(out, values, batch, columns);
-  if (reduction === 'mean' && batch > 0) for (let c = 0; c < columns; c++) out[c] /= batch;
+  const { count } = call.groups;
+  const out = new Float64Array(count);
+  call.kernels.sumSamples(out, values, call.data.batch, count);
+  const { total } = call.targets;
+  if (reduction === 'mean' && total > 0) for (let c = 0; c < count; c++) out[c] /= total;
   return out;
 }
 
-function shareOf(linear: Float64Array, quadratic: Float64Array): Float64Array {
+/** |l| / (|l| + q / 2), 0 where both are 0. */
+export function shareOf(linear: Float64Array, quadratic: Float64Array): Float64Array {
   return linear.map((value, k) => {
     const first = Math.abs(value);
     const total = first + quadratic[k] / 2;

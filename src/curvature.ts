@@ -1,12 +1,14 @@
 /** The measure: quadratic forms of a loss's curvature along the removal of each peer (paper sections 1.2, 1.3 and 6.1). */
 import { type Backend, defaultBackend } from './backend/index.js';
 import { treeSum } from './core/arithmetic/index.js';
-import { checkInteger, checkOneOf, checkSymmetric, checkVector, type Labels, type NumericArray } from './core/validate.js';
-import { checkBatch, checkOptions, checkResponses, type HeadOptions } from './head.js';
+import { checkInteger, checkOneOf, checkSymmetric, checkVector, type NumericArray } from './core/validate.js';
+import { checkBatch, checkOptions, checkResponses, type HeadOptions, type TargetOptions } from './head.js';
+import { checkTargets } from './head-targets.js';
 import { pivotedCholesky } from './reference/cholesky.js';
 import { STORAGES } from './reference/curvature.js';
 import { LOSSES, type Loss } from './reference/loss.js';
 
+export { type GroupEstimator, type GroupRemoval, type GroupRemovalOptions, groupRemoval } from './curvature-groups.js';
 export { type Estimator, type Reduction, type RemovalOptions, type RemovalScores, removalScores } from './curvature-removal.js';
 
 /** A Hessian over n inputs, one for all vectors or one for each. */
@@ -115,17 +117,13 @@ export function outputQuadraticForm(options: OutputQuadraticFormOptions): Float6
 }
 
 /** Options of {@link peerGram}. */
-export interface PeerGramOptions extends HeadOptions {
+export interface PeerGramOptions extends HeadOptions, TargetOptions {
   /** Default 'softmaxCrossEntropy'. */
   readonly loss?: Loss;
   /** Over the batch. Default 'sum'. */
   readonly reduction?: 'sum' | 'mean';
   /** 'stacked': [batch * outputs, peers], exact; 'compact': pivoted Cholesky of the gram, at most `peers` rows. Default: stacked for one sample. */
   readonly factor?: 'stacked' | 'compact';
-  /** Accepted so that the options of {@link removalScores} can be passed on; H does not depend on them, and they are not read. */
-  readonly labels?: Labels;
-  /** As labels. */
-  readonly targets?: NumericArray;
 }
 
 /** Result of {@link peerGram}. */
@@ -142,7 +140,9 @@ export interface PeerGram {
 /**
  * The peers' Gram matrix G_ij = sum over samples of u_i^T H u_j, its low-rank factor, and exact Shapley values.
  *
- * @shape responses [batch, peers, width]; gram [peers, peers], factor [rank, peers], shapley [peers]
+ * The loss's H does not depend on labels or targets; they matter only for the weights of classes and for ignored labels.
+ *
+ * @shape responses [batch, sum of widths]; gram [peers, peers], factor [rank, peers], shapley [peers]
  * @param options - The head and batch; `factor` chooses how A is stored.
  * @returns New arrays.
  * @throws InputError BTM_TYPE, BTM_SHAPE, BTM_NONFINITE, BTM_DOMAIN.
@@ -162,16 +162,19 @@ export function peerGram(options: PeerGramOptions): PeerGram {
   checkOptions(options);
   const loss = checkOneOf('loss', options.loss ?? 'softmaxCrossEntropy', LOSSES);
   const reduction = checkOneOf('reduction', options.reduction ?? 'sum', ['sum', 'mean']);
-  const { responses, parameters, sizes, activations, outputs, batch, peers, width } = checkBatch(options);
+  const data = checkBatch(options);
+  const { responses, answered, parameters, sizes, activations, widths, baseline, outputs, batch, peers } = data;
+  const { weights, total } = checkTargets(loss, options, batch, outputs);
   const kind = checkOneOf('factor', options.factor ?? (batch === 1 ? 'stacked' : 'compact'), ['stacked', 'compact']);
   const gram = new Float64Array(peers * peers);
   const stacked = new Float64Array(kind === 'stacked' ? batch * outputs * peers : 0);
   const { kernels } = options.backend ?? defaultBackend();
   const code = LOSSES.indexOf(loss);
-  checkResponses(kernels.peerGram(gram, stacked, responses, parameters, sizes, activations, code, batch, peers, width), responses);
-  if (reduction === 'mean' && batch > 0) {
-    const root = Math.sqrt(batch);
-    for (let k = 0; k < gram.length; k++) gram[k] /= batch;
+  const model = [parameters, sizes, activations, widths] as const;
+  checkResponses(kernels.peerGram(gram, stacked, responses, answered, ...model, baseline, weights, code, batch), data);
+  if (reduction === 'mean' && total > 0) {
+    const root = Math.sqrt(total);
+    for (let k = 0; k < gram.length; k++) gram[k] /= total;
     for (let k = 0; k < stacked.length; k++) stacked[k] /= root;
   }
   const factor = kind === 'stacked' ? stacked : pivotedCholesky(gram, peers);

@@ -1,19 +1,12 @@
 /** Dense heads over the responses of peers: forward pass and gradient, on the backend's kernels. */
 import { type Backend, defaultBackend } from './backend/index.js';
 import { InputError } from './core/errors.js';
-import {
-  checkFinite,
-  checkInteger,
-  checkLabels,
-  checkLength,
-  checkOneOf,
-  checkVector,
-  type Labels,
-  type NumericArray,
-} from './core/validate.js';
+import { checkFinite, checkInteger, checkLength, checkOneOf, checkVector, type NumericArray, typedArrayKind } from './core/validate.js';
+import { checkTargets, type TargetOptions } from './head-targets.js';
 import { ACTIVATIONS, type Activation } from './reference/head.js';
 import { LOSSES, type Loss } from './reference/loss.js';
 
+export type { TargetOptions } from './head-targets.js';
 export type { Activation } from './reference/head.js';
 export type { Loss } from './reference/loss.js';
 
@@ -26,7 +19,7 @@ export interface HeadLayer {
   readonly activation: Activation;
 }
 
-/** A dense head. The first layer reads the peers' responses side by side: its inputs are peers * width. */
+/** A dense head. The first layer reads the peers' responses side by side: its inputs are the sum of their widths. */
 export interface Head {
   readonly layers: readonly HeadLayer[];
 }
@@ -34,22 +27,28 @@ export interface Head {
 /** A head over a batch of responses. */
 export interface HeadOptions {
   readonly head: Head;
-  /** [batch, peers, width]. */
+  /** [batch, sum of widths]: [batch, peers, width] where all peers have one width. */
   readonly responses: NumericArray;
   readonly batch: number;
   readonly peers: number;
-  readonly width: number;
+  /** Responses of every peer; or pass `widths`. */
+  readonly width?: number;
+  /** [peers], responses of each peer. */
+  readonly widths?: ArrayLike<number>;
+  /**
+   * [sum of widths], what stands in for a peer that is removed or that did not answer; for instance the mean of its responses. Default:
+   * zeros (R-05), with which a constant moved from a response into the head's bias changes the scores.
+   */
+  readonly baseline?: NumericArray;
+  /** [batch, peers] or [peers], false or 0 where a peer gave no answer: its responses are not read. Default: all answered. */
+  readonly answered?: ArrayLike<boolean | number>;
   readonly backend?: Backend;
 }
 
 /** Options of {@link headGradient}. */
-export interface HeadGradientOptions extends HeadOptions {
+export interface HeadGradientOptions extends HeadOptions, TargetOptions {
   /** Default 'softmaxCrossEntropy'. */
   readonly loss?: Loss;
-  /** Class of each sample, for 'softmaxCrossEntropy'. */
-  readonly labels?: Labels;
-  /** [batch, outputs], for the other losses; in [0, 1] for 'binaryCrossEntropy'. */
-  readonly targets?: NumericArray;
   /** [batch, outputs]: carry this dL/dz back instead of a loss; `reduction` then does not apply. */
   readonly outputGradient?: NumericArray;
   /** Of the loss over the batch. Default 'mean'. */
@@ -81,12 +80,14 @@ export interface PackedHead {
   readonly outputs: number;
 }
 
-/** A validated batch. */
+/** A validated batch; arrays that were not given are empty. */
 export interface CheckedBatch extends PackedHead {
   readonly responses: Float64Array;
+  readonly widths: Int32Array;
+  readonly baseline: Float64Array;
+  readonly answered: Int32Array;
   readonly batch: number;
   readonly peers: number;
-  readonly width: number;
 }
 
 /** Refuses anything but an object of options. */
@@ -135,64 +136,99 @@ export function packHead(head: Head, inputs: number): PackedHead {
 export function checkBatch(options: HeadOptions): CheckedBatch {
   const batch = checkInteger('batch', options.batch, 0, MAX_SIZE);
   const peers = checkInteger('peers', options.peers, 1, MAX_SIZE);
-  const width = checkInteger('width', options.width, 1, MAX_SIZE);
-  checkInteger('peers * width', peers * width, 1, MAX_SIZE);
-  const responses = checkLength('responses', options.responses, batch * peers * width);
-  return { ...packHead(options.head, peers * width), responses, batch, peers, width };
+  const widths = checkWidths(options, peers);
+  const inputs = checkInteger('peers * width', sumOf(widths), 1, MAX_SIZE);
+  const responses = checkLength('responses', options.responses, batch * inputs);
+  const baseline = options.baseline === undefined ? NO_NUMBERS : checkVector('baseline', options.baseline, inputs);
+  const answered = options.answered === undefined ? NO_INTEGERS : checkFlags('answered', options.answered, batch, peers);
+  return { ...packHead(options.head, inputs), responses, widths, baseline, answered, batch, peers };
 }
 
-/** Refuses responses that are not finite; looks at them only when the kernel did not find its first layer finite. */
-export function checkResponses(finite: boolean, responses: Float64Array): void {
-  if (!finite) checkFinite('responses', responses);
-}
+const NO_NUMBERS = new Float64Array(0);
+const NO_INTEGERS = new Int32Array(0);
 
-/** What the samples are compared with, in the two forms that kernels read; the one that does not apply is empty. */
-export interface CheckedTargets {
-  readonly labels: Int32Array;
-  readonly targets: Float64Array;
-}
-
-/** Checks labels or targets, whichever the loss reads; throws when they are needed and missing. */
-export function checkTargets(
-  loss: Loss,
-  given: { readonly labels?: Labels; readonly targets?: NumericArray },
-  batch: number,
-  outputs: number,
-  neededBy?: string,
-): CheckedTargets | null {
-  const name = loss === 'softmaxCrossEntropy' ? 'labels' : 'targets';
-  const other = name === 'labels' ? 'targets' : 'labels';
-  if (given[other] !== undefined) {
-    throw new InputError('BTM_DOMAIN', `are not read by loss '${loss}'`, { argument: other, remedy: `Pass ${name} instead.` });
+function checkWidths(options: HeadOptions, peers: number): Int32Array {
+  if (options.widths === undefined) {
+    const width = checkInteger('width', options.width, 1, MAX_SIZE);
+    checkInteger('peers * width', peers * width, 1, MAX_SIZE);
+    return new Int32Array(peers).fill(width);
   }
-  if (given[name] === undefined) {
-    if (neededBy === undefined) return null;
-    throw new InputError('BTM_TYPE', `are needed by ${neededBy}`, {
-      argument: name,
-      value: undefined,
-      remedy: name === 'labels' ? 'Pass the class of each sample.' : 'Pass target values [batch, outputs].',
+  const { widths } = options;
+  if (options.width !== undefined) {
+    throw new InputError('BTM_DOMAIN', 'excludes width', { argument: 'widths', remedy: 'Pass one or the other.' });
+  }
+  if (typedArrayKind(widths) === undefined && !Array.isArray(widths)) {
+    throw new InputError('BTM_TYPE', 'must be an array of integers', { argument: 'widths', value: widths });
+  }
+  if (widths.length !== peers) {
+    throw new InputError('BTM_SHAPE', `must have one entry per peer, ${peers}, got ${widths.length}`, {
+      argument: 'widths',
+      value: widths.length,
     });
   }
-  if (loss === 'softmaxCrossEntropy') return { labels: checkLabels('labels', given.labels, batch, outputs), targets: new Float64Array(0) };
-  const targets = checkVector('targets', given.targets, batch * outputs);
-  if (loss === 'binaryCrossEntropy') checkProbabilities(targets);
-  return { labels: new Int32Array(0), targets };
+  return Int32Array.from({ length: peers }, (_, i) => checkInteger(`widths[${i}]`, widths[i], 1, MAX_SIZE));
 }
 
-function checkProbabilities(targets: Float64Array): void {
-  for (let index = 0; index < targets.length; index++) {
-    const value = targets[index];
-    if (value < 0 || value > 1) {
-      throw new InputError('BTM_DOMAIN', `must be in [0, 1] for 'binaryCrossEntropy', got ${value}`, { argument: 'targets', index, value });
+function sumOf(values: Int32Array): number {
+  let sum = 0;
+  for (const value of values) sum += value;
+  return sum;
+}
+
+/** Flags of 0 and 1, [batch, peers]; one row [peers] stands for all samples. */
+function checkFlags(argument: string, value: unknown, batch: number, peers: number): Int32Array {
+  if (typedArrayKind(value) === undefined && !Array.isArray(value)) {
+    throw new InputError('BTM_TYPE', 'must be an array of flags', { argument, value });
+  }
+  const given = value as ArrayLike<unknown>;
+  if (given.length !== peers && given.length !== batch * peers) {
+    throw new InputError('BTM_SHAPE', `must have length ${peers} or ${batch * peers}, got ${given.length}`, {
+      argument,
+      value: given.length,
+    });
+  }
+  for (let index = 0; index < given.length; index++) {
+    const flag = given[index];
+    if (flag !== true && flag !== false && flag !== 0 && flag !== 1) {
+      throw new InputError('BTM_TYPE', 'must be true, false, 0 or 1', { argument, index, value: flag });
     }
   }
+  const flags = new Int32Array(batch * peers);
+  for (let index = 0; index < flags.length; index++) flags[index] = Number(given[index % given.length]);
+  return flags;
+}
+
+/** What {@link checkResponses} needs of a batch. */
+type Answers = Pick<CheckedBatch, 'responses' | 'answered' | 'widths' | 'peers'>;
+
+/** Refuses responses that are not finite; looks at them only when the kernel did not find its first layer finite. */
+export function checkResponses(finite: boolean, data: Answers): void {
+  if (!finite) checkFinite('responses', fillUnanswered(data, NO_NUMBERS));
+}
+
+/** The responses with what stands in for the peers that did not answer: their baselines, or zeros. */
+function fillUnanswered({ responses, answered, widths, peers }: Answers, baseline: Float64Array): Float64Array {
+  if (answered.length === 0) return responses;
+  const filled = responses.slice();
+  let at = 0;
+  let column = 0;
+  for (let cell = 0; cell < answered.length; cell++) {
+    const peer = cell % peers;
+    if (peer === 0) column = 0;
+    if (answered[cell] === 0) {
+      for (let k = 0; k < widths[peer]; k++) filled[at + k] = baseline.length === 0 ? 0 : baseline[column + k];
+    }
+    at += widths[peer];
+    column += widths[peer];
+  }
+  return filled;
 }
 
 /**
  * The output z of a dense head for a batch of responses.
  *
- * @shape responses [batch, peers, width]; result [batch, outputs]
- * @param options - `head` over peers * width inputs, `responses`, and their sizes.
+ * @shape responses [batch, sum of widths]; result [batch, outputs]
+ * @param options - `head` over the sum of the widths, `responses`, and their sizes; `baseline` stands in for peers that did not answer.
  * @returns A new array of logits (the last layer's output, after its activation).
  * @throws InputError BTM_TYPE, BTM_SHAPE, BTM_NONFINITE, BTM_DOMAIN.
  * @numerics f64; the first layer adds bias, then W1_i f_i of peer 0, 1, ... in order, each product one chain of fma.
@@ -207,10 +243,12 @@ function checkProbabilities(targets: Float64Array): void {
  */
 export function headForward(options: HeadOptions): Float64Array {
   checkOptions(options);
-  const { responses, parameters, sizes, activations, outputs, batch, peers, width } = checkBatch(options);
-  const logits = new Float64Array(batch * outputs);
+  const data = checkBatch(options);
+  const { parameters, sizes, activations, widths, batch } = data;
+  const responses = fillUnanswered(data, data.baseline);
+  const logits = new Float64Array(batch * data.outputs);
   const { kernels } = options.backend ?? defaultBackend();
-  checkResponses(kernels.headForward(logits, responses, parameters, sizes, activations, batch, peers, width), responses);
+  checkResponses(kernels.headForward(logits, responses, parameters, sizes, activations, widths, batch), data);
   return logits;
 }
 
@@ -219,8 +257,8 @@ export function headForward(options: HeadOptions): Float64Array {
  *
  * With `outputGradient` it carries that back instead of a loss, so that an encoder can be trained from the gradient its consumers return.
  *
- * @shape responses [batch, peers, width]; result like the inputs
- * @param options - The head and batch, and `labels`, `targets` or `outputGradient`.
+ * @shape responses [batch, sum of widths]; result like the inputs
+ * @param options - The head and batch, and `labels`, `targets` or `outputGradient`. A mean is divided by the sum of the weights.
  * @returns Loss, logits and gradients, all new arrays. An empty batch has loss 0 and zero gradients.
  * @throws InputError BTM_TYPE, BTM_SHAPE, BTM_NONFINITE, BTM_LABEL, BTM_DOMAIN.
  * @numerics f64; weight gradients are one chain of fma over the samples in order, biases and loss the fixed tree. relu's slope at 0 is 0.
@@ -239,13 +277,19 @@ export function headGradient(options: HeadGradientOptions): HeadGradient {
   checkOptions(options);
   const loss = checkOneOf('loss', options.loss ?? 'softmaxCrossEntropy', LOSSES);
   const reduction = checkOneOf('reduction', options.reduction ?? 'mean', ['sum', 'mean']);
-  const { responses, parameters, sizes, activations, outputs, batch, peers, width } = checkBatch(options);
+  const data = checkBatch(options);
+  const { parameters, sizes, activations, widths, outputs, batch } = data;
+  const responses = fillUnanswered(data, data.baseline);
   const given = options.outputGradient;
   const upstream = given === undefined ? new Float64Array(0) : checkVector('outputGradient', given, batch * outputs);
-  const compared = given === undefined ? checkTargets(loss, options, batch, outputs, 'headGradient') : null;
-  if (given !== undefined && (options.labels !== undefined || options.targets !== undefined)) {
-    throw new InputError('BTM_DOMAIN', 'excludes labels and targets', { argument: 'outputGradient', remedy: 'Pass one or the other.' });
+  if (given !== undefined && LOSS_OPTIONS.some((name) => options[name] !== undefined)) {
+    throw new InputError('BTM_DOMAIN', `excludes ${LOSS_OPTIONS.join(', ')}`, {
+      argument: 'outputGradient',
+      remedy: 'Pass one or the other.',
+    });
   }
+  const compared = given === undefined ? checkTargets(loss, options, batch, outputs, 'headGradient') : null;
+  const total = compared?.total ?? batch;
   const losses = new Float64Array(given === undefined ? batch : 0);
   const logits = new Float64Array(batch * outputs);
   const responseGradient = new Float64Array(responses.length);
@@ -260,25 +304,38 @@ export function headGradient(options: HeadGradientOptions): HeadGradient {
     parameters,
     sizes,
     activations,
-    compared?.labels ?? new Int32Array(0),
-    compared?.targets ?? new Float64Array(0),
+    widths,
+    compared?.labels ?? NO_INTEGERS,
+    compared?.targets ?? NO_NUMBERS,
+    compared?.weights ?? NO_NUMBERS,
     upstream,
     LOSSES.indexOf(loss),
-    reduction === 'mean' ? Math.max(batch, 1) : 1,
+    reduction === 'mean' && total > 0 ? total : 1,
     batch,
-    peers,
-    width,
   );
-  checkResponses(finite, responses);
-  const total = new Float64Array(1);
-  kernels.sumSamples(total, losses, losses.length, 1);
-  const value = reduction === 'mean' && batch > 0 ? total[0] / batch : total[0];
+  checkResponses(finite, data);
+  clearUnanswered(responseGradient, data);
+  const sum = new Float64Array(1);
+  kernels.sumSamples(sum, losses, losses.length, 1);
+  const value = reduction === 'mean' && total > 0 ? sum[0] / total : sum[0];
   return {
     loss: given === undefined ? value : null,
     logits,
     responses: responseGradient,
     layers: unpackGradient(parameterGradient, sizes),
   };
+}
+
+const LOSS_OPTIONS = ['labels', 'targets', 'sampleWeights', 'classWeights', 'ignoreLabel'] as const;
+
+/** A response that was not read has no gradient. */
+function clearUnanswered(gradient: Float64Array, { answered, widths, peers }: Answers): void {
+  let at = 0;
+  for (let cell = 0; cell < answered.length; cell++) {
+    const width = widths[cell % peers];
+    if (answered[cell] === 0) gradient.fill(0, at, at + width);
+    at += width;
+  }
 }
 
 function unpackGradient(flat: Float64Array, sizes: Int32Array): LayerGradient[] {

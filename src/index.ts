@@ -27,6 +27,10 @@ export {
 } from './core/errors.js';
 export {
   type Estimator,
+  type GroupEstimator,
+  type GroupRemoval,
+  type GroupRemovalOptions,
+  groupRemoval,
   type Hessian,
   type OutputQuadraticFormOptions,
   outputQuadraticForm,

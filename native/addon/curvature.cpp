@@ -9,16 +9,16 @@ namespace {
 
 Runner runnerOf(const Engine& engine) { return {engine.kernels, engine.threads}; }
 
-/// The head as it arrives: parameters, sizes, activations. peers and width come later in every signature.
+/// The head as it arrives: parameters, sizes, activations, widths of the peers.
 struct HeadArguments {
   std::span<const double> parameters;
-  std::span<const std::int32_t> sizes, activations;
+  std::span<const std::int32_t> sizes, activations, widths;
 
   std::size_t outputs() const { return static_cast<std::size_t>(sizes.back()); }
   std::size_t inputs() const { return static_cast<std::size_t>(sizes.front()); }
 };
 
-/// Reads parameters, sizes, activations and checks that they describe a head.
+/// Reads parameters, sizes, activations, widths and checks that they describe a head over peers.
 HeadArguments readHead(Args& args) {
   HeadArguments head;
   head.parameters = args.f64("parameters");
@@ -36,18 +36,19 @@ HeadArguments readHead(Args& args) {
     if (count > head.parameters.size()) break;
   }
   if (count != head.parameters.size()) args.fail("BTM_SHAPE", "parameters", "must match sizes");
+  head.widths = args.i32("widths");
+  std::size_t inputs = 0;
+  for (const std::int32_t width : head.widths) {
+    if (width < 1) args.fail("BTM_DOMAIN", "widths", "must be positive");
+    inputs += static_cast<std::size_t>(width);
+  }
+  if (inputs != head.inputs()) args.fail("BTM_SHAPE", "widths", "must add up to sizes[0]");
   return head;
 }
 
-PackedHead pack(const Engine& engine, Args& args, const HeadArguments& head, Dim& peers, Dim& width) {
-  if (lengthOf(peers, width) != head.inputs()) args.fail("BTM_SHAPE", "sizes", "must begin with peers * width");
-  return {runnerOf(engine),
-          head.parameters.data(),
-          head.sizes.data(),
-          head.activations.data(),
-          head.activations.size(),
-          peers,
-          width};
+PackedHead pack(const Engine& engine, const HeadArguments& head) {
+  return {runnerOf(engine),        head.parameters.data(), head.sizes.data(), head.activations.data(),
+          head.activations.size(), head.widths.data(),     head.widths.size()};
 }
 
 /// An array whose length is checked once the sizes, which come later, are known.
@@ -75,13 +76,9 @@ struct ComparedArguments {
     checkLabelRange(args, labels, outputs);
     Compared compared{loss, orNull(args, "labels", labels, batch),
                       orNull(args, "targets", targets, checkedProduct(batch, outputs))};
-    const bool softmax = loss == kSoftmaxCrossEntropy;
-    if (softmax)
-      compared.targets = nullptr;
-    else
-      compared.labels = nullptr;
-    const bool missing = softmax ? compared.labels == nullptr : compared.targets == nullptr;
-    if (needed && missing && batch > 0) args.fail("BTM_SHAPE", softmax ? "labels" : "targets", "must not be empty");
+    if (loss != kSoftmaxCrossEntropy) compared.labels = nullptr;
+    const bool missing = compared.labels == nullptr && compared.targets == nullptr;
+    if (needed && missing && batch > 0) args.fail("BTM_SHAPE", "targets", "must not be empty without labels");
     return compared;
   }
 };
@@ -93,31 +90,66 @@ ComparedArguments readCompared(Args& args) {
   return compared;
 }
 
+/// What stands in for peers, each array empty or of its full length.
+Absence absenceOf(const Args& args, const HeadArguments& head, std::span<const double> baseline,
+                  std::span<const std::int32_t> answered, std::size_t batch) {
+  return {orNull(args, "baseline", baseline, head.inputs()), nullptr,
+          orNull(args, "answered", answered, checkedProduct(batch, head.widths.size()))};
+}
+
+/// Groups of peers that are removed together: ascending members, none twice in a group.
+Groups readGroups(Args& args, std::size_t peers) {
+  const auto offsets = args.i32("groupOffsets"), members = args.i32("groupMembers");
+  if (offsets.empty()) return {peers, nullptr, nullptr};
+  if (offsets.front() != 0 || static_cast<std::size_t>(offsets.back()) != members.size())
+    args.fail("BTM_SHAPE", "groupOffsets", "must begin with 0 and end with the number of members");
+  for (std::size_t g = 0; g + 1 < offsets.size(); g++) {
+    if (offsets[g + 1] <= offsets[g] || static_cast<std::size_t>(offsets[g + 1]) > members.size())
+      args.fail("BTM_DOMAIN", "groupOffsets", "must ascend");
+    for (std::int32_t k = offsets[g]; k < offsets[g + 1]; k++) {
+      const std::int32_t least = k == offsets[g] ? 0 : members[static_cast<std::size_t>(k) - 1] + 1;
+      const std::int32_t member = members[static_cast<std::size_t>(k)];
+      if (member < least || static_cast<std::size_t>(member) >= peers)
+        args.fail("BTM_DOMAIN", "groupMembers", "must be peers in ascending order");
+    }
+  }
+  return {offsets.size() - 1, offsets.data(), members.data()};
+}
+
 Napi::Value removalScoresMethod(const Engine& engine, Args& args) {
   const auto scores = args.f64Out("scores"), linear = args.f64Out("linear");
   const auto quadratic = args.f64Out("quadratic");
   const auto responses = args.f64("responses");
+  const auto answered = args.i32("answered");
   const HeadArguments head = readHead(args);
+  const auto baseline = args.f64("baseline");
   const ComparedArguments compared = readCompared(args);
+  const auto weights = args.f64("sampleWeights");
+  const Groups groups = readGroups(args, head.widths.size());
   const auto noise = args.f64("noise");
   const std::size_t draws = args.size("draws");
   const auto estimator = static_cast<Estimator>(args.integer("estimator", 0, kEstimatorCount - 1));
   const Loss loss = readLoss(args);
-  Dim batch = args.dim("batch"), peers = args.dim("peers"), width = args.dim("width");
+  Dim batch = args.dim("batch"), inputs(head.inputs());
 
-  const PackedHead packed = pack(engine, args, head, peers, width);
-  args.expect("responses", responses, batch, peers, width);
-  const std::size_t cells = lengthOf(batch, peers), outputs = head.outputs();
+  args.expect("responses", responses, batch, inputs);
+  const PackedHead packed = pack(engine, head);
+  const std::size_t cells = checkedProduct(batch, groups.count), outputs = head.outputs();
   args.expect("scores", scores, cells);
   RemovalTile tile{};
   tile.head = &packed.head();
   tile.estimator = estimator;
+  tile.groups = groups;
   tile.samples = batch;
   tile.responses = responses.data();
+  tile.absence = absenceOf(args, head, baseline, answered, batch);
+  tile.weights = orNull(args, "sampleWeights", weights, batch);
   tile.scores = scores.data();
   tile.linear = orNull(args, "linear", linear, cells);
   tile.quadratic = orNull(args, "quadratic", quadratic, cells);
   if ((tile.linear == nullptr) != (tile.quadratic == nullptr)) args.fail("BTM_SHAPE", "linear", "needs quadratic");
+  if (estimator == kDiagonal && groups.offsets != nullptr)
+    args.fail("BTM_DOMAIN", "groupOffsets", "must be empty for the diagonal form");
   const bool slopes = estimator == kTaylor2 || estimator == kFirstOrder || estimator == kEmpiricalFisher ||
                       estimator == kAblation || tile.linear != nullptr;
   tile.compared = compared.check(args, loss, batch, outputs, slopes);
@@ -134,24 +166,33 @@ Napi::Value removalScoresMethod(const Engine& engine, Args& args) {
 Napi::Value peerGramMethod(const Engine& engine, Args& args) {
   const auto gram = args.f64Out("gram"), factor = args.f64Out("factor");
   const auto responses = args.f64("responses");
+  const auto answered = args.i32("answered");
   const HeadArguments head = readHead(args);
+  const auto baseline = args.f64("baseline");
+  const auto weights = args.f64("sampleWeights");
   const Loss loss = readLoss(args);
-  Dim batch = args.dim("batch"), peers = args.dim("peers"), width = args.dim("width");
-  const PackedHead packed = pack(engine, args, head, peers, width);
+  Dim batch = args.dim("batch"), inputs(head.inputs()), peers(head.widths.size());
+  args.expect("responses", responses, batch, inputs);
   args.expect("gram", gram, peers, peers);
-  args.expect("responses", responses, batch, peers, width);
-  double* rows = orNull(args, "factor", factor, checkedProduct(batch, head.outputs(), peers));
-  return Napi::Boolean::New(
-      args.env(), peerGram(runnerOf(engine), packed.head(), loss, batch, responses.data(), gram.data(), rows));
+  const PackedHead packed = pack(engine, head);
+  double* rows = orNull(args, "factor", factor, checkedProduct(batch, head.outputs(), head.widths.size()));
+  GramBlock whole{};
+  whole.head = &packed.head();
+  whole.loss = loss;
+  whole.samples = batch;
+  whole.responses = responses.data();
+  whole.absence = absenceOf(args, head, baseline, answered, batch);
+  whole.weights = orNull(args, "sampleWeights", weights, batch);
+  return Napi::Boolean::New(args.env(), peerGram(runnerOf(engine), whole, gram.data(), rows));
 }
 
 Napi::Value headForwardMethod(const Engine& engine, Args& args) {
   const auto logits = args.f64Out("out");
   const auto responses = args.f64("responses");
   const HeadArguments head = readHead(args);
-  Dim batch = args.dim("batch"), peers = args.dim("peers"), width = args.dim("width");
-  const PackedHead packed = pack(engine, args, head, peers, width);
-  args.expect("responses", responses, batch, peers, width);
+  Dim batch = args.dim("batch"), inputs(head.inputs());
+  args.expect("responses", responses, batch, inputs);
+  const PackedHead packed = pack(engine, head);
   args.expect("out", logits, checkedProduct(batch, head.outputs()));
   return Napi::Boolean::New(args.env(),
                             headForward(runnerOf(engine), packed.head(), batch, responses.data(), logits.data()));
@@ -164,13 +205,14 @@ Napi::Value headGradientMethod(const Engine& engine, Args& args) {
   const auto responses = args.f64("responses");
   const HeadArguments head = readHead(args);
   const ComparedArguments compared = readCompared(args);
+  const auto weights = args.f64("sampleWeights");
   const auto upstream = args.f64("outputGradient");
   const Loss loss = readLoss(args);
   const double divisor = args.number("divisor");
-  Dim batch = args.dim("batch"), peers = args.dim("peers"), width = args.dim("width");
+  Dim batch = args.dim("batch"), inputs(head.inputs());
 
-  const PackedHead packed = pack(engine, args, head, peers, width);
-  args.expect("responses", responses, batch, peers, width);
+  args.expect("responses", responses, batch, inputs);
+  const PackedHead packed = pack(engine, head);
   const std::size_t cells = checkedProduct(batch, head.outputs());
   args.expect("logits", logits, cells);
   args.expect("responseGradient", responseGradient, responses.size());
@@ -182,6 +224,7 @@ Napi::Value headGradientMethod(const Engine& engine, Args& args) {
   whole.divisor = divisor;
   whole.batch = batch;
   whole.responses = responses.data();
+  whole.weights = orNull(args, "sampleWeights", weights, batch);
   if (whole.upstream == nullptr) args.expect("losses", losses, batch);
   whole.losses = losses.data();
   whole.logits = logits.data();
@@ -192,9 +235,8 @@ Napi::Value headGradientMethod(const Engine& engine, Args& args) {
 Napi::Value importanceMethod(const Engine& engine, Args& args) {
   const auto out = args.f64Out("out");
   const HeadArguments head = readHead(args);
-  Dim peers = args.dim("peers"), width = args.dim("width");
-  const PackedHead packed = pack(engine, args, head, peers, width);
-  args.expect("out", out, peers);
+  args.expect("out", out, head.widths.size());
+  const PackedHead packed = pack(engine, head);
   headImportance(runnerOf(engine), packed.head(), out.data());
   return args.env().Undefined();
 }

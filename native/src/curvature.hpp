@@ -37,9 +37,12 @@ struct HeadLayer {
   size_t rowBefore;          ///< rows of all earlier layers together
 };
 
-/// A dense head over the responses of `peers` peers, each `width` wide: the first layer has peers * width inputs.
+/// A dense head over the responses of `peers` peers side by side: peer i is inputs offsets[i] .. offsets[i + 1] - 1 of
+/// the first layer.
 struct Head {
-  size_t layers, peers, width;
+  size_t layers, peers;
+  size_t width;           ///< of the widest peer
+  const size_t* offsets;  ///< [peers + 1]
   const HeadLayer* layer;
   size_t outputs;       ///< of the last layer
   size_t totalOutputs;  ///< of all layers together
@@ -51,7 +54,21 @@ struct Head {
 struct Compared {
   Loss loss;
   const int32_t* labels;  ///< [samples], for softmax cross-entropy
-  const double* targets;  ///< [samples, outputs], for the other losses
+  const double* targets;  ///< [samples, outputs], for the other losses, and soft labels where labels is null
+};
+
+/// Peers that are removed together: group g is members[offsets[g]] .. members[offsets[g + 1] - 1], ascending. Without
+/// offsets every peer is a group.
+struct Groups {
+  size_t count;
+  const int32_t *offsets, *members;
+};
+
+/// What stands in for a peer that is removed, or that did not answer. Null pointers: zeros, and everybody answered.
+struct Absence {
+  const double* baseline;   ///< [inputs]
+  const double* shifts;     ///< [peers, row of the first layer]: contributions of the baseline
+  const int32_t* answered;  ///< [samples, peers], 0 where the baseline stands in
 };
 
 struct RemovalTile {
@@ -59,19 +76,24 @@ struct RemovalTile {
   Estimator estimator;
   Compared compared;
   size_t samples;
-  const double* responses;  ///< [samples, peers, width]
-  const double* noise;      ///< [samples, noisePerSample], for the Monte-Carlo Fisher
+  Groups groups;
+  const double* responses;  ///< [samples, inputs]
+  Absence absence;
+  const double* weights;  ///< [samples], or null
+  const double* noise;    ///< [samples, noisePerSample], for the Monte-Carlo Fisher
   size_t draws, noisePerSample;
-  double *scores, *linear, *quadratic;  ///< [samples, peers]; the last two may be null
+  double *scores, *linear, *quadratic;  ///< [samples, groups.count]; the last two may be null
 };
 
 struct GramBlock {
   const Head* head;
   Loss loss;
   size_t samples, tile;     ///< at most 256 samples, taken `tile` at a time
-  const double* responses;  ///< [samples, peers, width]
-  double* gram;             ///< [peers, peers], the sum over this block
-  double* factor;           ///< [samples * outputs, peers], or null
+  const double* responses;  ///< [samples, inputs]
+  Absence absence;
+  const double* weights;  ///< [samples], or null
+  double* gram;           ///< [peers, peers], the sum over this block
+  double* factor;         ///< [samples * outputs, peers], or null
 };
 
 struct GradientTile {
@@ -80,10 +102,11 @@ struct GradientTile {
   double divisor;
   size_t samples, batch, first;  ///< this tile is samples first .. first + samples - 1 of the batch
   const double* responses;       ///< of the whole batch, like everything below
+  const double* weights;         ///< [batch], or null
   const double* upstream;        ///< [batch, outputs], or null to take the loss
   double* losses;                ///< [batch], or null with upstream
   double* logits;                ///< [batch, outputs]
-  double* responseGradient;      ///< [batch, peers, width], or null for a forward pass alone
+  double* responseGradient;      ///< [batch, inputs], or null for a forward pass alone
   double *hidden, *deltas;       ///< outputs and dL/da of each layer: [batch, outputs] at batch * layer.before
 };
 
@@ -93,7 +116,9 @@ struct CurvatureKernels {
   /// to[c * stride + r] = from[r * columns + c]
   void (*transpose)(const double* from, size_t rows, size_t columns, double* to, size_t stride);
   /// Doubles of scratch for a tile of so many samples, whichever of the functions below is called.
-  size_t (*scratch)(const Head& head, size_t samples, size_t draws);
+  size_t (*scratch)(const Head& head, size_t samples, size_t draws, const Groups& groups);
+  /// The contribution of every peer to the first layer for one sample x [inputs]: out [peers, row].
+  void (*contributions)(const Head& head, const double* x, double* out, double* scratch);
   /// These three return false when a pre-activation of the first layer's first output is not finite. While it is, so is
   /// every response: whoever calls them looks for the one that is not only then.
   bool (*removal)(const RemovalTile& tile, double* scratch);

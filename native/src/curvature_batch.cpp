@@ -45,9 +45,10 @@ void runTasks(const Runner& runner, std::size_t count, Body&& body) {
 }
 
 /// Samples to a tile: as many as fit the cache, but enough to use the weights well, and enough tiles for every thread.
-std::size_t samplesPerTile(const Runner& runner, const Head& head, std::size_t batch) {
+std::size_t samplesPerTile(const Runner& runner, const Head& head, std::size_t batch, std::size_t groups = 0) {
   const std::size_t deep = head.layers > 1 || head.layer[0].activation != kIdentity ? 2 * head.widest : 0;
-  const std::size_t one = head.peers * (head.layer[0].row + deep + head.width);
+  const std::size_t inputs = head.layer[0].inputs, directions = std::max(head.peers, groups);
+  const std::size_t one = directions * (head.layer[0].row + deep) + inputs;
   const std::size_t fitting = std::clamp(kTileDoubles / one / 8 * 8, kFewSamples, kMostSamples);
   const std::size_t bounded = std::clamp<std::size_t>(kMostDoubles / one, 1, fitting);
   const std::size_t tasks = 2 * static_cast<std::size_t>(runner.threads);
@@ -98,8 +99,17 @@ void transposeLayer(const Runner& runner, const HeadLayer& layer, std::size_t co
 }  // namespace
 
 PackedHead::PackedHead(const Runner& runner, const double* parameters, const int32_t* sizes, const int32_t* activations,
-                       std::size_t layers, std::size_t peers, std::size_t width)
-    : layers_(layers), head_{layers, peers, width, nullptr, static_cast<std::size_t>(sizes[layers]), 0, 0, 0} {
+                       std::size_t layers, const int32_t* widths, std::size_t peers)
+    : offsets_(peers + 1, 0), layers_(layers), head_{} {
+  head_.layers = layers;
+  head_.peers = peers;
+  head_.outputs = static_cast<std::size_t>(sizes[layers]);
+  for (std::size_t i = 0; i < peers; i++) {
+    const auto width = static_cast<std::size_t>(widths[i]);
+    offsets_[i + 1] = offsets_[i] + width;
+    head_.width = std::max(head_.width, width);
+  }
+  head_.offsets = offsets_.data();
   const auto lanes = static_cast<std::size_t>(runner.kernels.lanes);
   const std::size_t panel = runner.kernels.curvature.panelColumns;
   std::size_t total = panel * static_cast<std::size_t>(sizes[0]);  // the last panel may be short
@@ -133,29 +143,50 @@ PackedHead::PackedHead(const Runner& runner, const double* parameters, const int
   head_.layer = layers_.data();
 }
 
-bool removalScores(const Runner& runner, const RemovalTile& batch) {
+namespace {
+
+/// Contributions of the baseline to the first layer, one row a peer; empty without one.
+std::vector<double> shiftsOf(const Runner& runner, const Head& head, const double* baseline) {
+  const CurvatureKernels& kernels = runner.kernels.curvature;
+  std::vector<double> shifts(baseline == nullptr ? 0 : head.peers * head.layer[0].row);
+  if (baseline == nullptr) return shifts;
+  kernels.contributions(head, baseline, shifts.data(), scratchOf(kernels.scratch(head, 1, 0, Groups{})));
+  return shifts;
+}
+
+}  // namespace
+
+bool removalScores(const Runner& runner, const RemovalTile& whole) {
   Finite finite;
-  const Head& head = *batch.head;
-  const std::size_t samples = samplesPerTile(runner, head, batch.samples);
+  const Head& head = *whole.head;
+  RemovalTile batch = whole;
+  const std::vector<double> shifts = shiftsOf(runner, head, whole.absence.baseline);
+  batch.absence.shifts = shifts.empty() ? nullptr : shifts.data();
+  const Groups& groups = batch.groups;
+  const std::size_t samples = samplesPerTile(runner, head, batch.samples, groups.count);
   forTiles(runner, batch.samples, samples, [&](std::size_t first, std::size_t count) {
     RemovalTile tile = batch;
     tile.samples = count;
-    tile.responses += first * head.peers * head.width;
+    tile.responses += first * head.layer[0].inputs;
+    tile.weights = advance(tile.weights, first);
+    tile.absence.answered = advance(tile.absence.answered, first * head.peers);
     tile.compared.labels = advance(tile.compared.labels, first);
     tile.compared.targets = advance(tile.compared.targets, first * head.outputs);
     tile.noise = advance(tile.noise, first * tile.noisePerSample);
-    tile.scores += first * head.peers;
-    tile.linear = advance(tile.linear, first * head.peers);
-    tile.quadratic = advance(tile.quadratic, first * head.peers);
-    finite.add(
-        runner.kernels.curvature.removal(tile, scratchOf(runner.kernels.curvature.scratch(head, count, tile.draws))));
+    tile.scores += first * groups.count;
+    tile.linear = advance(tile.linear, first * groups.count);
+    tile.quadratic = advance(tile.quadratic, first * groups.count);
+    finite.add(runner.kernels.curvature.removal(
+        tile, scratchOf(runner.kernels.curvature.scratch(head, count, tile.draws, groups))));
   });
   return finite.all();
 }
 
-bool peerGram(const Runner& runner, const Head& head, Loss loss, std::size_t batch, const double* responses,
-              double* gram, double* factor) {
+bool peerGram(const Runner& runner, const GramBlock& whole, double* gram, double* factor) {
   Finite finite;
+  const Head& head = *whole.head;
+  const std::size_t batch = whole.samples;
+  const std::vector<double> shifts = shiftsOf(runner, head, whole.absence.baseline);
   const std::size_t area = head.peers * head.peers, blocks = (batch + kBlock - 1) / kBlock;
   const std::size_t tile = std::min(samplesPerTile(runner, head, batch), kBlock);
   const std::size_t together = std::min(blocks, 2 * static_cast<std::size_t>(runner.threads));
@@ -165,12 +196,13 @@ bool peerGram(const Runner& runner, const Head& head, Loss loss, std::size_t bat
     const std::size_t count = std::min(together, blocks - begin);
     runTasks(runner, count, [&](std::size_t index) {
       const std::size_t first = (begin + index) * kBlock;
-      GramBlock block{};
-      block.head = &head;
-      block.loss = loss;
+      GramBlock block = whole;
       block.samples = std::min(kBlock, batch - first);
       block.tile = tile;
-      block.responses = responses + first * head.peers * head.width;
+      block.responses += first * head.layer[0].inputs;
+      block.weights = advance(block.weights, first);
+      block.absence.shifts = shifts.empty() ? nullptr : shifts.data();
+      block.absence.answered = advance(block.absence.answered, first * head.peers);
       block.gram = partial.data() + index * area;
       block.factor = advance(factor, first * head.outputs * head.peers);
       finite.add(runner.kernels.curvature.gram(block, scratchOf(runner.kernels.curvature.gramScratch(head, tile))));
@@ -192,7 +224,8 @@ bool headForward(const Runner& runner, const Head& head, std::size_t batch, cons
     tile.first = first;
     tile.responses = responses;
     tile.logits = logits;
-    finite.add(runner.kernels.curvature.gradient(tile, scratchOf(runner.kernels.curvature.scratch(head, count, 0))));
+    finite.add(
+        runner.kernels.curvature.gradient(tile, scratchOf(runner.kernels.curvature.scratch(head, count, 0, Groups{}))));
   });
   return finite.all();
 }
@@ -235,7 +268,8 @@ bool headGradient(const Runner& runner, GradientTile whole, double* parameterGra
     GradientTile tile = whole;
     tile.first = first;
     tile.samples = count;
-    finite.add(runner.kernels.curvature.gradient(tile, scratchOf(runner.kernels.curvature.scratch(head, count, 0))));
+    finite.add(
+        runner.kernels.curvature.gradient(tile, scratchOf(runner.kernels.curvature.scratch(head, count, 0, Groups{}))));
   });
   for (std::size_t l = 0; l < head.layers; l++) {
     const HeadLayer& layer = head.layer[l];
@@ -284,7 +318,7 @@ void headImportance(const Runner& runner, const Head& head, double* out) {
     above.swap(below);
   }
   for (std::size_t i = 0; i < head.peers; i++)
-    out[i] = runner.kernels.arithmetic.treeSum(above.data() + i * head.width, head.width);
+    out[i] = runner.kernels.arithmetic.treeSum(above.data() + head.offsets[i], head.offsets[i + 1] - head.offsets[i]);
 }
 
 }  // namespace intermodel

@@ -23,13 +23,15 @@ struct Runner {
 /// A head with the transposed, padded weights that the products read.
 class PackedHead {
  public:
-  /// `parameters` holds weights, bias of each layer in turn; sizes [layers + 1], activations [layers].
+  /// `parameters` holds weights, bias of each layer in turn; sizes [layers + 1], activations [layers]; widths [peers]
+  /// add up to sizes[0].
   PackedHead(const Runner& runner, const double* parameters, const int32_t* sizes, const int32_t* activations,
-             std::size_t layers, std::size_t peers, std::size_t width);
+             std::size_t layers, const int32_t* widths, std::size_t peers);
   const Head& head() const { return head_; }
 
  private:
   std::unique_ptr<double[]> storage_;
+  std::vector<std::size_t> offsets_;
   std::vector<HeadLayer> layers_;
   Head head_;
 };
@@ -39,9 +41,9 @@ class PackedHead {
 /// Fills tile.scores (and linear, quadratic) for all tile.samples samples.
 bool removalScores(const Runner& runner, const RemovalTile& batch);
 
-/// gram [peers, peers], and factor [batch * outputs, peers] unless null.
-bool peerGram(const Runner& runner, const Head& head, Loss loss, std::size_t batch, const double* responses,
-              double* gram, double* factor);
+/// `batch` describes all samples, without outputs. gram [peers, peers], and factor [batch * outputs, peers] unless
+/// null.
+bool peerGram(const Runner& runner, const GramBlock& batch, double* gram, double* factor);
 
 /// logits [batch, outputs].
 bool headForward(const Runner& runner, const Head& head, std::size_t batch, const double* responses, double* logits);

@@ -28,10 +28,16 @@ static ScoreBuffers scoreBuffers(const Head& head, size_t draws, Pieces& pieces)
   return buffers;
 }
 
-static size_t tileScratch(const Head& head, size_t samples, size_t draws) {
+/// Room for what each group takes away from the first layer.
+static double* moveBuffer(const Head& head, size_t samples, const Groups& groups, Pieces& pieces) {
+  return pieces.take(samples * groups.count * head.layer[0].row);
+}
+
+static size_t tileScratch(const Head& head, size_t samples, size_t draws, const Groups& groups) {
   Pieces pieces{nullptr};
-  headBuffers(head, samples, pieces);
+  headBuffers(head, samples, larger(head.peers, groups.count), pieces);
   scoreBuffers(head, draws, pieces);
+  moveBuffer(head, samples, groups, pieces);
   return pieces.used;
 }
 
@@ -45,7 +51,7 @@ static SampleView viewOf(const RemovalTile& tile, const ScoreBuffers& buffers, c
   view.gradient = buffers.gradient;
   view.spare = buffers.spare;
   view.careful = buffers.careful;
-  view.label = tile.compared.labels == nullptr ? 0 : tile.compared.labels[sample];
+  view.label = tile.compared.labels == nullptr ? -1 : tile.compared.labels[sample];
   view.draws = tile.draws;
   view.noise = tile.noise == nullptr ? nullptr : tile.noise + sample * tile.noisePerSample;
   view.classes = buffers.classes;
@@ -64,10 +70,14 @@ static double diagonalForm(const RemovalTile& tile, const SampleView& view, Head
                            size_t peer, const ScoreBuffers& score) {
   const Head& head = *tile.head;
   const HeadLayer& first = head.layer[0];
-  const size_t h = first.outputs, d = head.width;
+  const int32_t* answered = tile.absence.answered;
+  if (answered != nullptr && answered[sample * head.peers + peer] == 0) return 0.0;
+  const size_t h = first.outputs, offset = head.offsets[peer], d = head.offsets[peer + 1] - offset;
   for (size_t m = 0; m < d; m++) {
-    const double* column = first.weights + peer * d + m;
-    const double response = tile.responses[sample * first.inputs + peer * d + m];
+    const double* column = first.weights + offset + m;
+    const size_t at = sample * first.inputs + offset + m;
+    const double* baseline = tile.absence.baseline;
+    const double response = baseline == nullptr ? tile.responses[at] : tile.responses[at] - baseline[offset + m];
     double* move = buffers.flow[0] + m * first.row;
     for (size_t o = 0; o < first.row; o++) move[o] = o < h ? column[o * first.inputs] * response : 0.0;
   }
@@ -77,14 +87,67 @@ static double diagonalForm(const RemovalTile& tile, const SampleView& view, Head
   return treeSum(score.forms, d);
 }
 
-/// The directions of every sample and peer: J f to first order, or the exact change of z on removal.
-static const double* directionsOf(const RemovalTile& tile, HeadBuffers& buffers, bool exact) {
+/// out = what one peer takes away from the first layer: its part less its baseline's, 0 for one that did not answer.
+static void moveOf(const Absence& absence, const double* part, size_t sample, size_t peer, size_t peers, size_t row,
+                   double* out) {
+  if (absence.answered != nullptr && absence.answered[sample * peers + peer] == 0)
+    standIn(nullptr, peer, row, out);
+  else if (absence.shifts != nullptr)
+    subtractInto(out, part, absence.shifts + peer * row, row);
+  else
+    __builtin_memcpy(out, part, row * sizeof(double));
+}
+
+/// What every peer takes away, [samples, peers, row]: the parts themselves where nothing stands in for them.
+static const double* movesOfPeers(const Head& head, const Absence& absence, const double* parts, size_t samples,
+                                  double* room) {
+  if (absence.shifts == nullptr && absence.answered == nullptr) return parts;
+  const size_t row = head.layer[0].row;
+  for (size_t s = 0; s < samples; s++)
+    for (size_t i = 0; i < head.peers; i++) {
+      const size_t at = (s * head.peers + i) * row;
+      moveOf(absence, parts + at, s, i, head.peers, row, room + at);
+    }
+  return room;
+}
+
+/// What every group takes away, [samples, groups, row]: its peers' moves added up in order.
+static const double* movesOf(const RemovalTile& tile, const HeadBuffers& buffers, double* room) {
+  const Groups& groups = tile.groups;
   const Head& head = *tile.head;
-  const size_t rows = tile.samples * head.peers;
-  if (!exact) return carryMoves(head, buffers, tile.samples, 0, buffers.parts, rows, head.peers, false);
+  if (groups.offsets == nullptr) return movesOfPeers(head, tile.absence, buffers.parts, tile.samples, room);
+  const size_t row = head.layer[0].row;
+  double* one = buffers.flow[0];
+  for (size_t s = 0; s < tile.samples; s++) {
+    const double* parts = buffers.parts + s * head.peers * row;
+    for (size_t g = 0; g < groups.count; g++) {
+      double* move = room + (s * groups.count + g) * row;
+      for (int32_t k = groups.offsets[g]; k < groups.offsets[g + 1]; k++) {
+        const auto i = static_cast<size_t>(groups.members[k]);
+        const bool starts = k == groups.offsets[g];
+        moveOf(tile.absence, parts + i * row, s, i, head.peers, row, starts ? move : one);
+        if (!starts) addTo(move, one, row);
+      }
+    }
+  }
+  return room;
+}
+
+/// The directions of every sample and group: J f to first order, or the exact change of z on removal.
+static const double* directionsOf(const RemovalTile& tile, HeadBuffers& buffers, const double* moves, bool exact) {
+  const Head& head = *tile.head;
+  const size_t perSample = tile.groups.count, rows = tile.samples * perSample;
+  if (!exact) return carryMoves(head, buffers, tile.samples, 0, moves, rows, perSample, false);
   const size_t count = rows * head.layer[0].row;
-  zipElements(buffers.parts, buffers.parts, buffers.flow[0], count, [](F64 x, F64) { return -x; });
-  return carryMoves(head, buffers, tile.samples, 0, buffers.flow[0], rows, head.peers, true);
+  zipElements(moves, moves, buffers.flow[0], count, [](F64 x, F64) { return -x; });
+  return carryMoves(head, buffers, tile.samples, 0, buffers.flow[0], rows, perSample, true);
+}
+
+static bool isMember(const Groups& groups, size_t group, size_t peer) {
+  if (groups.offsets == nullptr) return group == peer;
+  for (int32_t k = groups.offsets[group]; k < groups.offsets[group + 1]; k++)
+    if (static_cast<size_t>(groups.members[k]) == peer) return true;
+  return false;
 }
 
 constexpr double kLargestPart = 1024.0;  // see LARGEST_PART in src/reference/head.ts
@@ -95,14 +158,19 @@ static bool dwarfs(const double* part, size_t n) {
   return !small;
 }
 
-/// z of one sample without one peer, by a forward pass of its own.
-static const double* movedWithout(const RemovalTile& tile, HeadBuffers& buffers, size_t sample, size_t peer) {
+/// z of one sample without the peers of one group, by a forward pass of its own.
+static const double* movedWithout(const RemovalTile& tile, HeadBuffers& buffers, size_t sample, size_t group) {
   const Head& head = *tile.head;
   const HeadLayer& first = head.layer[0];
   double *current = buffers.flow[0], *next = buffers.flow[1];
   __builtin_memcpy(current, first.bias, first.row * sizeof(double));
-  for (size_t i = 0; i < head.peers; i++)
-    if (i != peer) addTo(current, buffers.parts + (sample * head.peers + i) * first.row, first.row);
+  for (size_t i = 0; i < head.peers; i++) {
+    const double* shifts = tile.absence.shifts;
+    if (!isMember(tile.groups, group, i))
+      addTo(current, buffers.parts + (sample * head.peers + i) * first.row, first.row);
+    else if (shifts != nullptr)
+      addTo(current, shifts + i * first.row, first.row);
+  }
   for (size_t l = 0; l < head.layers; l++) {
     const HeadLayer& layer = head.layer[l];
     if (l > 0) {
@@ -116,16 +184,17 @@ static const double* movedWithout(const RemovalTile& tile, HeadBuffers& buffers,
   return current;
 }
 
-/// Scores again, exactly, the peers whose contribution leaves no digits of the others when it is subtracted.
+/// Scores again, exactly, the groups whose contribution leaves no digits of the others when it is subtracted.
 static void scoreLargeParts(const RemovalTile& tile, HeadBuffers& buffers, const ScoreBuffers& score,
-                            const double* logits, size_t row) {
+                            const double* moves, const double* logits, size_t row) {
   const Head& head = *tile.head;
+  const size_t count = tile.groups.count;
   for (size_t s = 0; s < tile.samples; s++) {
     bool prepared = false;
     SampleView view{};
-    for (size_t i = 0; i < head.peers; i++) {
-      const size_t at = s * head.peers + i;
-      if (!dwarfs(buffers.parts + at * head.layer[0].row, head.layer[0].outputs)) continue;
+    for (size_t i = 0; i < count; i++) {
+      const size_t at = s * count + i;
+      if (!dwarfs(moves + at * head.layer[0].row, head.layer[0].outputs)) continue;
       if (!prepared) view = preparedView(tile, score, logits + s * row, s);
       prepared = true;
       const double* moved = movedWithout(tile, buffers, s, i);
@@ -135,14 +204,26 @@ static void scoreLargeParts(const RemovalTile& tile, HeadBuffers& buffers, const
   }
 }
 
+/// Each sample's numbers times its weight: exactly 0 at weight 0.
+static void weighRows(const RemovalTile& tile, double* rows) {
+  if (tile.weights == nullptr || rows == nullptr) return;
+  for (size_t s = 0; s < tile.samples; s++) {
+    const double weight = tile.weights[s];
+    double* row = rows + s * tile.groups.count;
+    for (size_t g = 0; g < tile.groups.count; g++) row[g] = weight == 0.0 ? 0.0 : weight * row[g];
+  }
+}
+
 static bool removalTile(const RemovalTile& tile, double* scratch) {
   const Head& head = *tile.head;
-  const size_t n = head.peers, row = head.layer[head.layers - 1].row;
+  const size_t n = tile.groups.count, row = head.layer[head.layers - 1].row;
   Pieces pieces{scratch};
-  HeadBuffers buffers = headBuffers(head, tile.samples, pieces);
+  HeadBuffers buffers = headBuffers(head, tile.samples, larger(head.peers, n), pieces);
   const ScoreBuffers score = scoreBuffers(head, tile.draws, pieces);
-  const bool finite = forwardTile(head, tile.responses, tile.samples, true, true, buffers);
+  double* room = moveBuffer(head, tile.samples, tile.groups, pieces);
+  const bool finite = forwardTile(head, tile.responses, tile.absence, tile.samples, true, true, buffers);
   const double* logits = valuesOf(head, buffers, head.layers - 1, tile.samples);
+  const double* moves = movesOf(tile, buffers, room);
 
   const Estimator estimator = tile.estimator;
   const bool exact = estimator == kRelativeEntropy || estimator == kAblation;
@@ -160,12 +241,16 @@ static bool removalTile(const RemovalTile& tile, double* scratch) {
     }
   };
   if (byTangent || tile.linear != nullptr)
-    score_all(directionsOf(tile, buffers, false), byTangent ? tile.scores : nullptr, tile.linear, tile.quadratic);
+    score_all(directionsOf(tile, buffers, moves, false), byTangent ? tile.scores : nullptr, tile.linear,
+              tile.quadratic);
   if (exact) {
-    score_all(directionsOf(tile, buffers, true), tile.scores, nullptr, nullptr);
-    scoreLargeParts(tile, buffers, score, logits, row);
+    score_all(directionsOf(tile, buffers, moves, true), tile.scores, nullptr, nullptr);
+    scoreLargeParts(tile, buffers, score, moves, logits, row);
   }
   if (estimator == kDiagonal) score_all(nullptr, tile.scores, nullptr, nullptr);
+  weighRows(tile, tile.scores);
+  weighRows(tile, tile.linear);
+  weighRows(tile, tile.quadratic);
   return finite;
 }
 
@@ -192,16 +277,17 @@ static void centredColumns(Loss loss, const double* weights, const double* direc
   }
 }
 
-/// Adds G of one sample, upper half, to one virtual lane of the sum over samples.
-static void addGram(const double* weights, const double* centred, size_t n, size_t outputs, size_t stride,
+/// Adds `share` times G of one sample, upper half, to one virtual lane of the sum over samples.
+static void addGram(const double* weights, double share, const double* centred, size_t n, size_t outputs, size_t stride,
                     double* weighted, double* lane) {
+  if (share == 0.0) return;
   for (size_t i = 0; i < n; i++) {
     for (size_t c = 0; c < outputs; c++) weighted[c] = weights[c] * centred[c * stride + i];
     for (size_t j = i / kLanes * kLanes; j < n; j += kLanes) {
       const F64 form = laneTree(
           outputs, [=](size_t c, F64 sum) { return fma(broadcast(weighted[c]), load(centred + c * stride + j), sum); });
       double* at = lane + i * stride + j;
-      store(at, load(at) + form);
+      store(at, load(at) + broadcast(share) * form);
     }
   }
 }
@@ -223,9 +309,10 @@ static GramBuffers gramBuffers(const Head& head, Pieces& pieces) {
 
 static size_t gramBlockScratch(const Head& head, size_t tile) {
   Pieces pieces{nullptr};
-  headBuffers(head, tile, pieces);
+  headBuffers(head, tile, head.peers, pieces);
   scoreBuffers(head, 0, pieces);
   gramBuffers(head, pieces);
+  moveBuffer(head, tile, {head.peers, nullptr, nullptr}, pieces);
   return pieces.used;
 }
 
@@ -245,27 +332,32 @@ static bool gramBlock(const GramBlock& block, double* scratch) {
   const size_t n = head.peers, outputs = head.outputs, stride = paddedPeers(head);
   const size_t row = head.layer[head.layers - 1].row;
   Pieces pieces{scratch};
-  HeadBuffers buffers = headBuffers(head, block.tile, pieces);
+  HeadBuffers buffers = headBuffers(head, block.tile, head.peers, pieces);
   const ScoreBuffers score = scoreBuffers(head, 0, pieces);
   const GramBuffers gram = gramBuffers(head, pieces);
+  double* room = moveBuffer(head, block.tile, {n, nullptr, nullptr}, pieces);
   for (size_t k = 0; k < kTreeLanes * n * stride; k++) gram.lanes[k] = 0.0;
   bool finite = true;
   for (size_t begin = 0; begin < block.samples; begin += block.tile) {
     const size_t samples = smaller(block.tile, block.samples - begin);
-    finite &= forwardTile(head, block.responses + begin * head.layer[0].inputs, samples, true, true, buffers);
+    Absence absence = block.absence;
+    if (absence.answered != nullptr) absence.answered += begin * n;
+    finite &= forwardTile(head, block.responses + begin * head.layer[0].inputs, absence, samples, true, true, buffers);
     const double* logits = valuesOf(head, buffers, head.layers - 1, samples);
-    const double* directions = carryMoves(head, buffers, samples, 0, buffers.parts, samples * n, n, false);
+    const double* moves = movesOfPeers(head, absence, buffers.parts, samples, room);
+    const double* directions = carryMoves(head, buffers, samples, 0, moves, samples * n, n, false);
     for (size_t s = 0; s < samples; s++) {
       predict(block.loss, logits + s * row, score.predicted, score.weights, outputs);
       centredColumns(block.loss, score.weights, directions + s * n * row, row, n, outputs, stride, gram.centred,
                      score.group, score.careful);
-      addGram(score.weights, gram.centred, n, outputs, stride, gram.weighted,
+      const double share = block.weights == nullptr ? 1.0 : block.weights[begin + s];
+      addGram(score.weights, share, gram.centred, n, outputs, stride, gram.weighted,
               gram.lanes + (begin + s) % kTreeLanes * n * stride);
       if (block.factor == nullptr) continue;
       for (size_t c = 0; c < outputs; c++) {
-        const double root = __builtin_sqrt(score.weights[c]);
+        const double root = __builtin_sqrt(score.weights[c]), scale = __builtin_sqrt(share);
         double* line = block.factor + ((begin + s) * outputs + c) * n;
-        for (size_t i = 0; i < n; i++) line[i] = root * gram.centred[c * stride + i];
+        for (size_t i = 0; i < n; i++) line[i] = share == 0.0 ? 0.0 : scale * (root * gram.centred[c * stride + i]);
       }
     }
   }
@@ -283,16 +375,22 @@ static void outputGradient(const GradientTile& tile, const double* z, size_t sam
     return;
   }
   const Compared& compared = tile.compared;
-  const int32_t label = compared.labels == nullptr ? 0 : compared.labels[sample];
+  const int32_t label = compared.labels == nullptr ? -1 : compared.labels[sample];
   const double* targets = compared.targets == nullptr ? nullptr : compared.targets + sample * n;
-  tile.losses[sample] = lossValue(compared.loss, z, label, targets, n, terms);
+  const double weight = tile.weights == nullptr ? 1.0 : tile.weights[sample];
+  const double loss = lossValue(compared.loss, z, label, targets, n, terms);
+  tile.losses[sample] = weight == 0.0 ? 0.0 : weight * loss;
   predict(compared.loss, z, gradient, terms, n);
-  if (targets != nullptr)
+  if (compared.loss != kSoftmaxCrossEntropy)
     subtractTargets(compared.loss, z, targets, gradient, n);
+  else if (label < 0)
+    subtractSoft(gradient, targets, n);
   else
     subtractOneHot(gradient, static_cast<size_t>(label), n);
-  const F64 divisor = broadcast(tile.divisor);
-  zipElements(gradient, gradient, gradient, n, [divisor](F64 g, F64) { return g / divisor; });
+  const F64 divisor = broadcast(tile.divisor), factor = broadcast(weight);
+  if (weight == 0.0)
+    for (size_t c = 0; c < n; c++) gradient[c] = 0.0;
+  zipElements(gradient, gradient, gradient, n, [=](F64 g, F64) { return (factor * g) / divisor; });
 }
 
 /// dL/da of each layer into tile.deltas, dL/dx of the first into tile.responseGradient.
@@ -322,15 +420,26 @@ static void carryBack(const GradientTile& tile, HeadBuffers& buffers) {
   }
 }
 
+static void contributionsOf(const Head& head, const double* x, double* out, double* scratch) {
+  const HeadLayer& first = head.layer[0];
+  Pieces pieces{scratch};
+  const HeadBuffers buffers = headBuffers(head, 1, head.peers, pieces);
+  for (size_t i = 0; i < head.peers; i++) {
+    const size_t offset = head.offsets[i];
+    contributionOf(first, offset, head.offsets[i + 1] - offset, x + offset, first.inputs, 1, out + i * first.row,
+                   first.row, buffers.product);
+  }
+}
+
 static bool gradientTile(const GradientTile& tile, double* scratch) {
   const Head& head = *tile.head;
   const size_t outputs = head.outputs;
   Pieces pieces{scratch};
-  HeadBuffers buffers = headBuffers(head, tile.samples, pieces);
+  HeadBuffers buffers = headBuffers(head, tile.samples, head.peers, pieces);
   const ScoreBuffers score = scoreBuffers(head, 0, pieces);
   const bool backward = tile.responseGradient != nullptr;
   const double* responses = tile.responses + tile.first * head.layer[0].inputs;
-  const bool finite = forwardTile(head, responses, tile.samples, false, backward, buffers);
+  const bool finite = forwardTile(head, responses, Absence{}, tile.samples, false, backward, buffers);
   const double* z = valuesOf(head, buffers, head.layers - 1, tile.samples);
   const size_t row = head.layer[head.layers - 1].row;
   copyRows(z, row, tile.samples, outputs, tile.logits + tile.first * outputs);
@@ -424,6 +533,7 @@ constexpr CurvatureKernels curvatureKernels() {
       .panelColumns = kTileColumns,
       .transpose = transposeInto,
       .scratch = tileScratch,
+      .contributions = contributionsOf,
       .removal = removalTile,
       .gram = gramBlock,
       .gramScratch = gramBlockScratch,

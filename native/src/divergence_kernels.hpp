@@ -126,18 +126,63 @@ static inline double divergence(const double* p, const double* z, const double* 
   }));
 }
 
-/// Q(z + v) - Q(z) of the cross-entropy with `label`; false where the two losses are better subtracted.
-static inline bool lossChange(const double* p, const double* z, const double* v, const double* moved, size_t label,
-                              double* exponents, double* change, size_t n) {
-  logMoved(z, v, moved, {v[label], 0.0}, exponents, n);
+/// target . (v - origin) over the classes that the target has; `terms` is scratch.
+static inline double targetMean(const double* targets, const double* v, double origin, double* terms, size_t n) {
+  eachVector(n, [=](size_t r, size_t count) {
+    const Mask alive = greater(loadSome(targets + r, count), zero());
+    storeSome(terms + r, select(alive, loadSome(v + r, count) - broadcast(origin), zero()), count);
+  });
+  return treeDot(targets, terms, n);
+}
+
+/// (p - t).v for soft labels t, about the likeliest class; `terms` is scratch.
+static inline double softSlopeAbout(const double* p, const double* v, const double* targets, double* terms, size_t n) {
+  const F64 origin = broadcast(v[likeliest(p, n)]);
+  eachVector(n, [=](size_t r, size_t count) {
+    const Mask alive = greater(loadSome(p + r, count), zero()) | greater(loadSome(targets + r, count), zero());
+    storeSome(terms + r, select(alive, loadSome(v + r, count) - origin, zero()), count);
+  });
+  return treeDot(p, terms, n) - treeDot(targets, terms, n);
+}
+
+/// sum_c t_c (lse(z) - z_c) for soft labels t; `terms` is scratch.
+static inline double softLoss(const double* z, const double* targets, double* terms, size_t n) {
+  const F64 largest = broadcast(maximumOf(z, n));
+  eachVector(n, [=](size_t r, size_t count) {
+    const Mask alive = greater(loadSome(targets + r, count), zero());
+    storeSome(terms + r, select(alive, largest - loadSome(z + r, count), zero()), count);
+  });
+  const double missed = treeDot(targets, terms, n);
+  eachVector(n, [=](size_t r, size_t count) { storeSome(terms + r, exp(loadSome(z + r, count) - largest), count); });
+  terms[likeliest(z, n)] = 0.0;
+  return missed + ofOne<log1p>(treeSum(terms, n));
+}
+
+/// p - t in place, for soft labels t.
+static inline void subtractSoft(double* p, const double* targets, size_t n) {
+  const size_t most = likeliest(p, n);
+  for (size_t c = 0; c < n; c++) p[c] = p[c] - targets[c];
+  if (!(absoluteOf(p[most]) < kLost * targets[most])) return;
+  p[most] = 0.0;
+  p[most] = -treeSum(p, n);
+}
+
+/// Q(z + v) - Q(z) of the cross-entropy with a label, or with soft labels; false where the two losses are better
+/// subtracted.
+static inline bool lossChange(const double* p, const double* z, const double* v, const double* moved, int32_t label,
+                              const double* targets, double* exponents, double* change, size_t n) {
+  const bool soft = label < 0;
+  const double from = v[soft ? likeliest(targets, n) : static_cast<size_t>(label)];
+  logMoved(z, v, moved, {from, 0.0}, exponents, n);
   if (!(maximumOf(exponents, n) <= kLargestChange)) return false;
-  const F64 origin = broadcast(v[label]);
+  const F64 origin = broadcast(from);
   const double sum = treeSumOf(n, [=](size_t r, size_t count) {
     const F64 share = loadSome(p + r, count), u = loadSome(v + r, count) - origin;
     const Mask plain = greater(share, zero()) & lessEqual(u, broadcast(kLargestChange));
     return select(plain, share * expm1(u), exp(loadSome(exponents + r, count)) - share);
   });
   *change = ofOne<log1p>(sum);
+  if (soft) *change -= targetMean(targets, v, from, exponents, n);
   return sum >= -0.5;
 }
 

@@ -147,8 +147,9 @@ static size_t productScratch(const Head& head, size_t samples, size_t rows) {
   return most;
 }
 
-static HeadBuffers headBuffers(const Head& head, size_t samples, Pieces& pieces) {
-  const size_t rows = larger(samples * head.peers, head.width);
+/// `perSample` is the number of directions of a sample.
+static HeadBuffers headBuffers(const Head& head, size_t samples, size_t perSample, Pieces& pieces) {
+  const size_t rows = larger(samples * perSample, head.width);
   HeadBuffers buffers;
   buffers.preactivation = pieces.take(samples * head.totalRow);
   buffers.value = pieces.take(samples * head.totalRow);
@@ -167,8 +168,9 @@ INTERMODEL_INLINE const double* valuesOf(const Head& head, const HeadBuffers& bu
   return (same ? buffers.preactivation : buffers.value) + samples * head.layer[l].rowBefore;
 }
 
-/// W1_i f_i of one peer for the samples whose responses are x: out [samples, row] with row stride outRow.
-static void contributionOf(const HeadLayer& first, size_t peer, size_t width, const double* x, size_t xRow,
+/// W1_i f_i of the peer whose inputs begin at `offset`, for the samples whose responses are x: out [samples, row] with
+/// row stride outRow.
+static void contributionOf(const HeadLayer& first, size_t offset, size_t width, const double* x, size_t xRow,
                            size_t samples, double* out, size_t outRow, double* scratch) {
   const size_t stride = smaller(kTileColumns, first.row);
   for (size_t o = 0; o < first.row; o += kTileColumns) {
@@ -179,7 +181,7 @@ static void contributionOf(const HeadLayer& first, size_t peer, size_t width, co
     g.a = x;
     g.aRow = xRow;
     g.aColumn = 1;
-    g.b = first.transposed + o * first.inputs + peer * width * stride;
+    g.b = first.transposed + o * first.inputs + offset * stride;
     g.bRow = stride;
     g.bColumn = 1;
     g.c = out + o;
@@ -193,25 +195,39 @@ static void copyRows(const double* from, size_t row, size_t rows, size_t columns
   for (size_t r = 0; r < rows; r++) __builtin_memcpy(to + r * columns, from + r * row, columns * sizeof(double));
 }
 
+/// The contribution of a peer's baseline in the place of its answer's.
+static void standIn(const double* shifts, size_t peer, size_t row, double* out) {
+  if (shifts != nullptr)
+    __builtin_memcpy(out, shifts + peer * row, row * sizeof(double));
+  else
+    for (size_t o = 0; o < row; o++) out[o] = 0.0;
+}
+
 /// Adds the contribution of peer 0, 1, ... in order to `sums` [samples, row]; they stay in `parts` [samples, peers,
 /// row] when `keep`.
-static void addContributions(const Head& head, const double* responses, size_t samples, bool keep, bool gather,
-                             double* parts, double* sums, const HeadBuffers& buffers) {
+static void addContributions(const Head& head, const double* responses, const Absence& absence, size_t samples,
+                             bool keep, bool gather, double* parts, double* sums, const HeadBuffers& buffers) {
   const HeadLayer& first = head.layer[0];
   const size_t h = first.row;
   for (size_t i = 0; i < head.peers; i++) {
     double* out = keep ? parts + i * h : parts;
     const size_t outRow = keep ? head.peers * h : h;
-    const double* x = responses + i * head.width;
-    if (gather) copyRows(x, first.inputs, samples, head.width, buffers.gathered);
-    contributionOf(first, i, head.width, gather ? buffers.gathered : x, gather ? head.width : first.inputs, samples,
-                   out, outRow, buffers.product);
-    for (size_t s = 0; s < samples; s++) addTo(sums + s * h, out + s * outRow, h);
+    const size_t offset = head.offsets[i], width = head.offsets[i + 1] - offset;
+    const double* x = responses + offset;
+    if (gather) copyRows(x, first.inputs, samples, width, buffers.gathered);
+    contributionOf(first, offset, width, gather ? buffers.gathered : x, gather ? width : first.inputs, samples, out,
+                   outRow, buffers.product);
+    for (size_t s = 0; s < samples; s++) {
+      if (absence.answered != nullptr && absence.answered[s * head.peers + i] == 0)
+        standIn(absence.shifts, i, h, out + s * outRow);
+      addTo(sums + s * h, out + s * outRow, h);
+    }
   }
 }
 
 /// bias + contribution of peer 0, 1, ... in order; the contributions stay in buffers.parts when `keep`.
-static void firstLayer(const Head& head, const double* responses, size_t samples, bool keep, HeadBuffers& buffers) {
+static void firstLayer(const Head& head, const double* responses, const Absence& absence, size_t samples, bool keep,
+                       HeadBuffers& buffers) {
   const HeadLayer& first = head.layer[0];
   const size_t h = first.row;
   // read once for every panel: rows a power of two apart would share a few lines of the first-level cache
@@ -220,9 +236,12 @@ static void firstLayer(const Head& head, const double* responses, size_t samples
   // of
   const size_t together = gather ? samples : 2 * kTileRows;
   for (size_t s = 0; s < samples; s++) __builtin_memcpy(buffers.preactivation + s * h, first.bias, h * sizeof(double));
-  for (size_t begin = 0; begin < samples; begin += together)
-    addContributions(head, responses + begin * first.inputs, smaller(together, samples - begin), keep, gather,
+  for (size_t begin = 0; begin < samples; begin += together) {
+    Absence some = absence;
+    if (some.answered != nullptr) some.answered += begin * head.peers;
+    addContributions(head, responses + begin * first.inputs, some, smaller(together, samples - begin), keep, gather,
                      buffers.parts + begin * h * (keep ? head.peers : 1), buffers.preactivation + begin * h, buffers);
+  }
 }
 
 /// x [rows, layer.inputs] with row stride xRow times the layer's weights, from `init` (one row, or null): out [rows,
@@ -255,13 +274,13 @@ static bool firstIsFinite(const Head& head, const HeadBuffers& buffers, size_t s
 }
 
 /// The forward pass: pre-activations and values of every layer, slopes where asked for. Returns firstIsFinite.
-static bool forwardTile(const Head& head, const double* responses, size_t samples, bool keepParts, bool slopes,
-                        HeadBuffers& buffers) {
+static bool forwardTile(const Head& head, const double* responses, const Absence& absence, size_t samples,
+                        bool keepParts, bool slopes, HeadBuffers& buffers) {
   for (size_t l = 0; l < head.layers; l++) {
     const HeadLayer& layer = head.layer[l];
     const size_t at = samples * layer.rowBefore, count = samples * layer.row;
     if (l == 0)
-      firstLayer(head, responses, samples, keepParts, buffers);
+      firstLayer(head, responses, absence, samples, keepParts, buffers);
     else
       layerProduct(layer, valuesOf(head, buffers, l - 1, samples), head.layer[l - 1].row, samples, layer.bias,
                    buffers.preactivation + at, buffers.product);

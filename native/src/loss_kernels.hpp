@@ -109,7 +109,7 @@ struct SampleView {
   double* careful;    ///< [kCarefulRows * outputs], for what the short formulas refuse
   bool zeroes;        ///< whether a class has probability 0; softmax, for the entropies
   const double* targets;
-  int32_t label;
+  int32_t label;  ///< -1: soft labels in targets
   size_t draws;
   const double* noise;
   double* classes;  ///< [draws], for the Monte-Carlo Fisher with softmax
@@ -154,6 +154,7 @@ static void predict(Loss loss, const double* z, double* predicted, double* weigh
 /// Q(z); `terms` is scratch of [outputs].
 static double lossValue(Loss loss, const double* z, int32_t label, const double* targets, size_t n, double* terms) {
   if (loss == kSoftmaxCrossEntropy) {
+    if (label < 0) return softLoss(z, targets, terms, n);
     double certain;
     if (certainLoss(z, static_cast<size_t>(label), terms, &certain, n)) return certain;
     const double largest = maximumOf(z, n);
@@ -251,9 +252,19 @@ INTERMODEL_INLINE F64 labelSlope(const SampleView& s, const DirectionGroup& grou
                    [&](const double* row) { return slopeAbout(s.predicted, row, label, s.careful, s.outputs); });
 }
 
+/// (p - t).v for soft labels.
+static F64 softSlope(const SampleView& s, const DirectionGroup& group) {
+  const F64 slope = group.mean - laneDot(s.targets, group.lanes, s.outputs);
+  const Mask kept = greaterEqual(absolute(slope), broadcast(kLost) * absolute(group.mean));
+  return redoLanes(group, slope, !kept, [&](const double* row) {
+    return softSlopeAbout(s.predicted, row, s.targets, s.careful, s.outputs);
+  });
+}
+
 /// dQ/dz . v
 INTERMODEL_INLINE F64 slopeOf(const SampleView& s, const DirectionGroup& group) {
-  if (s.loss == kSoftmaxCrossEntropy) return labelSlope(s, group, static_cast<size_t>(s.label));
+  if (s.loss == kSoftmaxCrossEntropy)
+    return s.label < 0 ? softSlope(s, group) : labelSlope(s, group, static_cast<size_t>(s.label));
   return laneDot(s.gradient, group.lanes, s.outputs);
 }
 
@@ -274,7 +285,7 @@ static double carefulAblation(const SampleView& s, const double* v, const double
   const size_t n = s.outputs;
   double *exponents = s.careful, *after = s.careful + n, change;
   if (s.loss == kSoftmaxCrossEntropy &&
-      lossChange(s.predicted, s.z, v, moved, static_cast<size_t>(s.label), exponents, &change, n))
+      lossChange(s.predicted, s.z, v, moved, s.label, s.targets, exponents, &change, n))
     return change;
   for (size_t c = 0; c < n; c++) after[c] = moved == nullptr ? s.z[c] + v[c] : moved[c];
   const double without = lossValue(s.loss, after, s.label, s.targets, n, exponents);
@@ -346,7 +357,7 @@ static void prepareSample(SampleView& s, const double* targets, Estimator estima
   const size_t n = s.outputs;
   predict(s.loss, s.z, s.predicted, s.weights, n);
   s.targets = targets;
-  if (targets != nullptr) {
+  if (targets != nullptr && s.loss != kSoftmaxCrossEntropy) {
     __builtin_memcpy(s.gradient, s.predicted, n * sizeof(double));
     subtractTargets(s.loss, s.z, targets, s.gradient, n);
   }

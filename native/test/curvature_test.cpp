@@ -52,8 +52,9 @@ Data randomData(RandomStream& random, const Shape& shape) {
 
 /// Everything the family computes for one shape, in one list.
 std::vector<double> everything(const Runner& runner, const Shape& shape, const Data& data) {
+  const std::vector<int32_t> widths(shape.peers, static_cast<int32_t>(shape.width));
   const PackedHead packed(runner, data.parameters.data(), shape.sizes.data(), shape.activations.data(),
-                          shape.activations.size(), shape.peers, shape.width);
+                          shape.activations.size(), widths.data(), shape.peers);
   const Head& head = packed.head();
   const size_t cells = shape.batch * shape.peers;
   const bool softmax = shape.loss == kSoftmaxCrossEntropy;
@@ -67,6 +68,7 @@ std::vector<double> everything(const Runner& runner, const Shape& shape, const D
     tile.estimator = static_cast<Estimator>(estimator);
     tile.compared = compared;
     tile.samples = shape.batch;
+    tile.groups.count = shape.peers;
     tile.responses = data.responses.data();
     tile.draws = kDraws;
     tile.noisePerSample = kDraws * (softmax ? 1 : head.outputs);
@@ -78,7 +80,12 @@ std::vector<double> everything(const Runner& runner, const Shape& shape, const D
     keep(scores), keep(linear), keep(quadratic);
   }
   std::vector<double> gram(shape.peers * shape.peers), factor(shape.batch * head.outputs * shape.peers);
-  CHECK(peerGram(runner, head, shape.loss, shape.batch, data.responses.data(), gram.data(), factor.data()));
+  GramBlock samples{};
+  samples.head = &head;
+  samples.loss = shape.loss;
+  samples.samples = shape.batch;
+  samples.responses = data.responses.data();
+  CHECK(peerGram(runner, samples, gram.data(), factor.data()));
   keep(gram), keep(factor);
   std::vector<double> losses(shape.batch), logits(shape.batch * head.outputs), slopes(data.responses.size());
   std::vector<double> gradient(data.parameters.size()), importance(shape.peers);

@@ -30,31 +30,37 @@ export interface CurvatureKernels {
     linear: Float64Array,
     quadratic: Float64Array,
     responses: Float64Array,
+    answered: Int32Array,
     parameters: Float64Array,
     sizes: Int32Array,
     activations: Int32Array,
+    widths: Int32Array,
+    baseline: Float64Array,
     labels: Int32Array,
     targets: Float64Array,
+    sampleWeights: Float64Array,
+    groupOffsets: Int32Array,
+    groupMembers: Int32Array,
     noise: Float64Array,
     draws: number,
     estimator: number,
     loss: number,
     batch: number,
-    peers: number,
-    width: number,
   ): boolean;
-  importance(out: Float64Array, parameters: Float64Array, sizes: Int32Array, activations: Int32Array, peers: number, width: number): void;
+  importance(out: Float64Array, parameters: Float64Array, sizes: Int32Array, activations: Int32Array, widths: Int32Array): void;
   peerGram(
     gram: Float64Array,
     factor: Float64Array,
     responses: Float64Array,
+    answered: Int32Array,
     parameters: Float64Array,
     sizes: Int32Array,
     activations: Int32Array,
+    widths: Int32Array,
+    baseline: Float64Array,
+    sampleWeights: Float64Array,
     loss: number,
     batch: number,
-    peers: number,
-    width: number,
   ): boolean;
   sumSamples(out: Float64Array, values: Float64Array, batch: number, columns: number): void;
   headForward(
@@ -63,9 +69,8 @@ export interface CurvatureKernels {
     parameters: Float64Array,
     sizes: Int32Array,
     activations: Int32Array,
+    widths: Int32Array,
     batch: number,
-    peers: number,
-    width: number,
   ): boolean;
   headGradient(
     losses: Float64Array,
@@ -76,13 +81,13 @@ export interface CurvatureKernels {
     parameters: Float64Array,
     sizes: Int32Array,
     activations: Int32Array,
+    widths: Int32Array,
     labels: Int32Array,
     targets: Float64Array,
+    sampleWeights: Float64Array,
     outputGradient: Float64Array,
     loss: number,
     divisor: number,
     batch: number,
-    peers: number,
-    width: number,
   ): boolean;
 }

@@ -132,8 +132,11 @@ export function checkNonNegativeVector(argument: string, value: unknown, length:
   return array;
 }
 
-/** Class labels in [0, outputs), as an Int32Array; any array of integers will do, BigInt64Array and BigUint64Array included. */
-export function checkLabels(argument: string, value: unknown, length: number, outputs: number): Int32Array {
+/**
+ * Class labels in [0, outputs), as a new Int32Array; any array of integers will do, BigInt64Array and BigUint64Array included. Those
+ * equal to `ignored` become -1.
+ */
+export function checkLabels(argument: string, value: unknown, length: number, outputs: number, ignored: number | null = null): Int32Array {
   if (typedArrayKind(value) === undefined && !Array.isArray(value)) {
     throw new InputError('BTM_TYPE', `must be a typed array or array of integers, got ${describe(value)}`, { argument, value });
   }
@@ -144,6 +147,10 @@ export function checkLabels(argument: string, value: unknown, length: number, ou
   const labels = new Int32Array(length);
   for (let index = 0; index < length; index++) {
     const label = source[index];
+    if (ignored !== null && (typeof label === 'bigint' ? label === BigInt(ignored) : label === ignored)) {
+      labels[index] = -1;
+      continue;
+    }
     const whole = typeof label === 'bigint' || Number.isInteger(label);
     if (!whole || label < 0 || label >= outputs) {
       throw new InputError('BTM_LABEL', `must be an integer in [0, ${outputs}), got ${String(label)}`, { argument, index, value: label });

@@ -3,7 +3,7 @@
  * Kernel conventions: outputs first, then inputs, then sizes; arrays flat and row-major; arguments already validated.
  */
 import { fma, matVec, treeDot, treeSum, treeSumOf } from '../core/arithmetic/index.js';
-import { type Forward, firstIsFinite, forward, type Layer, layersOf, removal, tangent } from './head.js';
+import { contributions, type Forward, firstIsFinite, forward, type Layer, layersOf, offsetsOf, partOf, removal, tangent } from './head.js';
 import {
   ablation,
   bilinearForm,
@@ -18,6 +18,8 @@ import {
   residuals,
   slopeAlong,
   type Target,
+  targetOf,
+  weighted,
 } from './loss.js';
 
 /** Estimators of a removal score from samples; the position is the code that kernels receive. */
@@ -86,47 +88,71 @@ export function outputQuadraticForm(
 }
 
 /**
- * Removal scores of every peer at every sample: scores [batch, peers]. `linear` and `quadratic` are either empty or
- * [batch, peers] and receive the first-order term -g.F_i and the Gauss-Newton form q_i.
- * Labels are read for softmax cross-entropy, targets [batch, outputs] for the other losses, and either may be empty where
- * the estimator needs none. noise [batch, draws, 1 or outputs] is read by monteCarloFisher alone.
+ * Removal scores of every group at every sample: scores [batch, groups]. Group g holds the peers groupMembers[groupOffsets[g]] up to the
+ * next offset, in ascending order; no offsets at all make every peer a group. `linear` and `quadratic` are either empty or
+ * [batch, groups] and receive the first-order term -g.F and the Gauss-Newton form q.
+ * baseline is empty (zero) or [inputs], what stands in for a removed peer; answered is empty or [batch, peers], 0 where it stands in anyway.
+ * Labels are read for softmax cross-entropy, targets [batch, outputs] for the other losses and for soft labels, and both may be empty
+ * where the estimator needs none. sampleWeights is empty or [batch]. noise [batch, draws, 1 or outputs] is read by monteCarloFisher alone.
  */
 export function removalScores(
   scores: Float64Array,
   linear: Float64Array,
   quadratic: Float64Array,
   responses: Float64Array,
+  answered: Int32Array,
   parameters: Float64Array,
   sizes: Int32Array,
   activations: Int32Array,
+  widths: Int32Array,
+  baseline: Float64Array,
   labels: Int32Array,
   targets: Float64Array,
+  sampleWeights: Float64Array,
+  groupOffsets: Int32Array,
+  groupMembers: Int32Array,
   noise: Float64Array,
   draws: number,
   estimatorCode: number,
   lossCode: number,
   batch: number,
-  peers: number,
-  width: number,
 ): boolean {
   const layers = layersOf(parameters, sizes, activations);
+  const offsets = offsetsOf(widths);
+  const shifts = baseline.length === 0 ? null : contributions(layers[0], baseline, offsets);
+  const peers = widths.length;
+  const groups = groupsOf(groupOffsets, groupMembers, peers);
   const outputs = sizes[sizes.length - 1];
   const loss = LOSSES[lossCode];
   const estimator = ESTIMATORS[estimatorCode];
   const noiseRow = noise.length === 0 ? 0 : noise.length / batch;
   let finite = true;
   for (let b = 0; b < batch; b++) {
-    const response = responses.subarray(b * peers * width, (b + 1) * peers * width);
-    const target = { label: labels[b], values: targets.subarray(b * outputs, (b + 1) * outputs) };
-    const sample = prepare(layers, loss, target, response, noise.subarray(b * noiseRow, (b + 1) * noiseRow), draws, peers, width);
+    const response = responses.subarray(b * sizes[0], (b + 1) * sizes[0]);
+    const present = answered.subarray(b * peers, (b + 1) * peers);
+    const target = targetOf(labels, targets, b, outputs);
+    const pass = forward(layers, response, offsets, shifts, present);
+    const sample = prepare(layers, loss, target, pass, noise.subarray(b * noiseRow, (b + 1) * noiseRow), draws);
     finite &&= firstIsFinite(sample.pass);
-    for (let i = 0; i < peers; i++) {
-      scores[b * peers + i] = score(estimator, sample, i);
-      if (linear.length > 0) linear[b * peers + i] = -slopeAlong(loss, sample.logits, sample.predicted, direction(sample, i), target);
-      if (quadratic.length > 0) quadratic[b * peers + i] = outputForm(loss, sample.weights, direction(sample, i));
+    for (const [g, members] of groups.entries()) {
+      const at = b * groups.length + g;
+      const value =
+        estimator === 'diagonal'
+          ? diagonalForm(sample, response, baseline, present, offsets, members[0])
+          : score(estimator, sample, members);
+      scores[at] = weighted(sampleWeights, b, value);
+      if (linear.length === 0) continue;
+      const u = direction(sample, members);
+      linear[at] = weighted(sampleWeights, b, -slopeAlong(loss, sample.logits, sample.predicted, u, target));
+      quadratic[at] = weighted(sampleWeights, b, outputForm(loss, sample.weights, u));
     }
   }
   return finite;
+}
+
+function groupsOf(offsets: Int32Array, members: Int32Array, peers: number): ArrayLike<number>[] {
+  if (offsets.length === 0) return Array.from({ length: peers }, (_, peer) => [peer]);
+  return Array.from({ length: offsets.length - 1 }, (_, g) => members.subarray(offsets[g], offsets[g + 1]));
 }
 
 /** Everything about one sample that the estimators share. */
@@ -134,77 +160,71 @@ interface Sample {
   readonly layers: Layer[];
   readonly loss: Loss;
   readonly target: Target;
-  readonly response: Float64Array;
   readonly noise: Float64Array;
   readonly draws: number;
-  readonly peers: number;
-  readonly width: number;
   readonly pass: Forward;
   readonly logits: Float64Array;
   readonly predicted: Float64Array;
   readonly weights: Float64Array;
 }
 
-function prepare(
-  layers: Layer[],
-  loss: Loss,
-  target: Target,
-  response: Float64Array,
-  noise: Float64Array,
-  draws: number,
-  peers: number,
-  width: number,
-): Sample {
-  const pass = forward(layers, response, peers, width);
+function prepare(layers: Layer[], loss: Loss, target: Target, pass: Forward, noise: Float64Array, draws: number): Sample {
   const logits = pass.outputs[layers.length - 1];
   const predicted = prediction(loss, logits);
   const weights = curvatureWeights(loss, logits);
-  return { layers, loss, target, response, noise, draws, peers, width, pass, logits, predicted, weights };
+  return { layers, loss, target, noise, draws, pass, logits, predicted, weights };
 }
 
-/** J_i f_i; removing the peer moves z by its negative, to first order. */
-function direction(sample: Sample, peer: number): Float64Array {
-  return tangent(sample.layers, sample.pass, sample.pass.parts[peer]);
+/** The sum of J_i f_i; removing the peers moves z by its negative, to first order. */
+function direction(sample: Sample, members: ArrayLike<number>): Float64Array {
+  return tangent(sample.layers, sample.pass, partOf(sample.pass, members));
 }
 
-function score(estimator: Estimator, sample: Sample, peer: number): number {
+function score(estimator: Exclude<Estimator, 'diagonal'>, sample: Sample, members: ArrayLike<number>): number {
   const { loss, weights, predicted, target, layers, pass, logits } = sample;
   switch (estimator) {
     case 'gaussNewton':
-      return outputForm(loss, weights, direction(sample, peer));
+      return outputForm(loss, weights, direction(sample, members));
     case 'taylor2': {
-      const u = direction(sample, peer);
+      const u = direction(sample, members);
       return -slopeAlong(loss, logits, predicted, u, target) + 0.5 * outputForm(loss, weights, u);
     }
     case 'firstOrder':
-      return -slopeAlong(loss, logits, predicted, direction(sample, peer), target);
+      return -slopeAlong(loss, logits, predicted, direction(sample, members), target);
     case 'empiricalFisher': {
-      const slope = slopeAlong(loss, logits, predicted, direction(sample, peer), target);
+      const slope = slopeAlong(loss, logits, predicted, direction(sample, members), target);
       return slope * slope;
     }
     case 'monteCarloFisher':
-      return sampledFisher(sample, direction(sample, peer));
+      return sampledFisher(sample, direction(sample, members));
     case 'relativeEntropy': {
-      const { change, moved } = removal(layers, pass, peer);
+      const { change, moved } = removal(layers, pass, members);
       return relativeEntropy(loss, logits, predicted, change, moved);
     }
     case 'ablation': {
-      const { change, moved } = removal(layers, pass, peer);
+      const { change, moved } = removal(layers, pass, members);
       return ablation(loss, logits, predicted, change, moved, target);
     }
-    case 'diagonal':
-      return diagonalForm(sample, peer);
   }
 }
 
-/** sum_m h_mm F_m^2 over the peer's own responses: the quadratic form of each response taken alone, by the fixed tree. */
-function diagonalForm(sample: Sample, peer: number): number {
-  const { layers, pass, response, width, loss, weights } = sample;
+/** sum_m h_mm Delta F_m^2 over one peer's own responses: the form of each response taken alone, by the fixed tree. */
+function diagonalForm(
+  sample: Sample,
+  response: Float64Array,
+  baseline: Float64Array,
+  answered: Int32Array,
+  offsets: Int32Array,
+  peer: number,
+): number {
+  const { layers, pass, loss, weights } = sample;
+  if (answered.length > 0 && answered[peer] === 0) return 0;
   const first = layers[0];
-  const forms = new Float64Array(width);
-  for (let m = 0; m < width; m++) {
-    const column = peer * width + m;
-    const part = new Float64Array(first.outputs).map((_, o) => first.weights[o * first.inputs + column] * response[column]);
+  const forms = new Float64Array(offsets[peer + 1] - offsets[peer]);
+  for (let m = 0; m < forms.length; m++) {
+    const column = offsets[peer] + m;
+    const change = baseline.length === 0 ? response[column] : response[column] - baseline[column];
+    const part = new Float64Array(first.outputs).map((_, o) => first.weights[o * first.inputs + column] * change);
     forms[m] = outputForm(loss, weights, tangent(layers, pass, part));
   }
   return treeSum(forms);
@@ -258,8 +278,7 @@ export function importance(
   parameters: Float64Array,
   sizes: Int32Array,
   activations: Int32Array,
-  peers: number,
-  width: number,
+  widths: Int32Array,
 ): void {
   const layers = layersOf(parameters, sizes, activations);
   let carried: Float64Array = new Float64Array(sizes[sizes.length - 1]).fill(1);
@@ -272,43 +291,53 @@ export function importance(
     }
     carried = below;
   }
-  for (let i = 0; i < peers; i++) out[i] = treeSum(carried.subarray(i * width, (i + 1) * width));
+  const offsets = offsetsOf(widths);
+  for (let i = 0; i < widths.length; i++) out[i] = treeSum(carried.subarray(offsets[i], offsets[i + 1]));
 }
 
 /**
  * G_ij = sum over samples of u_i^T H u_j: gram [peers, peers]. `factor` is empty or [batch * outputs, peers] and receives
- * S^T u, so that factor^T factor = gram.
+ * S^T u, so that factor^T factor = gram. sampleWeights is empty or [batch].
  */
 export function peerGram(
   gram: Float64Array,
   factor: Float64Array,
   responses: Float64Array,
+  answered: Int32Array,
   parameters: Float64Array,
   sizes: Int32Array,
   activations: Int32Array,
+  widths: Int32Array,
+  baseline: Float64Array,
+  sampleWeights: Float64Array,
   lossCode: number,
   batch: number,
-  peers: number,
-  width: number,
 ): boolean {
   const layers = layersOf(parameters, sizes, activations);
+  const offsets = offsetsOf(widths);
+  const peers = widths.length;
+  const shifts = baseline.length === 0 ? null : contributions(layers[0], baseline, offsets);
   const outputs = sizes[sizes.length - 1];
   const loss = LOSSES[lossCode];
   const perSample = new Float64Array(batch * peers * peers);
   let finite = true;
   for (let b = 0; b < batch; b++) {
-    const pass = forward(layers, responses.subarray(b * peers * width, (b + 1) * peers * width), peers, width);
+    const present = answered.subarray(b * peers, (b + 1) * peers);
+    const pass = forward(layers, responses.subarray(b * sizes[0], (b + 1) * sizes[0]), offsets, shifts, present);
     finite &&= firstIsFinite(pass);
     const weights = curvatureWeights(loss, pass.outputs[layers.length - 1]);
-    const centred = pass.parts.map((part) => centre(loss, weights, tangent(layers, pass, part)));
+    const centred = pass.moves.map((part) => centre(loss, weights, tangent(layers, pass, part)));
     for (let i = 0; i < peers; i++) {
       for (let j = i; j < peers; j++) {
-        const form = bilinearForm(weights, centred[i], centred[j]);
+        const form = weighted(sampleWeights, b, bilinearForm(weights, centred[i], centred[j]));
         perSample[(b * peers + i) * peers + j] = form;
         perSample[(b * peers + j) * peers + i] = form;
       }
       if (factor.length === 0) continue;
-      for (let c = 0; c < outputs; c++) factor[(b * outputs + c) * peers + i] = Math.sqrt(weights[c]) * centred[i][c];
+      const root = sampleWeights.length === 0 ? sampleWeights : Float64Array.of(Math.sqrt(sampleWeights[b]));
+      for (let c = 0; c < outputs; c++) {
+        factor[(b * outputs + c) * peers + i] = weighted(root, 0, Math.sqrt(weights[c]) * centred[i][c]);
+      }
     }
   }
   sumSamples(gram, perSample, batch, peers * peers);

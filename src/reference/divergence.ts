@@ -61,6 +61,34 @@ export function slopeAbout(p: Float64Array, v: Float64Array, label: number): num
   );
 }
 
+/** (p - t).v for soft labels t that sum to 1, given p.v; about the likeliest class where the difference would lose digits. */
+export function softSlope(p: Float64Array, v: Float64Array, targets: Float64Array, mean: number): number {
+  const slope = mean - treeDot(targets, v);
+  if (Math.abs(slope) >= LOST * Math.abs(mean)) return slope;
+  const origin = v[likeliest(p)];
+  const shifted = v.map((x, c) => (p[c] > 0 || targets[c] > 0 ? x - origin : 0));
+  return treeDot(p, shifted) - treeDot(targets, shifted);
+}
+
+/** sum_c t_c (lse(z) - z_c) for soft labels t that sum to 1: no term is negative. */
+export function softLoss(z: Float64Array, targets: Float64Array): number {
+  const largest = largestOf(z);
+  const most = likeliest(z);
+  const missed = treeDot(
+    targets,
+    z.map((x, c) => (targets[c] > 0 ? largest - x : 0)),
+  );
+  return missed + log1p(treeSum(z.map((x, c) => (c === most ? 0 : exp(x - largest)))));
+}
+
+/** p - t for soft labels t that sum to 1; the likeliest class gets minus the sum of the others where its difference would lose digits. */
+export function softGradient(p: Float64Array, targets: Float64Array): Float64Array {
+  const gradient = p.map((x, c) => x - targets[c]);
+  const most = likeliest(p);
+  if (Math.abs(gradient[most]) < LOST * targets[most]) gradient[most] = -treeSum(gradient.map((x, c) => (c === most ? 0 : x)));
+  return gradient;
+}
+
 /** Whether the terms p_c r(u_c) of a divergence can be added as they are. */
 export function fitsExponential(p: Float64Array, largest: number): boolean {
   return largest <= LARGEST_CHANGE && !(largest > VISIBLE_CHANGE && p.some((x) => x === 0));
@@ -112,19 +140,33 @@ function logMoved(z: Float64Array, v: Float64Array, moved: Float64Array | null, 
 }
 
 /**
- * Q(z + v) - Q(z) of the cross-entropy with `label`: log1p(sum_c p_c (e^(v_c - v_label) - 1)), or null where that has no digits
- * left and the two losses are better subtracted.
+ * Q(z + v) - Q(z) of the cross-entropy: log1p(sum_c p_c (e^(v_c - v_y) - 1)), less t.(v - v_y) for soft labels t with the largest at y;
+ * null where that has no digits left and the two losses are better subtracted.
  */
-export function lossChange(p: Float64Array, z: Float64Array, v: Float64Array, moved: Float64Array | null, label: number): number | null {
-  const exponents = logMoved(z, v, moved, v[label], 0);
+export function lossChange(
+  p: Float64Array,
+  z: Float64Array,
+  v: Float64Array,
+  moved: Float64Array | null,
+  target: { readonly label: number; readonly values: Float64Array },
+): number | null {
+  const soft = target.label < 0;
+  const origin = v[soft ? likeliest(target.values) : target.label];
+  const exponents = logMoved(z, v, moved, origin, 0);
   if (!(largestOf(exponents) <= LARGEST_CHANGE)) return null;
   const sum = treeSum(
     p.map((x, c) => {
-      const change = v[c] - v[label];
+      const change = v[c] - origin;
       return x > 0 && change <= LARGEST_CHANGE ? x * expm1(change) : exp(exponents[c]) - x;
     }),
   );
-  return sum >= -0.5 ? log1p(sum) : null;
+  if (!(sum >= -0.5)) return null;
+  if (!soft) return log1p(sum);
+  const rest = treeDot(
+    target.values,
+    v.map((x, c) => (target.values[c] > 0 ? x - origin : 0)),
+  );
+  return log1p(sum) - rest;
 }
 
 /** The cross-entropy with a label that is almost certain, from what the other classes have left; null for any other label. */

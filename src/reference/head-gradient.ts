@@ -1,8 +1,8 @@
 /** The gradient of a dense head, in plain TypeScript: reverse mode with every product one ascending chain of fma. */
 import { fma } from '../core/arithmetic/index.js';
 import { sumSamples } from './curvature.js';
-import { activationSlope, type Forward, firstIsFinite, forward, type Layer, layersOf } from './head.js';
-import { LOSSES, lossGradient, lossValue } from './loss.js';
+import { activationSlope, type Forward, firstIsFinite, forward, type Layer, layersOf, offsetsOf } from './head.js';
+import { LOSSES, lossGradient, lossValue, targetOf, weighted } from './loss.js';
 
 /** z for every sample: out [batch, outputs]. */
 export function headForward(
@@ -11,15 +11,15 @@ export function headForward(
   parameters: Float64Array,
   sizes: Int32Array,
   activations: Int32Array,
+  widths: Int32Array,
   batch: number,
-  peers: number,
-  width: number,
 ): boolean {
   const layers = layersOf(parameters, sizes, activations);
+  const offsets = offsetsOf(widths);
   const outputs = sizes[sizes.length - 1];
   let finite = true;
   for (let b = 0; b < batch; b++) {
-    const pass = forward(layers, responses.subarray(b * peers * width, (b + 1) * peers * width), peers, width);
+    const pass = forward(layers, responses.subarray(b * sizes[0], (b + 1) * sizes[0]), offsets);
     finite &&= firstIsFinite(pass);
     out.set(pass.outputs[layers.length - 1], b * outputs);
   }
@@ -29,7 +29,8 @@ export function headForward(
 /**
  * Gradient of the batch's loss, or of <outputGradient, z> when outputGradient is not empty: losses [batch] (untouched in the second
  * case), logits [batch, outputs], responseGradient [batch, peers, width], parameterGradient laid out like parameters.
- * Each sample's dQ/dz is divided by `divisor` (the batch size for a mean) before it is carried back.
+ * Each sample's dQ/dz is multiplied by its weight (sampleWeights is empty or [batch]) and divided by `divisor` (the batch size for a
+ * mean) before it is carried back.
  */
 export function headGradient(
   losses: Float64Array,
@@ -40,25 +41,26 @@ export function headGradient(
   parameters: Float64Array,
   sizes: Int32Array,
   activations: Int32Array,
+  widths: Int32Array,
   labels: Int32Array,
   targets: Float64Array,
+  sampleWeights: Float64Array,
   outputGradient: Float64Array,
   lossCode: number,
   divisor: number,
   batch: number,
-  peers: number,
-  width: number,
 ): boolean {
   const layers = layersOf(parameters, sizes, activations);
   const last = layers.length - 1;
   const outputs = layers[last].outputs;
   const loss = LOSSES[lossCode];
+  const offsets = offsetsOf(widths);
   const deltas = layers.map((layer) => new Float64Array(batch * layer.outputs));
   const inputs = layers.map((layer) => new Float64Array(batch * layer.inputs));
   let finite = true;
   for (let b = 0; b < batch; b++) {
-    const response = responses.subarray(b * peers * width, (b + 1) * peers * width);
-    const pass = forward(layers, response, peers, width);
+    const response = responses.subarray(b * layers[0].inputs, (b + 1) * layers[0].inputs);
+    const pass = forward(layers, response, offsets);
     finite &&= firstIsFinite(pass);
     const z = pass.outputs[last];
     logits.set(z, b * outputs);
@@ -66,12 +68,12 @@ export function headGradient(
     if (outputGradient.length > 0) {
       upstream = outputGradient.slice(b * outputs, (b + 1) * outputs);
     } else {
-      const target = { label: labels[b], values: targets.subarray(b * outputs, (b + 1) * outputs) };
-      losses[b] = lossValue(loss, z, target);
-      upstream = lossGradient(loss, z, target).map((x) => x / divisor);
+      const target = targetOf(labels, targets, b, outputs);
+      losses[b] = weighted(sampleWeights, b, lossValue(loss, z, target));
+      upstream = lossGradient(loss, z, target).map((x) => weighted(sampleWeights, b, x) / divisor);
     }
     for (let l = 0; l <= last; l++) inputs[l].set(l === 0 ? response : pass.outputs[l - 1], b * layers[l].inputs);
-    responseGradient.set(backward(layers, pass, upstream, deltas, b), b * peers * width);
+    responseGradient.set(backward(layers, pass, upstream, deltas, b), b * layers[0].inputs);
   }
   let at = 0;
   for (const [l, layer] of layers.entries()) {

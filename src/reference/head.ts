@@ -128,13 +128,20 @@ export function affine(layer: Layer, x: Float64Array, start?: Float64Array): Flo
   return out;
 }
 
+/** Where each peer's responses begin, and their end: [peers + 1]. */
+export function offsetsOf(widths: Int32Array): Int32Array {
+  const offsets = new Int32Array(widths.length + 1);
+  for (const [peer, width] of widths.entries()) offsets[peer + 1] = offsets[peer] + width;
+  return offsets;
+}
+
 /** W1_i f_i for every peer i of one sample: [peers][outputs of the first layer]. */
-export function contributions(first: Layer, response: Float64Array, peers: number, width: number): Float64Array[] {
-  return Array.from({ length: peers }, (_, peer) => {
+export function contributions(first: Layer, response: Float64Array, offsets: Int32Array): Float64Array[] {
+  return Array.from({ length: offsets.length - 1 }, (_, peer) => {
     const out = new Float64Array(first.outputs);
     for (let o = 0; o < first.outputs; o++) {
       let sum = 0;
-      for (let k = peer * width; k < (peer + 1) * width; k++) sum = fma(first.weights[o * first.inputs + k], response[k], sum);
+      for (let k = offsets[peer]; k < offsets[peer + 1]; k++) sum = fma(first.weights[o * first.inputs + k], response[k], sum);
       out[o] = sum;
     }
     return out;
@@ -144,13 +151,30 @@ export function contributions(first: Layer, response: Float64Array, peers: numbe
 /** Pre-activations of every layer, and the head's output, for one sample. */
 export interface Forward {
   readonly parts: Float64Array[]; // first-layer contribution of each peer
+  readonly moves: Float64Array[]; // what removing each peer takes away: its part less its baseline's, 0 for one that did not answer
+  readonly shifts: Float64Array[] | null; // first-layer contribution of each peer's baseline, null for none
   readonly preactivations: Float64Array[]; // one per layer
   readonly outputs: Float64Array[]; // one per layer; the last is z
 }
 
-/** The forward pass of one sample: bias, then the contribution of peer 0, 1, ... added in order. */
-export function forward(layers: Layer[], response: Float64Array, peers: number, width: number): Forward {
-  const parts = contributions(layers[0], response, peers, width);
+/**
+ * The forward pass of one sample: bias, then the contribution of peer 0, 1, ... added in order. `shifts` are the contributions of the
+ * baselines (null: zero); `answered` is empty, or [peers] with 0 for a peer whose baseline stands for its answer.
+ */
+export function forward(
+  layers: Layer[],
+  response: Float64Array,
+  offsets: Int32Array,
+  shifts: Float64Array[] | null = null,
+  answered: Int32Array = new Int32Array(0),
+): Forward {
+  const parts = contributions(layers[0], response, offsets);
+  const moves = shifts === null ? parts.slice() : parts.map((part, i) => part.map((x, o) => x - shifts[i][o]));
+  for (const [i, flag] of answered.entries()) {
+    if (flag !== 0) continue;
+    parts[i] = shifts === null ? new Float64Array(layers[0].outputs) : shifts[i];
+    moves[i] = new Float64Array(layers[0].outputs);
+  }
   const preactivations: Float64Array[] = [];
   const outputs: Float64Array[] = [];
   for (const [l, layer] of layers.entries()) {
@@ -164,7 +188,7 @@ export function forward(layers: Layer[], response: Float64Array, peers: number, 
     preactivations.push(a);
     outputs.push(a.map((x) => activate(layer.activation, x)));
   }
-  return { parts, preactivations, outputs };
+  return { parts, moves, shifts, preactivations, outputs };
 }
 
 /** What every kernel that reads responses returns (see the backend's CurvatureKernels). */
@@ -193,12 +217,12 @@ export interface Removal {
 const LARGEST_PART = 1024;
 
 /**
- * The exact change of z when a peer's contribution is taken out of the first layer's pre-activation: carried as a difference layer by
- * layer, or, where the contribution dwarfs the others, from a forward pass without the peer.
+ * The exact change of z when some peers' contributions are taken out of the first layer's pre-activation: carried as a difference layer
+ * by layer, or, where a contribution dwarfs the others, from a forward pass without those peers.
  */
-export function removal(layers: Layer[], pass: Forward, peer: number): Removal {
-  const part = pass.parts[peer];
-  if (!part.every((x) => Math.abs(x) <= LARGEST_PART)) return removalApart(layers, pass, peer);
+export function removal(layers: Layer[], pass: Forward, members: ArrayLike<number>): Removal {
+  const part = partOf(pass, members);
+  if (!part.every((x) => Math.abs(x) <= LARGEST_PART)) return removalApart(layers, pass, members);
   let change: Float64Array = part.map((x) => -x);
   for (const [l, layer] of layers.entries()) {
     const moved = l === 0 ? change : affine(layer, change);
@@ -209,10 +233,22 @@ export function removal(layers: Layer[], pass: Forward, peer: number): Removal {
   return { change, moved: null };
 }
 
-function removalApart(layers: Layer[], pass: Forward, peer: number): Removal {
+/** What removing some peers takes from the first layer: added up in order. */
+export function partOf(pass: Forward, members: ArrayLike<number>): Float64Array {
+  const part = pass.moves[members[0]].slice();
+  for (let k = 1; k < members.length; k++) {
+    const other = pass.moves[members[k]];
+    for (let o = 0; o < part.length; o++) part[o] += other[o];
+  }
+  return part;
+}
+
+function removalApart(layers: Layer[], pass: Forward, members: ArrayLike<number>): Removal {
+  const removed = new Set(Array.from(members));
   let moved: Float64Array = layers[0].bias.slice();
   for (const [i, part] of pass.parts.entries()) {
-    if (i !== peer) for (let o = 0; o < moved.length; o++) moved[o] += part[o];
+    const stays = removed.has(i) ? pass.shifts?.[i] : part;
+    if (stays !== undefined) for (let o = 0; o < moved.length; o++) moved[o] += stays[o];
   }
   for (const [l, layer] of layers.entries()) {
     const a = l === 0 ? moved : affine(layer, moved, layer.bias);

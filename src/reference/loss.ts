@@ -22,6 +22,9 @@ import {
   missingProbability,
   OFFSET,
   slopeAbout,
+  softGradient,
+  softLoss,
+  softSlope,
 } from './divergence.js';
 
 /** Losses of a head; the position is the code that kernels receive. */
@@ -30,10 +33,22 @@ export const LOSSES = ['softmaxCrossEntropy', 'binaryCrossEntropy', 'squaredErro
 /** One of {@link LOSSES}. */
 export type Loss = (typeof LOSSES)[number];
 
-/** What a sample is compared with: a class for softmax cross-entropy, target values for the others. */
+/** What a sample is compared with: a class, or, with label -1, target values: soft labels that sum to 1 for softmax cross-entropy. */
 export interface Target {
   readonly label: number;
   readonly values: Float64Array;
+}
+
+/** The target of one sample of a batch; labels or targets may be empty. */
+export function targetOf(labels: Int32Array, targets: Float64Array, sample: number, outputs: number): Target {
+  const label = labels.length > 0 ? labels[sample] : -1;
+  return { label, values: targets.subarray(sample * outputs, (sample + 1) * outputs) };
+}
+
+/** A sample's number times its weight: exactly 0 at weight 0, whatever the number is. No weights at all are ones. */
+export function weighted(weights: Float64Array, sample: number, x: number): number {
+  if (weights.length === 0) return x;
+  return weights[sample] === 0 ? 0 : weights[sample] * x;
 }
 
 /** The model's own distribution at one sample: p for softmax, the sigmoids for binary cross-entropy, z itself for squared error. */
@@ -78,6 +93,7 @@ export function outputForm(loss: Loss, weights: Float64Array, v: Float64Array): 
 /** Q(z). */
 export function lossValue(loss: Loss, z: Float64Array, target: Target): number {
   if (loss === 'softmaxCrossEntropy') {
+    if (target.label < 0) return softLoss(z, target.values);
     const largest = z.reduce((a, b) => Math.max(b, a));
     return certainLoss(z, target.label) ?? largest - z[target.label] + log(treeSum(z.map((x) => exp(x - largest))));
   }
@@ -92,6 +108,7 @@ export function lossValue(loss: Loss, z: Float64Array, target: Target): number {
 export function lossGradient(loss: Loss, z: Float64Array, target: Target): Float64Array {
   const p = prediction(loss, z);
   if (loss !== 'softmaxCrossEntropy') return residuals(loss, z, p, target.values);
+  if (target.label < 0) return softGradient(p, target.values);
   p[target.label] = missingProbability(p, target.label);
   return p;
 }
@@ -108,7 +125,8 @@ export function residuals(loss: Loss, z: Float64Array, predicted: Float64Array, 
 /** dQ/dz . v; for softmax cross-entropy this is p.v - v_y, which needs no gradient vector. */
 export function slopeAlong(loss: Loss, z: Float64Array, predicted: Float64Array, v: Float64Array, target: Target): number {
   if (loss !== 'softmaxCrossEntropy') return treeDot(residuals(loss, z, predicted, target.values), v);
-  return labelSlope(predicted, v, target.label, treeDot(predicted, v));
+  const mean = treeDot(predicted, v);
+  return target.label < 0 ? softSlope(predicted, v, target.values, mean) : labelSlope(predicted, v, target.label, mean);
 }
 
 /** p.v - v_label, given p.v. */
@@ -146,7 +164,7 @@ export function ablation(
     return slopeAlong(loss, z, predicted, v, target) + relativeEntropy(loss, z, predicted, v, moved);
   }
   const after = moved ?? z.map((x, c) => x + v[c]);
-  const change = loss === 'softmaxCrossEntropy' ? lossChange(predicted, z, v, moved, target.label) : null;
+  const change = loss === 'softmaxCrossEntropy' ? lossChange(predicted, z, v, moved, target) : null;
   return change ?? lossValue(loss, after, target) - lossValue(loss, z, target);
 }
 
