@@ -8,7 +8,11 @@ const layers = [
   ['functions', functions, ['^src/core/', '^src/backend/', '^src/reference/', functions]],
   ['equilibrium', '^src/equilibrium/', ['^src/core/', '^src/backend/', '^src/reference/', functions]],
   ['sweep', '^src/sweep/', ['^src/core/', '^src/backend/', '^src/reference/', functions, '^src/equilibrium/']],
-  ['scenario', '^src/scenario/', ['^src/core/', '^src/backend/', '^src/reference/', functions, '^src/equilibrium/']],
+  [
+    'scenario',
+    '^src/scenario/',
+    ['^src/core/', '^src/backend/', '^src/reference/', functions, '^src/equilibrium/', '^src/sweep/', '^src/ledger/'],
+  ],
   ['data', '^src/data/', ['^src/core/']],
   ['network', '^src/network/', ['^src/core/']],
   ['ledger', '^src/ledger/', ['^src/core/']],

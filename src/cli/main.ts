@@ -17,6 +17,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   peer: async () => (await import('./peer.js')).peerCommand,
   rank: async () => (await import('./rank.js')).rankCommand,
   report: async () => (await import('./report.js')).reportCommand,
+  scenario: async () => (await import('./scenario.js')).scenarioCommand,
   simulate: async () => (await import('./simulate.js')).simulateCommand,
   sweep: async () => (await import('./sweep.js')).sweepCommand,
 };

@@ -1,0 +1,163 @@
+/** The defences of the analysis: each a change of one step of the mechanism. `paper` changes nothing. */
+import { InputError } from '../core/errors.js';
+import { checkNonNegative, checkNumber } from '../core/validate.js';
+import { clipped, weightedMedian } from './consensus.js';
+import type { Defence } from './types.js';
+
+/** The mechanism as the paper has it: rows of sum 1, stake-weighted ranking, mean shift. */
+export const paper: Defence = { name: 'paper' };
+
+/** A row moves at most epsilon (Euclidean) in one block (R-09). */
+export function boundedRows(epsilon = 0.25): Defence {
+  if (!(checkNumber('epsilon', epsilon) > 0)) throw domain('epsilon', epsilon, 'must be above 0');
+  return {
+    name: `bounded rows(${epsilon})`,
+    // Both rows lie on the simplex, so the nearest allowed row is on the straight way from one to the other.
+    record(current, proposed) {
+      let square = 0;
+      for (const [j, w] of proposed.entries()) square += (w - current[j]!) ** 2;
+      const way = Math.sqrt(square);
+      const part = way > epsilon ? epsilon / way : 1;
+      return current.map((w, j) => w + part * (proposed[j]! - w));
+    },
+  };
+}
+
+/** No single weight counts for more than `most`; the excess of a row is lost. */
+export function maximumWeight(most = 0.5): Defence {
+  checkPart('most', most);
+  return { name: `maximum weight(${most})`, weigh: (rows) => rows.map((weight) => Math.min(weight, most)) };
+}
+
+/** Weights above what the part kappa of the stake supports are cut down to it, by the part `pull` of the excess. */
+export function consensusClip(kappa = 0.5, pull = 1): Defence {
+  checkPart('kappa', kappa);
+  checkPart('pull', pull);
+  return { name: `consensus clip(${kappa}, ${pull})`, weigh: (rows, rating, n) => clipped(rows, rating, n, kappa, pull) };
+}
+
+/** Rows are pulled towards the consensus row by beta, from above and from below. */
+export function consensusPull(beta = 0.5, kappa = 0.5): Defence {
+  checkPart('beta', beta);
+  checkPart('kappa', kappa);
+  return {
+    name: `consensus pull(${beta}, ${kappa})`,
+    weigh(rows, rating, n) {
+      const supported = weightedMedian(rows, rating, n, kappa);
+      const sum = supported.reduce((total, w) => total + w, 0);
+      if (!(sum > 0)) return rows;
+      return rows.map((weight, at) => (1 - beta) * weight + (beta * supported[at % n]!) / sum);
+    },
+  };
+}
+
+/** Own weights do not count: the diagonal is zero in ranking and mask. */
+export const noSelfWeight: Defence = {
+  name: 'no self weight',
+  weigh: (rows, _rating, n) => rows.map((weight, at) => (at % (n + 1) === 0 ? 0 : weight)),
+};
+
+/** Stake above the part `most` of the total does not rate. */
+export function stakeCap(most = 0.2): Defence {
+  checkPart('most', most);
+  return {
+    name: `stake cap(${most})`,
+    rate(stake) {
+      const total = stake.reduce((sum, s) => sum + s, 0);
+      return stake.map((s) => Math.min(s, most * total));
+    },
+  };
+}
+
+/** The part `rate` of all stake is burnt in every block. */
+export function decay(rate = 0.01): Defence {
+  checkPart('rate', rate);
+  return { name: `decay(${rate})`, settle: (stake) => stake.map((s) => (1 - rate) * s) };
+}
+
+/** The shift mu counts only raters with at least `least` times the mean stake (fact 2). */
+export function shiftOverStaked(least = 0.01): Defence {
+  checkNonNegative('least', least);
+  return {
+    name: `shift over staked(${least})`,
+    shift(rows, rating, n) {
+      const mean = rating.reduce((sum, s) => sum + s, 0) / n;
+      const counted = rating.reduce((count, s) => count + Number(s > 0 && s >= least * mean), 0);
+      return columnSums(rows, rating, n).map((sum) => (counted > 0 ? sum / counted : 0));
+    },
+  };
+}
+
+/** The shift mu divides by the effective number of raters, (sum s)^2 / sum s^2 (fact 2). */
+export const shiftOverEffective: Defence = {
+  name: 'shift over effective number',
+  shift(rows, rating, n) {
+    let sum = 0;
+    let squares = 0;
+    for (const s of rating) {
+      sum += s;
+      squares += s * s;
+    }
+    const effective = squares > 0 ? (sum * sum) / squares : 1;
+    return columnSums(rows, rating, n).map((column) => column / effective);
+  },
+};
+
+/** Coming in costs `price` times the mean first stake of a player, for every identity. */
+export function entryCost(price = 0.05): Defence {
+  checkNonNegative('price', price);
+  return { name: `entry cost(${price})`, entryCost: price };
+}
+
+/** Several defences, each at its own step; where two change the same step, the later one reads what the earlier one made. */
+export function together(defences: readonly Defence[]): Defence {
+  const rated = defences.filter((d) => d.rate !== undefined);
+  const weighing = defences.filter((d) => d.weigh !== undefined);
+  const recording = defences.filter((d) => d.record !== undefined);
+  const settling = defences.filter((d) => d.settle !== undefined);
+  const shift = defences.findLast((d) => d.shift !== undefined)?.shift;
+  return {
+    name: defences.length === 0 ? paper.name : defences.map(({ name }) => name).join(' + '),
+    record: (current, proposed) => recording.reduce((row, d) => d.record!(current, row), proposed),
+    weigh: (rows, rating, n) => weighing.reduce((all, d) => d.weigh!(all, rating, n), rows),
+    rate: (stake) => rated.reduce((s, d) => d.rate!(s), stake),
+    settle: (stake) => settling.reduce((s, d) => d.settle!(s), stake),
+    entryCost: defences.reduce((sum, d) => sum + (d.entryCost ?? 0), 0),
+    ...(shift === undefined ? {} : { shift }),
+  };
+}
+
+/** Every defence with its default settings, by the word that the command line uses. */
+export const DEFENCES: Readonly<Record<string, () => Defence>> = {
+  paper: () => paper,
+  'bounded-rows': () => boundedRows(),
+  'maximum-weight': () => maximumWeight(),
+  'consensus-clip': () => consensusClip(),
+  'consensus-pull': () => consensusPull(),
+  'no-self-weight': () => noSelfWeight,
+  'stake-cap': () => stakeCap(),
+  decay: () => decay(),
+  'shift-over-staked': () => shiftOverStaked(),
+  'shift-over-effective': () => shiftOverEffective,
+  'entry-cost': () => entryCost(),
+};
+
+/** sum_i s_i w_ij of every column j, [n]. */
+export function columnSums(rows: Float64Array, stake: Float64Array, n: number): Float64Array {
+  const out = new Float64Array(n);
+  for (let i = 0; i < n; i++) {
+    const s = stake[i]!;
+    if (s === 0) continue;
+    for (let j = 0; j < n; j++) out[j]! += s * rows[i * n + j]!;
+  }
+  return out;
+}
+
+function domain(argument: string, value: number, text: string): InputError {
+  return new InputError('BTM_DOMAIN', text, { argument, value });
+}
+
+function checkPart(argument: string, value: number): void {
+  const part = checkNumber(argument, value);
+  if (part < 0 || part > 1) throw domain(argument, value, 'must lie in [0, 1]');
+}

@@ -1,0 +1,52 @@
+/** Does lying pay? Strategies against defences in the empirical game, measured against honest twins. See docs/concepts/scenario.md. */
+export { clipped, weightedMedian } from './consensus.js';
+export {
+  boundedRows,
+  consensusClip,
+  consensusPull,
+  DEFENCES,
+  decay,
+  entryCost,
+  maximumWeight,
+  noSelfWeight,
+  paper,
+  shiftOverEffective,
+  shiftOverStaked,
+  stakeCap,
+  together,
+} from './defences.js';
+export {
+  type BreakEven,
+  breakEven,
+  checkMap,
+  groupsOf,
+  type MapCell,
+  type MapGroup,
+  type MapSpec,
+  mapHash,
+  playGroup,
+} from './map.js';
+export { type RunMapOptions, runMap } from './map-run.js';
+export { type Comparison, compareWithTwin, playTwin, truths } from './measures.js';
+export { type Play, type PlayOptions, playScenario } from './play.js';
+export { type RetentionOptions, retention } from './retention.js';
+export type { Estimate } from './statistics.js';
+export {
+  cabal,
+  copier,
+  dilution,
+  forecaster,
+  freeRider,
+  griefer,
+  hoarder,
+  honest,
+  lateBribe,
+  loud,
+  STRATEGIES,
+  selfGraded,
+  sleeper,
+  split,
+  thief,
+} from './strategies.js';
+export type { Answer, Defence, Entry, Identity, Sight, Strategy } from './types.js';
+export { carriedShares, drawWorld, lossOf, type Member, measuredRows, type World, worldOfRows } from './world.js';
