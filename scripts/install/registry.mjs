@@ -23,12 +23,12 @@ export async function startRegistry(home, tarballs) {
     max_body_size: '64mb',
     log: { type: 'file', path: join(folder, 'log'), format: 'json', level: 'warn' },
   };
-  writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
+  writeFileSync(join(folder, 'config.yaml'), JSON.stringify(config));
   const server = spawn(
     process.execPath,
-    [join(verdaccio, 'bin', 'verdaccio'), '--config', join(folder, 'config.json'), '--listen', `127.0.0.1:${port}`],
+    [join(verdaccio, 'bin', 'verdaccio'), '--config', join(folder, 'config.yaml'), '--listen', `127.0.0.1:${port}`],
     {
-      stdio: 'ignore',
+      stdio: ['ignore', 'ignore', 'inherit'],
     },
   );
   const url = `http://127.0.0.1:${port}/`;
