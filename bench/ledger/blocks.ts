@@ -40,7 +40,7 @@ async function rate(one: (n: number) => unknown): Promise<number> {
 }
 
 async function smallestInsert(): Promise<{ insert: (bytes: Uint8Array) => void; close: () => void }> {
-  const database = await openDatabase(join(folder, 'smallest.sqlite'), false);
+  const database = await openDatabase(join(folder, 'smallest.sqlite'), {});
   database.exec('PRAGMA journal_mode = WAL');
   database.exec('PRAGMA synchronous = FULL');
   database.exec('CREATE TABLE blocks (height INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT');

@@ -1,8 +1,7 @@
 /** `intermodel demo`: real models on real digits, trained, measured, ranked and paid, in one command. */
-
-import { writeFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { EnvironmentError, InputError } from '../core/errors.js';
+import { InputError } from '../core/errors.js';
+import { type OutputFile, outputFile } from '../core/user-files.js';
 import { type DemoOptions, type DemoProgress, runDemo } from '../demo/demo.js';
 import type { DemoResult } from '../demo/result.js';
 import { peersWithinBudget } from '../participant/gates/gate-budget.js';
@@ -88,26 +87,27 @@ function checkFlags({ processes, kill, restart, students, wire, k, budget }: Dem
 
 async function demo(flags: DemoFlags): Promise<void> {
   checkFlags(flags);
+  const page = await outputFile('--out', flags.out);
   const interrupt = abortOnInterrupt('a run keeps nothing until its report is written');
   const progress = phases();
   try {
-    if (flags.processes === true) return await inProcesses(flags, interrupt.signal);
+    if (flags.processes === true) return await inProcesses(flags, page, interrupt.signal);
     const result = await runDemo(await optionsOf(flags), { signal: interrupt.signal, onProgress: progress.show });
     progress.end();
-    await publish(flags, result);
+    await publish(flags, page, result);
   } finally {
     progress.end();
     interrupt.dispose();
   }
 }
 
-async function inProcesses(flags: DemoFlags, signal: AbortSignal): Promise<void> {
+async function inProcesses(flags: DemoFlags, page: OutputFile, signal: AbortSignal): Promise<void> {
   const { seed, tensorflow, wire, data, students, kill, restart } = flags;
   const killing = kill === undefined ? {} : { kill: { ...kill, ...(restart === undefined ? {} : { restart }) } };
   const options = { ...(await settingsOf(flags)), seed, tensorflow, wire, data, students, ...killing };
   const { demoProcesses } = await import('./demo-processes.js'); // draws, too
   const { demo, rest, text, sections } = await demoProcesses(options, backendOf(flags), signal);
-  if (demo !== null) await publish(flags, demo, sections);
+  if (demo !== null) await publish(flags, page, demo, sections);
   else {
     process.stderr.write(`no report was written to ${flags.out}: somebody did not finish, and it would have holes\n`);
     if (flags.json === true) process.stdout.write(`${JSON.stringify(rest)}\n`);
@@ -117,9 +117,9 @@ async function inProcesses(flags: DemoFlags, signal: AbortSignal): Promise<void>
 }
 
 /** The report as a file, the tables or the JSON on stdout. */
-async function publish(flags: DemoFlags, result: DemoResult, extra: DemoReportOptions['extra'] = []): Promise<void> {
+async function publish(flags: DemoFlags, page: OutputFile, result: DemoResult, extra: DemoReportOptions['extra'] = []): Promise<void> {
   const { demoReport } = await import('../report/index.js'); // the drawing library takes long to load
-  await save(flags.out, await demoReport(result, { command: commandOf(flags), extra }));
+  await page.write(await demoReport(result, { command: commandOf(flags), extra }));
   process.stdout.write(flags.json === true ? `${JSON.stringify(result)}\n` : `${describeDemo(result)}\n`);
   process.stderr.write(`report written to ${flags.out}\n`);
   if (!sound(result)) process.exitCode = 1;
@@ -206,17 +206,4 @@ function commandOf(flags: DemoFlags): string {
   if (!flags.students) parts.push('--no-students');
   if (flags.backend !== 'native') parts.push(`--backend ${flags.backend}`);
   return `intermodel demo ${parts.join(' ')}`;
-}
-
-async function save(path: string, content: string): Promise<void> {
-  try {
-    await writeFile(path, content);
-  } catch (error) {
-    throw new EnvironmentError(
-      'BTM_IO',
-      `cannot write ${path}`,
-      [{ what: path, reason: (error as Error).message }],
-      ['choose another --out'],
-    );
-  }
 }

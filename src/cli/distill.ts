@@ -1,8 +1,7 @@
 /** `intermodel distill`: a participant learns to do without the network, leaves it, and is validated offline; peers do without the absent. */
-import { writeFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { packageVersion } from '../backend/index.js';
-import { EnvironmentError } from '../core/errors.js';
+import { outputFile } from '../core/user-files.js';
 import { type DistillationRunOptions, type DistillationRunResult, runDistillation } from '../demo/distillation/run.js';
 import type { DistillationKind } from '../distillation.js';
 import { peersWithinBudget } from '../participant/gates/gate-budget.js';
@@ -62,9 +61,10 @@ export function distillCommand(program: Command): void {
     .option('--out <file>', "where to save the leaver's student (CBOR)")
     .option('--json', 'print the result as JSON instead of tables');
   addBackendOptions(command).action(async (flags: DistillFlags) => {
+    const file = flags.out === undefined ? undefined : await outputFile('--out', flags.out);
     const options = await runOptions(flags);
     const result = await run(options);
-    if (flags.out !== undefined) await save(flags.out, result.student);
+    await file?.write(result.student);
     process.stdout.write(`${flags.json === true ? JSON.stringify(output(flags, options, result)) : describe(flags, options, result)}\n`);
   });
 }
@@ -184,14 +184,6 @@ function describe(flags: DistillFlags, options: DistillationRunOptions, result: 
     `KL ${offline.divergence.toFixed(4)} nats, ${offline.pointsLost.toFixed(1)} points lost; student ${offline.bytes} bytes, ${offline.hash}`,
   );
   return parts.join('\n');
-}
-
-async function save(path: string, bytes: Uint8Array): Promise<void> {
-  try {
-    await writeFile(path, bytes);
-  } catch (error) {
-    throw new EnvironmentError('BTM_IO', `cannot write ${path}`, [{ what: path, reason: (error as Error).message }], ['check the path']);
-  }
 }
 
 function indices(text: string): number[] {

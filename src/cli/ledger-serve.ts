@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type CoordinatorConfig, readCoordinatorConfig } from '../process/coordinator-config.js';
 import { type Served, type ServeEvent, type Standing, serveLedger } from '../process/ledger-service.js';
 import { abortOnInterrupt } from './interrupt.js';
-import { toJson } from './ledger-files.js';
+import { jsonLine } from './output.js';
 import { textTable } from './text-table.js';
 
 export interface ServeFlags {
@@ -38,7 +38,7 @@ function whatIsKept({ store }: CoordinatorConfig): string {
 /** Progress goes to stderr in both forms: it is for people. */
 function printLine(event: ServeEvent): void {
   if (event.type === 'progress') return;
-  process.stdout.write(`${toJson(event)}\n`);
+  process.stdout.write(`${jsonLine(event)}\n`);
 }
 
 const CHANGES = { out: 'is gone; the others go on', waiting: 'has come and waits to be let in', in: 'takes part again' } as const;

@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { packageVersion } from '../backend/index.js';
 import { reportFailure } from './failure.js';
 import { checkNeeds, missingNeeds } from './needs.js';
+import { guardOutput } from './output.js';
 
 type Add = (program: Command) => void;
 
@@ -22,16 +23,13 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   sweep: async () => (await import('./sweep.js')).sweepCommand,
 };
 
-/** A mistyped option is wrong input, not a bug. */
-const WRONG_INPUT = 2;
-
 async function main(): Promise<void> {
   const program = new Command('intermodel')
     .description('Measure a model by what it is worth to other models.')
     .version(packageVersion)
     .enablePositionalOptions() // what comes after a subcommand belongs to it
     .showHelpAfterError('(add --help for the options)')
-    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : WRONG_INPUT));
+    .exitOverride(); // throws instead of ending the process at once, so that a failure to print is still noticed
   const [name = '', ...words] = process.argv.slice(2);
   const named = COMMANDS[name];
   if (named === undefined) await addAll(program);
@@ -51,4 +49,5 @@ async function addAll(program: Command): Promise<void> {
   }
 }
 
+guardOutput();
 main().catch(reportFailure);

@@ -1,8 +1,8 @@
 /** The input of `intermodel rank`: one JSON file, whose arrays may lie beside it as .npy files (docs/concepts/curvature.md, docs/rank-input.md). */
-import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { EnvironmentError, InputError } from '../core/errors.js';
+import { InputError } from '../core/errors.js';
+import { readUserFile, readUserJson } from '../core/user-files.js';
 import { parseNpy } from '../data/npy.js';
 import type { Activation, Head, Loss } from '../head.js';
 
@@ -53,7 +53,7 @@ interface Numbers {
  * @throws EnvironmentError BTM_IO when a file cannot be read; InputError, naming file and field, when one does not fit the format.
  */
 export async function readRankInput(path: string): Promise<RankInput> {
-  const given = parseJson(path, new TextDecoder().decode(await readBytes(path)));
+  const given = parseInput(path, await readUserJson(path));
   const read = (name: string, value: unknown): Promise<Numbers> => readNumbers(path, name, value);
   const responses = await read('responses', given.responses);
   const sizes = sizesOf(path, given, responses);
@@ -78,13 +78,7 @@ export async function readRankInput(path: string): Promise<RankInput> {
   };
 }
 
-function parseJson(path: string, text: string): z.infer<typeof schema> {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new InputError('BTM_TYPE', `is not JSON: ${(error as Error).message}`, { argument: path });
-  }
+function parseInput(path: string, value: unknown): z.infer<typeof schema> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
@@ -117,7 +111,7 @@ async function readNumbers(path: string, name: string, value: unknown): Promise<
     const reference = z.strictObject({ npy: z.string().min(1) }).safeParse(value);
     if (!reference.success) throw wrongKind(argument, value);
     const file = join(dirname(path), reference.data.npy);
-    return parseNpy(`${argument} (${file})`, await readBytes(file));
+    return parseNpy(`${argument} (${file})`, await readUserFile(file));
   }
   if (!Array.isArray(value)) throw wrongKind(argument, value);
   const shape = nesting(value);
@@ -184,12 +178,4 @@ function namesOf(path: string, names: readonly string[] | undefined, peers: numb
     throw new InputError('BTM_SHAPE', `must hold ${peers} names, one a peer, got ${names.length}`, { argument: fieldOf(path, 'names') });
   }
   return names;
-}
-
-async function readBytes(path: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    throw new EnvironmentError('BTM_IO', `cannot read ${path}`, [{ what: path, reason: (error as Error).message }], ['check the path']);
-  }
 }

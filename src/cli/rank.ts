@@ -1,12 +1,12 @@
 /** `intermodel rank`: what each peer is worth to a model of the user's own, from a file. */
-import { writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { type Command, Option } from 'commander';
 import { packageVersion } from '../backend/index.js';
-import { EnvironmentError, InputError } from '../core/errors.js';
+import { outputFile } from '../core/user-files.js';
 import { type Estimator, type Reduction, type RemovalScores, removalScores } from '../curvature.js';
 import type { Loss } from '../head.js';
 import { addBackendOptions, type BackendFlags, backendOf, wholeNumber } from './backend-option.js';
+import { jsonLine } from './output.js';
 import { type RankInput, readRankInput } from './rank-input.js';
 import { textTable } from './text-table.js';
 
@@ -17,10 +17,10 @@ interface RankFlags extends BackendFlags {
   readonly draws: number;
   readonly seed: number;
   readonly json?: boolean;
-  readonly out: string;
+  readonly out?: string;
 }
 
-/** What `rank` saves and, with --json, prints. */
+/** What `rank` prints with --json and saves with --out. */
 interface RankOutput {
   readonly kind: 'intermodel-rank';
   readonly formatVersion: 1;
@@ -66,12 +66,14 @@ export function rankCommand(program: Command): void {
     .addOption(new Option('--reduction <name>', 'over the samples').choices(['sum', 'mean', 'none']).default('mean'))
     .option('--draws <number>', 'targets drawn per sample (monteCarloFisher)', wholeNumber, 16)
     .option('--seed <number>', 'seed of the draws (monteCarloFisher)', wholeNumber, 0)
-    .option('--out <file>', 'where to save the scores: .json or .csv', 'scores.json')
-    .option('--json', 'print the saved JSON instead of a table');
+    .option('--out <file>', 'also save the scores: .json or .csv')
+    .option('--json', 'print JSON instead of a table');
   addBackendOptions(command).action(async (input: string, flags: RankFlags) => {
+    const file = flags.out === undefined ? undefined : await outputFile('--out', flags.out, { endings: ['.json', '.csv'] });
     const output = rank(basename(input), await readRankInput(input), flags);
-    await save(flags.out, output);
-    process.stdout.write(flags.json === true ? `${JSON.stringify(output)}\n` : `${describe(output)}\nsaved to ${flags.out}\n`);
+    await file?.write(file.path.endsWith('.csv') ? csv(output) : `${JSON.stringify(output, null, 1)}\n`);
+    const saved = file === undefined ? '' : `\nsaved to ${file.path}`;
+    process.stdout.write(flags.json === true ? `${jsonLine(output)}\n` : `${describe(output)}${saved}\n`);
     if (output.status !== 'ok') process.exitCode = 1;
   });
 }
@@ -153,24 +155,15 @@ function describe(output: RankOutput): string {
   return lines.join('\n');
 }
 
-async function save(path: string, output: RankOutput): Promise<void> {
-  const text = path.endsWith('.csv') ? csv(output) : path.endsWith('.json') ? `${JSON.stringify(output, null, 1)}\n` : undefined;
-  if (text === undefined)
-    throw new InputError('BTM_DOMAIN', `must end in .json or .csv, got '${path}'`, { argument: '--out', value: path });
-  try {
-    await writeFile(path, text);
-  } catch (error) {
-    throw new EnvironmentError(
-      'BTM_IO',
-      `cannot write ${path}`,
-      [{ what: path, reason: (error as Error).message }],
-      ['choose another --out'],
-    );
-  }
-}
-
+/** One line a peer; with reduction 'none' one line a sample and peer. */
 function csv(output: RankOutput): string {
   const quote = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  if (output.perSample !== undefined) {
+    const lines = output.perSample.flatMap((row, sample) =>
+      row.map((score, peer) => `${sample},${quote(output.peers[peer]!.name)},${score}`),
+    );
+    return `sample,name,score\n${lines.join('\n')}\n`;
+  }
   const lines = output.peers.map((peer) =>
     [quote(peer.name), peer.position, peer.score, peer.share ?? '', peer.linearShare ?? ''].join(','),
   );

@@ -1,7 +1,7 @@
 /** Reads the JSON of a run back for its report: a file from elsewhere is checked before anything is drawn from it. */
-import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { EnvironmentError, InputError } from '../core/errors.js';
+import { InputError } from '../core/errors.js';
+import { readUserJson } from '../core/user-files.js';
 import type { DemoResult } from '../demo/result.js';
 
 const text = z.string();
@@ -63,7 +63,7 @@ const schema = z.looseObject({
  * @throws EnvironmentError BTM_IO when the file cannot be read; InputError BTM_TYPE or BTM_SHAPE, naming file and field, when it is something else.
  */
 export async function readDemoResult(path: string): Promise<DemoResult> {
-  const parsed = schema.safeParse(parse(path, await read(path)));
+  const parsed = schema.safeParse(await readUserJson(path));
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
     throw new InputError('BTM_TYPE', `is not what intermodel demo --json prints: ${issue.message}`, {
@@ -94,21 +94,5 @@ function checkSizes(path: string, result: z.infer<typeof schema>): void {
   for (const [index, curve] of result.curves.entries()) {
     check(`curves.${index}.values`, curve.values.length, curve.rounds.length);
     for (const [point, row] of curve.values.entries()) check(`curves.${index}.values.${point}`, row.length);
-  }
-}
-
-function parse(path: string, content: string): unknown {
-  try {
-    return JSON.parse(content);
-  } catch (error) {
-    throw new InputError('BTM_TYPE', `is not JSON: ${(error as Error).message}`, { argument: path });
-  }
-}
-
-async function read(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    throw new EnvironmentError('BTM_IO', `cannot read ${path}`, [{ what: path, reason: (error as Error).message }], ['check the path']);
   }
 }

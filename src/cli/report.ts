@@ -1,11 +1,12 @@
 /** `intermodel report`: draws the page of a run again from its saved JSON. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { EnvironmentError } from '../core/errors.js';
+import { checkOutputFolder, fileError, outputFile } from '../core/user-files.js';
 import type { DemoResult } from '../demo/result.js';
 import { TEXT_SETTINGS } from '../run/named-data.js';
 import { RUN_DEFAULTS } from '../run/settings.js';
+import { jsonLine } from './output.js';
 import { readDemoResult } from './report-input.js';
 
 interface ReportFlags {
@@ -22,17 +23,28 @@ export function reportCommand(program: Command): void {
     .option('--out <file>', 'where the page goes', 'report.html')
     .option('--svg <folder>', 'also write every figure as an SVG file into this folder')
     .option('--json', 'print what was written as JSON')
-    .action(async (path: string, flags: ReportFlags) => {
-      const result = await readDemoResult(path);
-      const { demoReport, demoSvgFiles } = await import('../report/index.js');
-      const command = commandOf(result);
-      const files = [{ path: flags.out, text: await demoReport(result, { command }) }];
-      if (flags.svg !== undefined)
-        for (const { name, svg } of await demoSvgFiles(result)) files.push({ path: join(flags.svg, name), text: svg });
-      await write(files, flags.svg);
-      const written = files.map((file) => file.path);
-      process.stdout.write(flags.json === true ? `${JSON.stringify({ written })}\n` : `wrote ${written.join(', ')}\n`);
-    });
+    .action(draw);
+}
+
+async function draw(path: string, { out, svg, json }: ReportFlags): Promise<void> {
+  const page = await outputFile('--out', out);
+  if (svg !== undefined) await checkOutputFolder('--svg', svg);
+  const result = await readDemoResult(path);
+  const { demoReport, demoSvgFiles } = await import('../report/index.js');
+  await page.write(await demoReport(result, { command: commandOf(result) }));
+  const written = [out];
+  if (svg !== undefined) written.push(...(await writeFigures(svg, await demoSvgFiles(result))));
+  process.stdout.write(json === true ? `${jsonLine({ written })}\n` : `wrote ${written.join(', ')}\n`);
+}
+
+/** Returns the paths. */
+async function writeFigures(folder: string, figures: readonly { readonly name: string; readonly svg: string }[]): Promise<string[]> {
+  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+    throw fileError(`cannot make the folder ${folder}`, folder, error, '--svg');
+  });
+  const paths = figures.map(({ name }) => join(folder, name));
+  for (const [index, { svg }] of figures.entries()) await (await outputFile('--svg', paths[index]!)).write(svg);
+  return paths;
 }
 
 /** The command that makes the run again, as far as its settings differ from the defaults. */
@@ -47,18 +59,4 @@ function commandOf({ seed, settings, data }: DemoResult): string {
   }
   if (settings.gateK > 0) parts.push(`--k ${settings.gateK}`);
   return `intermodel demo ${parts.join(' ')}`;
-}
-
-async function write(files: readonly { readonly path: string; readonly text: string }[], folder: string | undefined): Promise<void> {
-  try {
-    if (folder !== undefined) await mkdir(folder, { recursive: true });
-    for (const { path, text } of files) await writeFile(path, text);
-  } catch (error) {
-    throw new EnvironmentError(
-      'BTM_IO',
-      'the report cannot be written',
-      [{ what: files[0]!.path, reason: (error as Error).message }],
-      ['choose another --out'],
-    );
-  }
 }

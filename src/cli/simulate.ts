@@ -1,8 +1,9 @@
 /** `intermodel simulate`: the paper's Figures 4 and 5, and the sensitivity of their outcome to what the paper left open. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
-import { EnvironmentError, InputError } from '../core/errors.js';
+import { InputError } from '../core/errors.js';
+import { checkOutputFolder, fileError, outputFile } from '../core/user-files.js';
 import { solveMany } from '../equilibrium/index.js';
 import type { Method } from '../equilibrium/types.js';
 import type { RankPoint } from '../report/index.js';
@@ -51,6 +52,7 @@ async function simulate(flags: SimulateFlags): Promise<void> {
   }
   const name = flags.figure === undefined ? 'sensitivity' : `figure-${flags.figure}`;
   const folder = flags.out ?? join('out', name);
+  await checkOutputFolder('--out', folder);
   const interrupt = abortOnInterrupt(`trials solved so far are in ${folder}; the same command goes on from there`);
   try {
     const place = workplaceOf(flags, folder, interrupt.signal);
@@ -143,18 +145,12 @@ function relativePoints(cell: number, ideal: readonly number[], competitive: rea
   return ideal.map((value, peer) => ({ cell, ideal: value / meanIdeal, competitive: competitive[peer]! / meanCompetitive }));
 }
 
-async function save(folder: string, simulated: Simulated): Promise<void> {
-  try {
-    await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, `${simulated.name}.html`), simulated.page.html);
-    await writeFile(join(folder, `${simulated.name}.json`), `${JSON.stringify(simulated.numbers, null, 1)}\n`);
-    for (const { name, svg } of simulated.page.figures) await writeFile(join(folder, name), svg);
-  } catch (error) {
-    throw new EnvironmentError(
-      'BTM_IO',
-      `cannot write to ${folder}`,
-      [{ what: folder, reason: (error as Error).message }],
-      ['choose another --out'],
-    );
-  }
+async function save(folder: string, { name, page, numbers }: Simulated): Promise<void> {
+  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+    throw fileError(`cannot make the folder ${folder}`, folder, error, '--out');
+  });
+  const write = async (file: string, content: string): Promise<void> => (await outputFile('--out', join(folder, file))).write(content);
+  await write(`${name}.html`, page.html);
+  await write(`${name}.json`, `${JSON.stringify(numbers, null, 1)}\n`);
+  for (const figure of page.figures) await write(figure.name, figure.svg);
 }

@@ -1,7 +1,7 @@
 /** The options of `intermodel sweep`: every part of theta takes a list, separated by commas. */
-import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError } from 'commander';
-import { EnvironmentError, InputError } from '../core/errors.js';
+import { InputError } from '../core/errors.js';
+import { readUserJson } from '../core/user-files.js';
 import type { Method } from '../equilibrium/types.js';
 import type { SweepGrid, SweepSpec } from '../sweep/index.js';
 import { wholeNumber } from './backend-option.js';
@@ -57,7 +57,7 @@ export function addSweepOptions(command: Command): Command {
 
 /** The specification that the options say; values are checked by sweepTask. */
 export async function specOf(flags: SweepFlags): Promise<SweepSpec> {
-  if (flags.spec !== undefined) return readSpec(flags.spec);
+  if (flags.spec !== undefined) return (await readUserJson(flags.spec)) as SweepSpec;
   const { n, hessian, stake, initial, temperature, alpha, tau, utility, scaling, reference, projection, shiftGradient } = flags;
   const method = flags.method?.map((kind): Method => methodOf(kind, flags.rate ?? 0.005));
   const given = { n, hessian, stake, initial, temperature, alpha, tau, utility, scaling, reference, projection, shiftGradient, method };
@@ -77,20 +77,6 @@ export async function specOf(flags: SweepFlags): Promise<SweepSpec> {
 
 function methodOf(kind: string, rate: number): Method {
   return kind === 'projectedGradient' ? { kind, rate } : ({ kind } as Method);
-}
-
-async function readSpec(path: string): Promise<SweepSpec> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    throw new EnvironmentError('BTM_IO', `cannot read ${path}`, [{ what: path, reason: (error as Error).message }], ['check the path']);
-  }
-  try {
-    return JSON.parse(text) as SweepSpec;
-  } catch (error) {
-    throw new InputError('BTM_TYPE', `is not JSON: ${(error as Error).message}`, { argument: path });
-  }
 }
 
 function textList(text: string): string[] {

@@ -1,6 +1,7 @@
 /** `intermodel sweep`: many games over a grid of theta, resumable and shardable; `merge` and `summary` for what is on disk. */
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { checkOutputFolder } from '../core/user-files.js';
 import { solveMany } from '../equilibrium/index.js';
 import {
   type CellSummary,
@@ -36,12 +37,13 @@ export function sweepCommand(program: Command): void {
   sweep
     .command('merge')
     .description('put complete shards together; the files are those of an unbroken run')
-    .argument('<shards...>', 'folders of every shard')
+    .argument('<shards...>', 'the folder that holds the shards, or the folder of every shard')
     .requiredOption('--out <folder>', 'folder of the whole')
     .option('--json', 'print the summary as JSON')
-    .action(async (shards: string[], flags: { out: string; json?: boolean }) =>
-      print(await mergeShards({ shards, folder: flags.out }), flags.out, flags.json),
-    );
+    .action(async (shards: string[], flags: { out: string; json?: boolean }) => {
+      await checkOutputFolder('--out', flags.out);
+      print(await mergeShards({ shards, folder: flags.out }), flags.out, flags.json);
+    });
   sweep
     .command('summary')
     .description('summarise the results in a folder again')
@@ -54,6 +56,7 @@ async function runAction(flags: RunFlags): Promise<void> {
   const task = sweepTask(await specOf(flags));
   const shard = flags.shard === undefined ? undefined : parseShard(flags.shard);
   const folder = shardFolder(flags.out ?? join('sweeps', task.hash.slice(0, 16)), shard);
+  await checkOutputFolder('--out', folder);
   const progress = progressDisplay('sweep', 'games');
   const interrupt = abortOnInterrupt(`everything solved so far is in ${folder}; the same command goes on from there`);
   try {

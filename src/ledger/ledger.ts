@@ -32,6 +32,18 @@ export interface Receipt {
   readonly height: number;
 }
 
+/** The answer to a transaction whose block was closed: with code `ok`, `height` and `blockHash` are those of the block that contains it. */
+export interface Settled extends Receipt {
+  /** Hash of the block; null when the transaction was refused. */
+  readonly blockHash: string | null;
+}
+
+/** Where an awaited transaction is: nowhere yet, in a block, or refused after a lost race. */
+type Outcome = { block?: Block; code?: Code };
+
+/** Races that one transaction may lose before its writer is told so. */
+const RACES_MAX = 1000;
+
 interface Draft {
   readonly state: State;
   readonly settlement: Settlement;
@@ -49,6 +61,8 @@ export class Ledger {
   private draft: Draft | undefined;
   private readonly past: { readonly before: State; readonly settlement: Settlement }[] = [];
   private readonly listeners = new Set<(event: LedgerEvent) => void>();
+  /** Transactions that somebody waits for, by hash: where they ended up. */
+  private readonly awaited = new Map<string, Outcome>();
   private closing: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -109,18 +123,63 @@ export class Ledger {
   }
 
   /**
+   * Signs an action, puts it into a block and waits until that block is durable. When other writers close blocks first, the action is signed
+   * again with the next nonce or refused by a guard that holds by then; it never counts twice. Calls at the same time share a block.
+   *
+   * @param key the sender
+   * @param action what to do
+   * @returns code `ok` with the height and hash of the block that contains it, or the code of the guard that refused it
+   * @throws EnvironmentError BTM_IO when the store fails, or other writers were faster a thousand times
+   * @cost one block, unless a call beside it closes one that takes both
+   * @example
+   * const { code, height } = await ledger.submitAndClose(key, { kind: 'bond', amount: 5n })
+   */
+  async submitAndClose(key: SigningKey, action: Action): Promise<Settled> {
+    for (let race = 0; race < RACES_MAX; race++) {
+      const receipt = this.submitAction(key, action);
+      if (receipt.code !== 'ok') return { ...receipt, blockHash: null };
+      const { block, code = 'ok' } = await this.closeWith(receipt.hash);
+      if (block !== undefined) return { ...receipt, height: block.height, blockHash: block.hash };
+      if (code !== 'replayed' && code !== 'nonce_gap') {
+        return { ...receipt, code, reason: CODES[code], height: this.height + 1, blockHash: null };
+      }
+    }
+    throw new EnvironmentError(
+      'BTM_IO',
+      `${this.settings.store.name}: other writers were faster ${RACES_MAX} times`,
+      [],
+      ['Submit through one writer, for instance `intermodel ledger serve`, or try again when there are fewer.'],
+    );
+  }
+
+  /** Closes blocks until an open transaction is in one, or a block of another writer made a guard refuse it. */
+  private async closeWith(hash: string): Promise<Outcome> {
+    const outcome: Outcome = {};
+    this.awaited.set(hash, outcome);
+    const done = this.closing.then(() => this.append(() => outcome.block === undefined && outcome.code === undefined));
+    this.closing = done.catch(() => undefined);
+    try {
+      await done;
+      return outcome;
+    } finally {
+      this.awaited.delete(hash);
+    }
+  }
+
+  /**
    * Closes the open block, also when it is empty: every block settles. Resolves when the store has it for good. If another writer was
    * faster, takes over its blocks, applies the open transactions again and tries the next height; those no longer admissible are
    * reported as `rejected` events.
    */
   closeBlock(): Promise<Block> {
-    const closed = this.closing.then(() => this.append());
+    const closed = this.closing.then(() => this.append(() => true)) as Promise<Block>;
     this.closing = closed.catch(() => undefined);
     return closed;
   }
 
-  private async append(): Promise<Block> {
-    for (;;) {
+  /** Appends the open block, or nothing once it is no longer wanted. */
+  private async append(wanted: () => boolean): Promise<Block | undefined> {
+    while (wanted()) {
       const draft = this.open();
       const next = closeBlock(draft.state);
       const block = sealBlock({
@@ -142,6 +201,7 @@ export class Ledger {
       }
       await this.catchUp();
     }
+    return undefined;
   }
 
   /** Takes over blocks that other writers appended to the store, and applies the open transactions again on top; returns how many. */
@@ -204,7 +264,11 @@ export class Ledger {
   }
 
   private resubmit(transactions: readonly Uint8Array[]): void {
-    for (const bytes of transactions) this.submit(decodeTransaction(bytes) as Transaction);
+    for (const bytes of transactions) {
+      const { code, hash } = this.submit(decodeTransaction(bytes) as Transaction);
+      const outcome = this.awaited.get(hash);
+      if (code !== 'ok' && outcome !== undefined && outcome.block === undefined) outcome.code = code;
+    }
   }
 
   private advance(next: State, block: Block, settlement: Settlement): void {
@@ -213,7 +277,13 @@ export class Ledger {
     this.base = next;
     this.headHash = block.hash;
     const { height, hash, transactions, minted, supply } = block;
+    if (this.awaited.size > 0) for (const bytes of transactions) this.tell(sha256Hex(bytes), block);
     this.emit({ type: 'block', height, hash, transactions: transactions.length, minted, supply, stateRoot: block.stateRoot });
+  }
+
+  private tell(transaction: string, block: Block): void {
+    const outcome = this.awaited.get(transaction);
+    if (outcome !== undefined) outcome.block = block;
   }
 
   private open(): Draft {

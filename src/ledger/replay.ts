@@ -1,4 +1,6 @@
 /** Replays blocks against the rules and finds the first thing that is wrong. */
+import { InputError } from '../core/errors.js';
+import { checkInteger } from '../core/validate.js';
 import { type Block, decodeBlock, firstDifference, sealBlock } from './block.js';
 import { decodeTransaction } from './encoding.js';
 import { chainOf, decodeGenesis, genesisState } from './genesis.js';
@@ -44,6 +46,10 @@ export type Verification =
 
 export interface VerifyOptions {
   readonly processor?: Processor;
+  /** Hash of a block that was seen before: the ledger must contain it, or it is an older copy or another history. */
+  readonly contains?: string;
+  /** The ledger must have at least this many blocks. */
+  readonly minHeight?: number;
   readonly onProgress?: (height: number, of: number) => void;
 }
 
@@ -82,8 +88,18 @@ export async function snapshotOrigin(store: Store, chain: string): Promise<Origi
 /**
  * Replays a whole store: every signature, rule, hash and byte, from its genesis, or from its snapshot where older blocks were pruned. Reports
  * the first block that is wrong, and where in it.
+ *
+ * @param store any store; nothing is written to it
+ * @param options `contains` and `minHeight` find an older copy that was put back, which is valid in itself
+ * @returns `ok` with the head, or the height and the problem
+ * @throws InputError BTM_TYPE, BTM_DOMAIN for options that are not a hash or a height
+ * @throws EnvironmentError BTM_IO when the store cannot be read
+ * @cost as much as making the blocks, without their syncs
+ * @example
+ * (await verifyStore(store, { contains: ledger.head, minHeight: ledger.height })).ok // true
  */
 export async function verifyStore(store: Store, options: VerifyOptions = {}): Promise<Verification> {
+  checkOptions(options);
   const bytes = await store.genesis();
   if (bytes === undefined) return { ok: false, height: 0, problem: 'the store has no genesis' };
   let origin = genesisOrigin(bytes);
@@ -93,8 +109,12 @@ export async function verifyStore(store: Store, options: VerifyOptions = {}): Pr
   const kept = await snapshotOrigin(store, chain);
   if (typeof kept === 'string') return { ok: false, height: head.height, problem: kept };
   if (kept !== undefined && (await store.read(1)) === undefined) origin = kept;
+  const { contains, minHeight = 0 } = options;
+  if (head.height < minHeight)
+    return { ok: false, height: head.height, problem: `the ledger ends here; at least ${minHeight} blocks were expected` };
   const from = origin.state.height;
   let { state, hash: previous } = origin;
+  let seen = contains === undefined || contains === previous;
   for (let height = from + 1; height <= head.height; height++) {
     const stored = await store.read(height);
     if (stored === undefined) return { ok: false, height, problem: 'the block is missing' };
@@ -104,11 +124,24 @@ export async function verifyStore(store: Store, options: VerifyOptions = {}): Pr
     if (typeof result === 'string') return { ok: false, height, problem: result };
     state = result.state;
     previous = block.hash;
+    seen ||= previous === contains;
     options.onProgress?.(height, head.height);
   }
+  if (!seen) return { ok: false, height: head.height, problem: absent(contains as string, from) };
   if (head.hash !== previous)
     return { ok: false, height: head.height, problem: `the head says ${head.hash}, the last block is ${previous}` };
   return { ok: true, from, height: state.height, head: previous, stateRoot: stateRoot(state) };
+}
+
+function checkOptions({ contains, minHeight }: VerifyOptions): void {
+  if (contains !== undefined && !/^[0-9a-f]{64}$/.test(contains))
+    throw new InputError('BTM_TYPE', 'must be 64 lower-case hexadecimal digits', { argument: 'options.contains', value: contains });
+  if (minHeight !== undefined) checkInteger('options.minHeight', minHeight, 0);
+}
+
+function absent(hash: string, from: number): string {
+  const where = from === 0 ? 'the ledger' : `what is left of the ledger after block ${from - 1}`;
+  return `${where} does not contain block ${hash}, which was seen before: it is an older copy or another history`;
 }
 
 /** A block as read from a store, or what is wrong with it: its encoding, its hash, its place. */

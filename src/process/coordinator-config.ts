@@ -1,9 +1,10 @@
 /** The configuration file of `intermodel ledger serve`: a coordinator of the ledger that stands alone. */
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
+import { readUserJson } from '../core/user-files.js';
 import { genesisFile } from '../ledger/genesis-file.js';
 import type { Genesis } from '../ledger/index.js';
-import { checkConfig, listenField, patienceField, processFields, readJson } from './peer-config.js';
+import { checkConfig, listenField, patienceField, processFields } from './peer-config.js';
 
 /** The store that is gone with the process. */
 const IN_MEMORY = ':memory:';
@@ -38,10 +39,10 @@ export async function parseCoordinatorConfig(value: unknown, folder: string): Pr
   if (genesis === undefined) return { ...config, store };
   if (typeof genesis !== 'string') return { ...config, store, genesis: checkConfig(genesisFile, genesis, 'config.genesis') };
   const path = resolve(folder, genesis);
-  return { ...config, store, genesis: checkConfig(genesisFile, await readJson(path), path) };
+  return { ...config, store, genesis: checkConfig(genesisFile, await readUserJson(path), path) };
 }
 
 /** Reads and checks a configuration file. */
 export async function readCoordinatorConfig(path: string): Promise<CoordinatorConfig> {
-  return parseCoordinatorConfig(await readJson(path), dirname(path));
+  return parseCoordinatorConfig(await readUserJson(path), dirname(path));
 }

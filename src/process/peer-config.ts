@@ -1,8 +1,8 @@
 /** The configuration file of `intermodel peer`: one participant of a network of processes. */
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
-import { EnvironmentError, InputError } from '../core/errors.js';
+import { InputError } from '../core/errors.js';
+import { readUserJson } from '../core/user-files.js';
 import { placeOfData } from '../run/named-data.js';
 import { checkSettingName, resolveSettings } from '../run/settings.js';
 
@@ -77,7 +77,7 @@ export function parsePeerConfig(value: unknown): PeerConfig {
 
 /** Reads and checks a configuration file; paths in it are relative to it. */
 export async function readPeerConfig(path: string): Promise<PeerConfig> {
-  const config = parsePeerConfig(await readJson(path));
+  const config = parsePeerConfig(await readUserJson(path));
   const { participant, state, data } = config;
   const here = dirname(path);
   return {
@@ -97,19 +97,4 @@ export function checkConfig<T extends z.ZodType>(kind: T, value: unknown, argume
     argument: [argument, ...issue.path].join('.'),
     remedy: 'See docs/concepts/network.md for a whole example.',
   });
-}
-
-/** The JSON in a file. @throws EnvironmentError BTM_IO, InputError BTM_TYPE */
-export async function readJson(path: string): Promise<unknown> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    throw new EnvironmentError('BTM_IO', `cannot read ${path}`, [{ what: path, reason: (error as Error).message }], ['check the path']);
-  }
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new InputError('BTM_TYPE', `is not JSON: ${(error as Error).message}`, { argument: path });
-  }
 }

@@ -1,16 +1,16 @@
 /** Puts the shards of a sweep together: the files are those of an unbroken run, byte for byte. */
-import { closeSync, createReadStream, mkdirSync, openSync, writeSync } from 'node:fs';
+import { closeSync, createReadStream, existsSync, mkdirSync, openSync, readdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { InputError } from '../core/errors.js';
 import { layoutOf, rowOfShard, shardUnits } from './layout.js';
 import { CSV_HEADER, isCsvLine, isJsonLine } from './rows.js';
-import { FILES, type Manifest, readManifest, writeWhole } from './store.js';
+import { FILES, guarded, type Manifest, readManifest, writeWhole } from './store.js';
 import { type SweepSummary, writeSummary } from './summary.js';
 
 /** Options of {@link mergeShards}. */
 export interface MergeOptions {
-  /** Folders of every shard, in any order. */
+  /** Folders of every shard, in any order, or the folder that holds them as `shard-1-of-3` and so on. */
   readonly shards: readonly string[];
   /** Folder of the whole. */
   readonly folder: string;
@@ -24,14 +24,25 @@ export interface MergeOptions {
  * @cost One pass over the files; memory does not grow with them.
  */
 export async function mergeShards(options: MergeOptions): Promise<SweepSummary> {
-  const found = options.shards.map((folder) => ({ folder, manifest: readManifest(folder) }));
+  const found = options.shards.flatMap(shardFoldersIn).map((folder) => ({ folder, manifest: readManifest(folder) }));
   const ordered = checkShards(found);
   const { task } = ordered[0]!.manifest;
-  mkdirSync(options.folder, { recursive: true });
+  guarded(options.folder, () => mkdirSync(options.folder, { recursive: true }));
   for (const file of [FILES.lines, FILES.table] as const) await interleave(ordered, options.folder, file);
   const manifest: Manifest = { kind: 'intermodel-sweep', formatVersion: 1, task, shard: { index: 1, count: 1 } };
   writeWhole(join(options.folder, FILES.manifest), `${JSON.stringify(manifest, null, 1)}\n`);
   return writeSummary(options.folder);
+}
+
+/** The folder itself where it holds results; else the shards in it, named as `--shard` names them. */
+function shardFoldersIn(folder: string): string[] {
+  if (existsSync(join(folder, FILES.manifest))) return [folder];
+  const names = guarded(folder, () => readdirSync(folder)).filter((name) => /^shard-\d+-of-\d+$/.test(name));
+  if (names.length > 0) return names.map((name) => join(folder, name));
+  throw new InputError('BTM_DOMAIN', `holds neither the results of a sweep (${FILES.manifest}) nor folders such as shard-1-of-3`, {
+    argument: folder,
+    remedy: 'Name the folder given as --out when the shards ran, or the folder of every shard.',
+  });
 }
 
 interface FoundShard {
@@ -64,14 +75,15 @@ function checkShards(found: readonly FoundShard[]): FoundShard[] {
 async function interleave(shards: readonly FoundShard[], folder: string, file: 'results.jsonl' | 'results.csv'): Promise<void> {
   const layout = layoutOf(shards[0]!.manifest.task);
   const readers = shards.map(({ folder: shard, manifest }) => expectedLines(shard, manifest, file));
-  const output = openSync(join(folder, file), 'w');
+  const path = join(folder, file);
+  const output = guarded(path, () => openSync(path, 'w'));
   try {
     if (file === FILES.table) writeSync(output, CSV_HEADER);
     for (let unit = 0; unit < layout.units; unit++) {
       const reader = readers[unit % shards.length]!;
       let text = '';
       for (let row = 0; row < layout.unitRows; row++) text += `${(await reader.next()).value as string}\n`;
-      writeSync(output, text);
+      guarded(path, () => writeSync(output, text));
     }
     for (const reader of readers) await reader.next(); // each checks that its file ends here
   } finally {

@@ -20,6 +20,7 @@ import {
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { EnvironmentError, InputError } from '../core/errors.js';
+import { fileError, parseJson } from '../core/user-files.js';
 import { type Layout, rowOfShard, type Shard } from './layout.js';
 import { CSV_HEADER, csvLine, isCsvLine, isJsonLine, jsonLine, type TrialRow } from './rows.js';
 import { canonical, type SweepTask } from './spec.js';
@@ -72,7 +73,10 @@ export function openStore(folder: string, task: SweepTask, shard: Shard, layout:
 /** Reads the manifest of a folder. */
 export function readManifest(folder: string): Manifest {
   const path = join(folder, FILES.manifest);
-  const manifest = guarded(path, () => JSON.parse(readFileSync(path, 'utf8'))) as Manifest;
+  const manifest = parseJson(
+    path,
+    guarded(path, () => readFileSync(path, 'utf8')),
+  ) as Manifest;
   if (manifest?.kind !== 'intermodel-sweep' || manifest.formatVersion !== 1) {
     throw new InputError('BTM_TYPE', 'is not the manifest of a sweep that this version reads', { argument: path });
   }
@@ -81,8 +85,10 @@ export function readManifest(folder: string): Manifest {
 
 /** Writes a file so that it is there whole or not at all. */
 export function writeWhole(path: string, text: string): void {
-  writeFileSync(`${path}.part`, text);
-  renameSync(`${path}.part`, path);
+  guarded(path, () => {
+    writeFileSync(`${path}.part`, text);
+    renameSync(`${path}.part`, path);
+  });
 }
 
 function open(folder: string, shard: Shard, layout: Layout): ResultStore {
@@ -99,10 +105,11 @@ function open(folder: string, shard: Shard, layout: Layout): ResultStore {
   if (scan(table, isCsv, 1).lines === 0) writeAll(table, CSV_HEADER);
   return {
     unitsDone,
-    append: (added) => {
-      writeAll(lines, added.map(jsonLine).join(''));
-      writeAll(table, added.map(csvLine).join(''));
-    },
+    append: (added) =>
+      guarded(folder, () => {
+        writeAll(lines, added.map(jsonLine).join(''));
+        writeAll(table, added.map(csvLine).join(''));
+      }),
     close: () => {
       closeSync(lines);
       closeSync(table);
@@ -238,17 +245,12 @@ function isRunning(pid: number, path: string): boolean {
   }
 }
 
-/** Turns a failure of the file system into the error that names the folder. */
-function guarded<T>(path: string, work: () => T): T {
+/** Turns a failure of the file system into the error that names the path and the remedy. Results up to the last whole unit stay. */
+export function guarded<T>(path: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).errno === undefined) throw error;
-    throw new EnvironmentError(
-      'BTM_IO',
-      `${path} cannot be used`,
-      [{ what: path, reason: (error as Error).message }],
-      ['check the path and its permissions'],
-    );
+    throw fileError(`cannot use ${path}`, path, error);
   }
 }

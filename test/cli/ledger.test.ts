@@ -1,11 +1,12 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { RandomStream } from '../../src/core/random.js';
+import { visible } from '../../src/core/text.js';
 import { removalScores } from '../../src/curvature.js';
 import { rowToParts } from '../../src/ledger/index.js';
-import { intermodel } from './run.js';
+import { canRemount, intermodel, readOnly } from './run.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'intermodel-cli-ledger-'));
 t.teardown(() => rmSync(folder, { recursive: true, force: true }));
@@ -106,9 +107,107 @@ t.test('verify, prove, check, export, import, snapshot', async (t) => {
   lines[3] = JSON.stringify({ ...third, bytes: bytes.toString('base64') });
   writeFileSync(at('bad.jsonl'), lines.join('\n'));
   const bad = run('import', at('bad.jsonl'), at('bad.sqlite'));
-  t.equal(bad.code, 3);
-  t.match(bad.stderr, /block 3 does not verify/);
+  t.equal(bad.code, 2);
+  t.match(bad.stderr, /does not verify at block 3: byte \d+ differs/);
+  t.notOk(existsSync(at('bad.sqlite')), 'nothing is left of it');
   t.match(json('snapshot', path, '--prune'), { height: 4 });
   t.match(json('verify', path), { ok: true, from: 4, height: 4 });
   t.equal(run('export', path, at('short.jsonl')).code, 2, 'what was pruned cannot be exported');
+  t.notOk(existsSync(at('short.jsonl')));
+});
+
+t.test('a cut export is refused wherever it was cut, and a retry with the whole one works', async (t) => {
+  const text = readFileSync(at('all.jsonl'), 'utf8');
+  const lines = text.split('\n').slice(0, -1);
+  t.equal(lines.length, 6, 'the genesis, four blocks, the last line');
+  t.match(JSON.parse(lines[5]), { blocks: 4, head: JSON.parse(lines[4]).hash });
+  const swapped = [lines[0], lines[2], lines[1], ...lines.slice(3)];
+  const cuts: [string, string][] = [
+    ['in the middle of a block', text.slice(0, text.length / 2)],
+    ['at the end of a line', `${lines.slice(0, 3).join('\n')}\n`],
+    ['before the last line', `${lines.slice(0, 5).join('\n')}\n`],
+    ['after the genesis', `${lines[0]}\n`],
+    ['whole blocks out of order', swapped.join('\n')],
+    ['empty', ''],
+    ['another file', '{"a":1}\n'],
+  ];
+  for (const [name, content] of cuts) {
+    writeFileSync(at('cut.jsonl'), content);
+    const cut = run('import', at('cut.jsonl'), at('cut.sqlite'));
+    t.equal(cut.code, 2, name);
+    t.match(cut.stderr, /Nothing was imported/, name);
+    t.notOk(existsSync(at('cut.sqlite')), name);
+  }
+  t.match(json('import', at('all.jsonl'), at('cut.sqlite')), { height: 4 });
+  const taken = run('import', at('all.jsonl'), at('cut.sqlite'));
+  t.equal(taken.code, 2);
+  t.match(taken.stderr, /has a ledger already/);
+  const old = lines.slice(0, 5);
+  old[0] = JSON.stringify({ ...JSON.parse(old[0]), formatVersion: 1 });
+  writeFileSync(at('old.jsonl'), old.join('\n'));
+  t.match(
+    json('import', at('old.jsonl'), at('old.sqlite')),
+    { height: 4 },
+    'an export of the version before names its head in the first line',
+  );
+  writeFileSync(at('old.jsonl'), old.slice(0, 4).join('\n'));
+  t.match(run('import', at('old.jsonl'), at('old2.sqlite')).stderr, /was cut: it holds 3 of 4 blocks/);
+});
+
+t.test('an older copy put back is found by whoever remembers the last head', async (t) => {
+  copyFileSync(at('cut.sqlite'), at('older.sqlite'));
+  const { hash } = json('block', at('cut.sqlite'));
+  const { head } = json('status', at('older.sqlite'));
+  t.match(json('verify', at('cut.sqlite'), '--head', hash, '--min-height', '5'), { ok: true, height: 5, head: hash });
+  t.match(json('verify', at('cut.sqlite'), '--head', head), { ok: true }, 'an earlier head is further down the chain');
+  const older = run('verify', at('older.sqlite'), '--head', hash);
+  t.equal(older.code, 1);
+  t.match(older.stdout, /WRONG at block 4: the ledger does not contain block [0-9a-f]{64}, which was seen before/);
+  t.match(json('verify', at('older.sqlite'), '--min-height', '5'), { ok: false, problem: /at least 5 blocks/ });
+  t.match(json('verify', at('older.sqlite')), { ok: true }, 'valid in itself');
+  t.equal(run('verify', at('older.sqlite'), '--head', 'x').code, 2);
+  t.equal(run('verify', at('older.sqlite'), '--min-height', '-1').code, 2);
+});
+
+t.test('a failed init leaves nothing behind; what is shown cannot steer the terminal', async (t) => {
+  const hostile = { participants: [{ key: keys[0], stake: '5000000000', endpoint: 'a\u001b[2J\u009b\u202eb' }] };
+  writeFileSync(at('hostile.json'), JSON.stringify(hostile));
+  writeFileSync(
+    at('broken.json'),
+    JSON.stringify({
+      participants: [
+        { key: keys[0], stake: '5' },
+        { key: keys[0], stake: '5' },
+      ],
+    }),
+  );
+  t.equal(run('init', at('broken.sqlite'), at('broken.json')).code, 2);
+  t.equal(run('init', at('broken.sqlite'), at('missing.json')).code, 3);
+  t.notOk(existsSync(at('broken.sqlite')));
+  json('init', at('hostile.sqlite'), at('hostile.json'));
+  const shown = run('status', at('hostile.sqlite')).stdout;
+  t.match(shown, /a\\u001b\[2J\\u009b\\u202eb/);
+  const asJson = run('status', at('hostile.sqlite'), '--json').stdout;
+  for (const text of [shown, asJson]) t.equal(visible(text, '\n'), text, 'nothing is left to escape');
+  t.equal(JSON.parse(asJson).participants[0].endpoint, hostile.participants[0]?.endpoint, 'JSON still carries it');
+  writeFileSync(at('list.json'), '[]');
+  t.equal(run('check', at('list.json'), '0'.repeat(64)).code, 1);
+  t.equal(run('check', at('none.json'), '0'.repeat(64)).code, 3);
+  writeFileSync(at('empty.sqlite'), '');
+  t.match(run('status', at('empty.sqlite')).stderr, /has no ledger/);
+});
+
+t.test('an auditor reads a copy that cannot be written, and leaves nothing beside it', async (t) => {
+  if (!canRemount()) return t.comment('not tried: that needs root');
+  const copies = t.testdir({});
+  copyFileSync(at('cut.sqlite'), join(copies, 'copy.sqlite'));
+  const read = (...args: string[]) => readOnly(copies, ['ledger', ...args]);
+  t.match(read('status', 'copy.sqlite').stdout, /height 5/);
+  t.match(read('verify', 'copy.sqlite').stdout, /ok: blocks 1 to 5/);
+  t.equal(JSON.parse(read('prove', 'copy.sqlite', keys[0]).stdout).key, keys[0]);
+  t.match(read('block', 'copy.sqlite', '2').stdout, /block 2/);
+  const refused = read('block', 'copy.sqlite');
+  t.equal(refused.code, 3, 'closing a block is not reading');
+  t.match(refused.stderr, /read-only|cannot be opened/);
+  t.same(readdirSync(copies), ['copy.sqlite']);
 });

@@ -1,6 +1,7 @@
 /** What every store must do. Each implementation runs this with its own fixtures. */
 import type { Test } from 'tap';
 import type { NewBlock, Store } from '../../src/ledger/index.js';
+import { loadChain } from '../../src/ledger/store/store.js';
 
 export interface Fixture {
   /** A new, empty store. */
@@ -43,6 +44,25 @@ export async function conformance(t: Test, fixture: Fixture): Promise<void> {
     t.equal(await store.append(1, fakeBlock(2)), 'appended');
     t.equal(await store.append(0, fakeBlock(1)), 'exists', 'an old block retried late');
     t.same(await store.head(), { height: 2, hash: fakeBlock(2).hash });
+    await store.close();
+  });
+
+  await t.test('a whole chain goes into an empty store, or nothing of it', async (t) => {
+    const store = await fixture.open();
+    const blocks = async function* (failAt: number) {
+      for (let height = 1; height <= 3; height++) {
+        if (height === failAt) throw new Error('the source failed');
+        yield fakeBlock(height);
+      }
+    };
+    await t.rejects(loadChain(store, GENESIS, hash('c0'), blocks(3)), { message: 'the source failed' });
+    if (store.load !== undefined) t.equal(await store.genesis(), undefined, 'nothing is left of it');
+    t.equal(await loadChain(store, GENESIS, hash('c0'), blocks(0)), 'loaded');
+    t.same(await store.head(), { height: 3, hash: fakeBlock(3).hash });
+    t.same([...((await store.genesis()) ?? [])], [1, 2, 3]);
+    t.equal((await store.read(2))?.hash, fakeBlock(2).hash);
+    t.equal(await loadChain(store, Uint8Array.of(9), hash('c1'), blocks(0)), 'conflict', 'another chain');
+    t.equal(await store.append(3, fakeBlock(4)), 'appended', 'and it goes on from there');
     await store.close();
   });
 

@@ -49,7 +49,7 @@ t.test('SQLite: typed errors, nothing lost', async (t) => {
     const path = newPath();
     const store = await sqliteStore(path, { busy_ms: 50 });
     await store.begin(Uint8Array.of(1), '0'.repeat(64));
-    const other = await openDatabase(path, false);
+    const other = await openDatabase(path, {});
     other.exec('BEGIN IMMEDIATE');
     await t.rejects(store.append(0, { ...fakeBlock(1), previous: '0'.repeat(64) }), {
       code: 'BTM_IO',
@@ -89,12 +89,12 @@ t.test('SQLite: typed errors, nothing lost', async (t) => {
   await t.test('a newer file format, a foreign file, no SQLite file, no folder', async (t) => {
     const path = newPath();
     await (await sqliteStore(path)).close();
-    const raw = await openDatabase(path, false);
+    const raw = await openDatabase(path, {});
     raw.exec('PRAGMA user_version = 2');
     raw.close();
     await t.rejects(sqliteStore(path), { code: 'BTM_IO', message: /file format 2; this version reads up to 1/ });
     const foreign = newPath();
-    const database = await openDatabase(foreign, false);
+    const database = await openDatabase(foreign, {});
     database.exec('CREATE TABLE notes (text)');
     database.close();
     await t.rejects(sqliteStore(foreign), { code: 'BTM_IO', message: /some other program/ });
@@ -112,7 +112,7 @@ t.test('SQLite: typed errors, nothing lost', async (t) => {
     const chained = (height: number) => ({ ...fakeBlock(height), previous: height === 1 ? '0'.repeat(64) : fakeBlock(height - 1).hash });
     for (let height = 1; height <= 8; height++) await store.append(height - 1, chained(height));
     t.ok(statSync(`${path}-wal`).size < 1_000_000, 'a few blocks do not pay for it');
-    const other = await openDatabase(path, false);
+    const other = await openDatabase(path, {});
     other.exec('BEGIN IMMEDIATE');
     await t.rejects(store.append(8, chained(9)), { code: 'BTM_IO', message: /locked by another process/ }, 'a lock is told as ever');
     other.exec('ROLLBACK');

@@ -1,5 +1,5 @@
 /** Blocks in memory: for tests, simulations and the demo. Nothing survives the process. */
-import type { Appended, Head, NewBlock, Store, StoredBlock, StoredSnapshot } from './store.js';
+import type { Appended, Head, Loaded, NewBlock, Store, StoredBlock, StoredSnapshot } from './store.js';
 
 /** A copy in any case: `slice` of a Buffer would share its memory. */
 const copy = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes);
@@ -20,6 +20,15 @@ class MemoryStore implements Store {
       return 'appended';
     }
     return this.start.hash === hash ? 'exists' : 'conflict';
+  }
+
+  async load(genesis: Uint8Array, hash: string, blocks: AsyncIterable<NewBlock>): Promise<Loaded> {
+    const whole: StoredBlock[] = [];
+    for await (const { height, hash, bytes } of blocks) whole.push({ height, hash, bytes: copy(bytes) });
+    if (this.start !== undefined) return 'conflict';
+    this.start = { bytes: copy(genesis), hash };
+    for (const block of whole) this.blocks.push(block);
+    return 'loaded';
   }
 
   async head(): Promise<Head> {

@@ -1,4 +1,5 @@
 /** Finds an SQLite: node:sqlite where Node has a good one, else @photostructure/sqlite, which has the same interface. */
+import { pathToFileURL } from 'node:url';
 import { type Attempt, EnvironmentError } from '../../core/errors.js';
 import { installCommand } from '../../core/optional-packages.js';
 
@@ -18,7 +19,7 @@ export interface Database {
 }
 
 interface Driver {
-  readonly DatabaseSync: new (path: string, options?: { readOnly?: boolean }) => Database;
+  readonly DatabaseSync: new (path: string | URL, options?: { readOnly?: boolean }) => Database;
 }
 
 /** Older ones can corrupt a WAL database when two connections checkpoint at once. */
@@ -28,12 +29,18 @@ const CANDIDATES = ['node:sqlite', '@photostructure/sqlite'] as const;
 
 let chosen: Promise<Driver> | undefined;
 
+export interface Opening {
+  readonly readOnly?: boolean;
+  /** Reads the file as it lies, without locks and without files beside it: only right while nobody writes. */
+  readonly immutable?: boolean;
+}
+
 /** Opens a file with the first suitable driver. */
-export async function openDatabase(path: string, readOnly: boolean): Promise<Database> {
+export async function openDatabase(path: string, { readOnly = false, immutable = false }: Opening): Promise<Database> {
   chosen ??= choose();
   const { DatabaseSync } = await chosen;
   try {
-    return new DatabaseSync(path, readOnly ? { readOnly } : {});
+    return new DatabaseSync(immutable ? immutableUrl(path) : path, readOnly ? { readOnly } : {});
   } catch (error) {
     throw new EnvironmentError(
       'BTM_IO',
@@ -42,6 +49,12 @@ export async function openDatabase(path: string, readOnly: boolean): Promise<Dat
       ['Check the path and its permissions.'],
     );
   }
+}
+
+function immutableUrl(path: string): URL {
+  const url = pathToFileURL(path);
+  url.searchParams.set('immutable', '1');
+  return url;
 }
 
 async function choose(): Promise<Driver> {

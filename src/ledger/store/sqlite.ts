@@ -2,9 +2,12 @@
  * Blocks in one SQLite file, the default store. Durable: an append resolves after the commit's fsync. Any sqlite3 tool can read it: tables
  * `blocks(height, hash, bytes)`, `snapshots(height, bytes)` and `meta(name, value)`.
  */
-import { EnvironmentError } from '../../core/errors.js';
+import { accessSync, constants, existsSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { EnvironmentError, InputError } from '../../core/errors.js';
+import { checkInteger } from '../../core/validate.js';
 import { type Database, openDatabase, type Statement } from './sqlite-driver.js';
-import type { Appended, Head, NewBlock, Store, StoredBlock, StoredSnapshot } from './store.js';
+import type { Appended, Head, Loaded, NewBlock, Store, StoredBlock, StoredSnapshot } from './store.js';
 
 /** "imle" in ASCII: marks the file as a ledger of this package. */
 const APPLICATION_ID = 0x696d6c65;
@@ -22,24 +25,57 @@ export interface SqliteOptions {
   readonly busy_ms?: number;
   /** Only for the negative control of the durability tests: `NORMAL` may lose acknowledged blocks in a power cut. */
   readonly synchronous?: 'FULL' | 'NORMAL';
-  /** Opens without the right to write. */
+  /**
+   * Reads only: for auditors, also of a copy that cannot be written, on a read-only disk or under another user's name. Where nothing lies beside
+   * the file it is taken as finished, and nothing is put beside it.
+   */
   readonly readOnly?: boolean;
 }
 
 /**
  * Opens or creates the store in an SQLite file.
  *
- * @param path the file
+ * @param path the file; a missing one is made unless it is opened for reading only
+ * @throws InputError BTM_TYPE, BTM_DOMAIN for a path that is not a name or a wait that is not whole milliseconds
  * @throws EnvironmentError BTM_NO_PACKAGE without a suitable SQLite, BTM_IO when the file is locked, read-only, not a ledger, damaged or newer
  */
 export async function sqliteStore(path: string, options: SqliteOptions = {}): Promise<Store> {
-  const database = await openDatabase(path, options.readOnly ?? false);
+  if (typeof path !== 'string' || path === '') throw new InputError('BTM_TYPE', 'must name a file', { argument: 'path', value: path });
+  checkInteger('options.busy_ms', options.busy_ms ?? 0, 0, 2 ** 31 - 1);
+  const { readOnly = false } = options;
+  const made = !readOnly && !existsSync(path);
+  const database = readOnly ? await openForReading(path) : await openDatabase(path, {});
   try {
     prepare(database, path, options);
     return new SqliteStore(path, database);
   } catch (error) {
     database.close();
+    if (made) for (const suffix of ['', '-wal', '-shm']) rmSync(`${path}${suffix}`, { force: true });
     throw typed(path, error);
+  }
+}
+
+/**
+ * A connection that writes nothing. Whoever may write opens the usual way, so that nothing stays behind on closing. Others must not leave files
+ * of theirs beside the ledger: without a write-ahead log nobody has it open, and it is read as it lies.
+ */
+async function openForReading(path: string): Promise<Database> {
+  if (!existsSync(path)) throw refusal(path, 'cannot be opened: there is no such file', ['Check the path.']);
+  if (isWritable(path) && isWritable(dirname(path))) {
+    const database = await openDatabase(path, {});
+    database.exec('PRAGMA query_only = ON');
+    return database;
+  }
+  if (existsSync(`${path}-wal`)) return openDatabase(path, { readOnly: true });
+  return openDatabase(path, { readOnly: true, immutable: true });
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false; // whatever the reason, the way for readers is right
   }
 }
 
@@ -59,7 +95,10 @@ function prepare(database: Database, path: string, options: SqliteOptions): void
       'Use the version of the package that wrote it, or a newer one.',
     ]);
   }
-  if (options.readOnly) return;
+  if (options.readOnly) {
+    if (application !== APPLICATION_ID) throw refusal(path, 'has no ledger', ['Start one with `intermodel ledger init`.']);
+    return;
+  }
   // The order matters: switching to WAL resets what a build may have as its default, so FULL comes after and is read back.
   database.exec('PRAGMA journal_mode = WAL');
   database.exec(`PRAGMA synchronous = ${options.synchronous ?? 'FULL'}`);
@@ -88,7 +127,7 @@ const CAUSES: ReadonlyMap<number, readonly [problem: string, cure: string]> = ne
   [10, ['had an I/O error', 'Check the disk; nothing acknowledged was lost, nothing unacknowledged was kept.']],
   [11, ['is damaged', 'Run `intermodel ledger verify` to see how far it is good, and restore it from an export.']],
   [FULL, ['is on a full disk', 'Free some space and try again; the block was not written.']],
-  [14, ['cannot be opened', 'Check the path and its permissions.']],
+  [14, ['cannot be opened', 'Check the path and its permissions; copy a file that is in use together with its -wal file.']],
   [26, ['is not an SQLite file', 'Choose another path.']],
 ]);
 
@@ -197,11 +236,33 @@ class SqliteStore implements Store {
     return this.atomically(() => {
       const there = this.meta('chain');
       if (there !== undefined) return Buffer.from(there).toString() === hash ? 'exists' : 'conflict';
-      const put = this.sql('INSERT INTO meta (name, value) VALUES (?, ?)');
-      put.run('chain', Buffer.from(hash));
-      put.run('genesis', genesis);
+      this.putGenesis(genesis, hash);
       return 'appended';
     });
+  }
+
+  /** One transaction: a process that is killed in the middle leaves the store empty. */
+  async load(genesis: Uint8Array, hash: string, blocks: AsyncIterable<NewBlock>): Promise<Loaded> {
+    if (this.meta('chain') !== undefined) return 'conflict';
+    await this.guarded(() => this.database.exec('BEGIN IMMEDIATE'));
+    try {
+      if (this.meta('chain') !== undefined) return 'conflict';
+      this.putGenesis(genesis, hash);
+      const put = this.sql('INSERT INTO blocks (height, hash, bytes) VALUES (?, ?, ?)');
+      for await (const block of blocks) put.run(block.height, block.hash, block.bytes);
+      this.database.exec('COMMIT');
+      return 'loaded';
+    } catch (error) {
+      throw primaryCode(error) === undefined ? error : typed(this.path, error);
+    } finally {
+      if (this.database.isTransaction) this.database.exec('ROLLBACK');
+    }
+  }
+
+  private putGenesis(genesis: Uint8Array, hash: string): void {
+    const put = this.sql('INSERT INTO meta (name, value) VALUES (?, ?)');
+    put.run('chain', Buffer.from(hash));
+    put.run('genesis', genesis);
   }
 
   private last(): Head {

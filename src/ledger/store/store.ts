@@ -27,12 +27,20 @@ export interface StoredSnapshot {
 /** `appended`: this block is durable. `exists`: the very same block was there already. `conflict`: another block has this height, or the head is elsewhere. */
 export type Appended = 'appended' | 'exists' | 'conflict';
 
+/** `conflict`: the store has a ledger already. */
+export type Loaded = 'loaded' | 'conflict';
+
 export interface Store {
   readonly name: string;
   /** Bytes of the genesis, or undefined in a store that is still empty. */
   genesis(): Promise<Uint8Array | undefined>;
   /** Puts the genesis into an empty store; `exists` if the same is there, `conflict` if another is. */
   begin(genesis: Uint8Array, hash: string): Promise<Appended>;
+  /**
+   * Puts a whole chain, genesis and blocks in their order, into an empty store: all or nothing, durable when it resolves. Throws what `blocks`
+   * throws, and then keeps nothing. A store that cannot do so leaves it out.
+   */
+  load?(genesis: Uint8Array, hash: string, blocks: AsyncIterable<NewBlock>): Promise<Loaded>;
   head(): Promise<Head>;
   /** Compare and swap: appends only while the head is at `expectedHeight` and is the block's `previous`. Resolves after the block is durable. */
   append(expectedHeight: number, block: NewBlock): Promise<Appended>;
@@ -43,4 +51,15 @@ export interface Store {
   /** Keeps a snapshot in place of an older one; with `prune`, forgets the blocks below its height. */
   putSnapshot(snapshot: StoredSnapshot, prune: boolean): Promise<void>;
   close(): Promise<void>;
+}
+
+/**
+ * Puts a whole chain into an empty store. Where the store cannot do it at once it goes block by block; repeating a call that was cut off continues
+ * it, since what is there already is met as `exists`.
+ */
+export async function loadChain(store: Store, genesis: Uint8Array, hash: string, blocks: AsyncIterable<NewBlock>): Promise<Loaded> {
+  if (store.load !== undefined) return store.load(genesis, hash, blocks);
+  if ((await store.begin(genesis, hash)) === 'conflict') return 'conflict';
+  for await (const block of blocks) if ((await store.append(block.height - 1, block)) === 'conflict') return 'conflict';
+  return 'loaded';
 }
