@@ -41,6 +41,9 @@ export interface Settled extends Receipt {
 /** Where an awaited transaction is: nowhere yet, in a block, or refused after a lost race. */
 type Outcome = { block?: Block; code?: Code };
 
+/** Conflicts in a row without a new block to explain them, before the store is taken to be at fault. */
+const IDLE_MAX = 100;
+
 /** Races that one transaction may lose before its writer is told so. */
 const RACES_MAX = 1000;
 
@@ -49,6 +52,15 @@ interface Draft {
   readonly settlement: Settlement;
   /** Encoded, so that nobody can change an accepted one. */
   readonly transactions: Uint8Array[];
+}
+
+function stuck(store: string, height: number): EnvironmentError {
+  return new EnvironmentError(
+    'BTM_IO',
+    `${store} refuses block ${height}, but has no other in its place`,
+    [],
+    ['Check that all writers use the same store, and run `intermodel ledger verify` on it.'],
+  );
 }
 
 export interface LedgerSettings {
@@ -124,7 +136,8 @@ export class Ledger {
 
   /**
    * Signs an action, puts it into a block and waits until that block is durable. When other writers close blocks first, the action is signed
-   * again with the next nonce or refused by a guard that holds by then; it never counts twice. Calls at the same time share a block.
+   * again with the next nonce or refused by a guard that holds by then; two writers who ask for the same thing are both served. Calls at the same
+   * time share a block. After an error of the store the action may still be in the open block, or even in the chain: look before you repeat it.
    *
    * @param key the sender
    * @param action what to do
@@ -179,7 +192,7 @@ export class Ledger {
 
   /** Appends the open block, or nothing once it is no longer wanted. */
   private async append(wanted: () => boolean): Promise<Block | undefined> {
-    while (wanted()) {
+    for (let idle = 0; wanted(); ) {
       const draft = this.open();
       const next = closeBlock(draft.state);
       const block = sealBlock({
@@ -193,13 +206,15 @@ export class Ledger {
       });
       const outcome = await this.settings.store.append(this.base.height, block);
       if (outcome !== 'conflict') {
+        if (this.awaited.size > 0) for (const bytes of block.transactions) this.tell(sha256Hex(bytes), outcome, block);
         const late = (this.draft?.transactions ?? []).slice(block.transactions.length);
         this.advance(next, block, draft.settlement);
         this.draft = undefined;
         this.resubmit(late);
         return block;
       }
-      await this.catchUp();
+      idle = (await this.catchUp()) === 0 ? idle + 1 : 0;
+      if (idle === IDLE_MAX) throw stuck(this.settings.store.name, block.height);
     }
     return undefined;
   }
@@ -277,13 +292,15 @@ export class Ledger {
     this.base = next;
     this.headHash = block.hash;
     const { height, hash, transactions, minted, supply } = block;
-    if (this.awaited.size > 0) for (const bytes of transactions) this.tell(sha256Hex(bytes), block);
     this.emit({ type: 'block', height, hash, transactions: transactions.length, minted, supply, stateRoot: block.stateRoot });
   }
 
-  private tell(transaction: string, block: Block): void {
+  /** A block that was there before is another writer's, with its own request for the same thing: this one is still to come. */
+  private tell(transaction: string, appended: 'appended' | 'exists', block: Block): void {
     const outcome = this.awaited.get(transaction);
-    if (outcome !== undefined) outcome.block = block;
+    if (outcome === undefined) return;
+    if (appended === 'appended') outcome.block = block;
+    else outcome.code = 'replayed';
   }
 
   private open(): Draft {

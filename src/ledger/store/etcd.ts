@@ -2,6 +2,7 @@
  * Blocks in etcd 3.4 or later, for several machines: an append is one transaction that compares the head and swaps it. Talks to the JSON
  * gateway of any member with fetch; needs no client library.
  */
+import { randomBytes } from 'node:crypto';
 import { type Attempt, EnvironmentError } from '../../core/errors.js';
 import type { Appended, Head, NewBlock, Store, StoredBlock, StoredSnapshot } from './store.js';
 
@@ -87,8 +88,10 @@ class EtcdStore implements Store {
     return base64(`${this.options.prefix}/${name}`);
   }
 
-  private async get(name: string): Promise<{ bytes: Uint8Array; revision: string } | undefined> {
-    const range = await this.call<RangeResponse>('range', { key: this.key(name), serializable: this.options.local ?? false });
+  /** A value as it is, or as it was at a revision. */
+  private async get(name: string, revision?: string): Promise<{ bytes: Uint8Array; revision: string } | undefined> {
+    const at = revision === undefined ? {} : { revision };
+    const range = await this.call<RangeResponse>('range', { key: this.key(name), serializable: this.options.local ?? false, ...at });
     const found = range.kvs?.[0];
     return found === undefined
       ? undefined
@@ -154,24 +157,34 @@ class EtcdStore implements Store {
   }
 
   /**
-   * One transaction: the head is the one expected and the height is free, then block and head. When an answer was lost the retry meets
-   * its own block, and says `exists`; so an ambiguous acknowledgement gives one block, not two.
+   * One transaction: the head is the one expected and the height is free, then block, head and a mark of this call. When an answer was lost the
+   * retry meets its own block, and knows it by the mark; so an ambiguous acknowledgement gives one block, not two.
    */
   async append(expectedHeight: number, block: NewBlock): Promise<Appended> {
     const head = await this.head();
     if (head.height === expectedHeight && block.height === expectedHeight + 1 && head.hash === block.previous) {
       const staged = await this.stage(block.hash, block.bytes);
+      const mark = randomBytes(16);
       const swapped = await this.call<TxnResponse>('txn', {
         compare: [this.equals('head', headText(head)), this.absent(blockName(block.height))],
         success: [
           this.write(blockName(block.height), Buffer.concat([Buffer.from(block.hash), staged])),
           this.write('head', headText(block)),
+          this.write('mark', mark),
         ],
       });
-      if (swapped.succeeded === true) return 'appended';
+      if (swapped.succeeded === true || (await this.isMarked(block, mark))) return 'appended';
     }
     const there = await this.get(blockName(block.height));
     return there !== undefined && Buffer.from(there.bytes.subarray(0, 64)).toString() === block.hash ? 'exists' : 'conflict';
+  }
+
+  /** Whether a call wrote this block. Others may have followed: the mark as it was when the block was written is asked for. */
+  private async isMarked(block: NewBlock, mark: Uint8Array): Promise<boolean> {
+    const there = await this.get(blockName(block.height));
+    if (there === undefined || Buffer.from(there.bytes.subarray(0, 64)).toString() !== block.hash) return false;
+    const found = await this.get('mark', there.revision);
+    return found !== undefined && Buffer.compare(found.bytes, mark) === 0;
   }
 
   async read(height: number): Promise<StoredBlock | undefined> {

@@ -24,7 +24,10 @@ export interface StoredSnapshot {
   readonly bytes: Uint8Array;
 }
 
-/** `appended`: this block is durable. `exists`: the very same block was there already. `conflict`: another block has this height, or the head is elsewhere. */
+/**
+ * `appended`: this call made the block durable, also where it had to ask again because an answer was lost. `exists`: the very same block was there
+ * before this call, put by another writer or an earlier call. `conflict`: another block has this height, or the head is elsewhere.
+ */
 export type Appended = 'appended' | 'exists' | 'conflict';
 
 /** `conflict`: the store has a ledger already. */
