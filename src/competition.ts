@@ -1,5 +1,5 @@
 /** Competition for connectivity: who is connected to whom under a choice of weights. Equations (7), (8). */
-import { type Backend, defaultBackend } from './backend/index.js';
+import { type Backend, backendOf } from './backend/index.js';
 import { checkPeers, checkStake, checkTemperature } from './core/peers.js';
 import { checkInteger, checkOneOf, checkVector, checkWeights, type NumericArray } from './core/validate.js';
 import { SHIFT_GRADIENTS } from './reference/competition.js';
@@ -64,7 +64,7 @@ export function competitionMask(options: CompetitionOptions): CompetitionMask {
   const shift = new Float64Array(n);
   const dead = new Float64Array(1);
   const open = options.openDiagonal === true ? 1 : 0;
-  const { kernels } = options.backend ?? defaultBackend();
+  const { kernels } = backendOf(options.backend);
   kernels.competitionMask(mask, derivative, shift, dead, weights, stake, temperature, shiftGradient, open, n);
   return { mask, shift, derivative, deadShare: n === 0 ? 0 : dead[0] / (n * n) };
 }
@@ -105,7 +105,7 @@ export function maskedInputs(options: MaskedInputsOptions): Float64Array {
   const width = checkInteger('width', options.width, 0);
   const responses = checkVector('responses', options.responses, batch * n * width);
   const out = new Float64Array(responses.length);
-  const { kernels } = options.backend ?? defaultBackend();
+  const { kernels } = backendOf(options.backend);
   kernels.maskedInputs(out, mask.slice(participant * n, (participant + 1) * n), responses, batch, n, width);
   return out;
 }

@@ -1,7 +1,7 @@
 /** Removing several peers at once: what a pair, a family of copies or any other group is worth together. */
-import { defaultBackend } from './backend/index.js';
+import { backendOf } from './backend/index.js';
 import { InputError } from './core/errors.js';
-import { checkInteger, checkOneOf } from './core/validate.js';
+import { checkInteger, checkOneOf, checkOptions } from './core/validate.js';
 import {
   checkRandom,
   labelsNeededBy,
@@ -13,7 +13,7 @@ import {
   scoreSamples,
   shareOf,
 } from './curvature-removal.js';
-import { checkBatch, checkOptions } from './head.js';
+import { checkBatch } from './head.js';
 import { checkTargets } from './head-targets.js';
 import { type Estimator, ESTIMATORS as FROM_SAMPLES } from './reference/curvature.js';
 import { LOSSES, type Loss } from './reference/loss.js';
@@ -73,7 +73,7 @@ export function groupRemoval(options: GroupRemovalOptions): GroupRemoval {
   const data = checkBatch(options);
   const groups = packGroups(options.groups, data.peers);
   const targets = checkTargets(loss, options, data.batch, data.outputs, labelsNeededBy(estimator));
-  const { kernels } = options.backend ?? defaultBackend();
+  const { kernels } = backendOf(options.backend);
   const call = { kernels, data, targets, loss, random: checkRandom(options), groups };
   const { perSample, linear, quadratic } = scoreSamples(call, estimator, targets.given);
   const reduce = (values: Float64Array) => reduceScores(call, values, reduction);

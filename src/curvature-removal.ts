@@ -1,8 +1,8 @@
 /** Removal scores: what taking each peer's response away does to the loss of a head (paper sections 1.2, 1.3 and 6.1). */
-import { defaultBackend, type Kernels } from './backend/index.js';
-import { checkInteger, checkOneOf } from './core/validate.js';
+import { backendOf, type Kernels } from './backend/index.js';
+import { checkInteger, checkOneOf, checkOptions } from './core/validate.js';
 import { drawNoise } from './curvature-noise.js';
-import { type CheckedBatch, checkBatch, checkOptions, checkResponses, type HeadOptions, type TargetOptions } from './head.js';
+import { type CheckedBatch, checkBatch, checkResponses, type HeadOptions, type TargetOptions } from './head.js';
 import { type CheckedTargets, checkTargets } from './head-targets.js';
 import { type Association, spearman } from './reference/correlation.js';
 import { ESTIMATORS as FROM_SAMPLES } from './reference/curvature.js';
@@ -99,7 +99,7 @@ export function removalScores(options: RemovalOptions): RemovalScores {
   const compared = options.compareAblation === true;
   const neededBy = compared ? 'compareAblation' : labelsNeededBy(estimator);
   const targets = checkTargets(loss, options, data.batch, data.outputs, neededBy);
-  const { kernels } = options.backend ?? defaultBackend();
+  const { kernels } = backendOf(options.backend);
   const call = { kernels, data, targets, loss, random: checkRandom(options), groups: singles(data.peers) };
   const reduce = (values: Float64Array, by: Reduction) => reduceScores(call, values, by);
   const { perSample, linear, quadratic } = scoreSamples(call, estimator, targets.given);

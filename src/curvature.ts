@@ -1,8 +1,8 @@
 /** The measure: quadratic forms of a loss's curvature along the removal of each peer (paper sections 1.2, 1.3 and 6.1). */
-import { type Backend, defaultBackend } from './backend/index.js';
+import { type Backend, backendOf } from './backend/index.js';
 import { treeSum } from './core/arithmetic/index.js';
-import { checkInteger, checkOneOf, checkSymmetric, checkVector, type NumericArray } from './core/validate.js';
-import { checkBatch, checkOptions, checkResponses, type HeadOptions, type TargetOptions } from './head.js';
+import { checkInteger, checkOneOf, checkOptions, checkSymmetric, checkVector, type NumericArray } from './core/validate.js';
+import { checkBatch, checkResponses, type HeadOptions, type TargetOptions } from './head.js';
 import { checkTargets } from './head-targets.js';
 import { pivotedCholesky } from './reference/cholesky.js';
 import { STORAGES } from './reference/curvature.js';
@@ -52,7 +52,7 @@ export function quadraticForm(options: QuadraticFormOptions): Float64Array {
   const vectors = checkVector('vectors', options.vectors, count * n);
   const { kind, data, rank, own } = checkHessian(options.hessian, count, n);
   const out = new Float64Array(count);
-  const { kernels } = options.backend ?? defaultBackend();
+  const { kernels } = backendOf(options.backend);
   kernels.quadraticForm(out, data, vectors, count, n, STORAGES.indexOf(kind), rank, own);
   return out;
 }
@@ -111,7 +111,7 @@ export function outputQuadraticForm(options: OutputQuadraticFormOptions): Float6
   const logits = checkVector('logits', options.logits, batch * outputs);
   const vectors = checkVector('vectors', options.vectors, batch * peers * outputs);
   const out = new Float64Array(batch * peers);
-  const { kernels } = options.backend ?? defaultBackend();
+  const { kernels } = backendOf(options.backend);
   kernels.outputQuadraticForm(out, logits, vectors, LOSSES.indexOf(loss), batch, outputs, peers);
   return out;
 }
@@ -168,7 +168,7 @@ export function peerGram(options: PeerGramOptions): PeerGram {
   const kind = checkOneOf('factor', options.factor ?? (batch === 1 ? 'stacked' : 'compact'), ['stacked', 'compact']);
   const gram = new Float64Array(peers * peers);
   const stacked = new Float64Array(kind === 'stacked' ? batch * outputs * peers : 0);
-  const { kernels } = options.backend ?? defaultBackend();
+  const { kernels } = backendOf(options.backend);
   const code = LOSSES.indexOf(loss);
   const model = [parameters, sizes, activations, widths] as const;
   checkResponses(kernels.peerGram(gram, stacked, responses, answered, ...model, baseline, weights, code, batch), data);

@@ -1,5 +1,5 @@
 /** Distillation: how far a student is from its teacher, and the way down. */
-import { defaultBackend } from './backend/index.js';
+import { backendOf } from './backend/index.js';
 import type { Backend } from './backend/types.js';
 import { treeSum } from './core/arithmetic/index.js';
 import { InputError } from './core/errors.js';
@@ -97,7 +97,7 @@ export function distillationLoss(options: DistillationOptions): DistillationResu
   const losses = new Float64Array(batch);
   const gradient = new Float64Array(batch * outputs);
   const scale = scaling === 'none' ? 1 : temperature * temperature;
-  const { kernels } = options.backend ?? defaultBackend();
+  const { kernels } = backendOf(options.backend);
   kernels.distillation(losses, gradient, teacher, student, labels, temperature, scale, alpha, KINDS.indexOf(kind), batch, outputs);
   if (reduction === 'none') return { loss: losses, gradient };
   const total = treeSum(losses);

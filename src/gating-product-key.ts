@@ -1,5 +1,5 @@
 /** Product-key gates: choosing among rows * columns peers at the price of rows + columns. */
-import { defaultBackend } from './backend/index.js';
+import { backendOf } from './backend/index.js';
 import type { Backend } from './backend/types.js';
 import { InputError } from './core/errors.js';
 import { checkInteger, checkNonNegativeVector, checkVector, type NumericArray, typedArrayKind } from './core/validate.js';
@@ -77,7 +77,7 @@ export function productKeyGate(options: ProductKeyGateOptions): ProductKeyChoice
   const selected = new Int32Array(batch * k);
   const weights = new Float64Array(batch * k);
   const scores = new Float64Array(batch * k);
-  const { kernels } = options.backend ?? defaultBackend();
+  const { kernels } = backendOf(options.backend);
   kernels.productKeyGate(selected, weights, scores, query, keys.first, keys.second, answered, k, batch, rows, columns, width, peers);
   return { selected, weights, scores };
 }
@@ -138,7 +138,7 @@ export function productKeyGateGradient(options: ProductKeyGateGradientOptions): 
     first: new Float64Array(rows * width),
     second: new Float64Array(columns * width),
   };
-  const { kernels } = options.backend ?? defaultBackend();
+  const { kernels } = backendOf(options.backend);
   kernels.productKeyGateGradient(
     result.query,
     result.first,
@@ -183,13 +183,11 @@ function checkSelected(value: unknown, batch: number, k: number, keys: number): 
   if (typedArrayKind(value) !== 'Int32Array') {
     throw new InputError('BTM_TYPE', 'must be the Int32Array that productKeyGate returned', { argument: 'selected', value });
   }
-  const selected = value as Int32Array;
-  if (selected.length !== batch * k) {
-    throw new InputError('BTM_SHAPE', `must have length ${batch * k}, got ${selected.length}`, {
-      argument: 'selected',
-      value: selected.length,
-    });
+  const given = value as Int32Array;
+  if (given.length !== batch * k) {
+    throw new InputError('BTM_SHAPE', `must have length ${batch * k}, got ${given.length}`, { argument: 'selected', value: given.length });
   }
+  const selected = new Int32Array(given); // a copy: what is checked is what runs, also when the memory is shared
   for (let index = 0; index < selected.length; index++) {
     const follows = index % k > 0 && selected[index - 1] < 0;
     if (selected[index] >= -1 && selected[index] < keys && !(follows && selected[index] >= 0)) continue;

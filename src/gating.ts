@@ -1,9 +1,9 @@
 /** Gates: whom a participant asks, and with what weight their answers enter G(x). */
-import { defaultBackend } from './backend/index.js';
+import { backendOf } from './backend/index.js';
 import type { Backend } from './backend/types.js';
 import { InputError } from './core/errors.js';
 import { RandomStream } from './core/random.js';
-import { checkInteger, checkNonNegativeVector, checkVector, type NumericArray, typedArrayKind } from './core/validate.js';
+import { checkInteger, checkNonNegativeVector, checkOptions, checkVector, type NumericArray, typedArrayKind } from './core/validate.js';
 
 /** Which peers answered: one flag per peer, for all samples [peers] or for each [batch, peers]. */
 export type Answered = ArrayLike<number | boolean>;
@@ -61,7 +61,7 @@ export function gate(options: GateOptions): Gate {
   const answered = checkAnswered(options.answered, batch, peers);
   const weights = new Float64Array(batch * peers);
   const selected = new Int32Array(batch * k);
-  (options.backend ?? defaultBackend()).kernels.gate(weights, selected, scores, answered, k, batch, peers);
+  backendOf(options.backend).kernels.gate(weights, selected, scores, answered, k, batch, peers);
   return { weights, selected };
 }
 
@@ -82,11 +82,12 @@ export function gate(options: GateOptions): Gate {
  * ```
  */
 export function gateGradient(options: GateSizes & { readonly weights: NumericArray; readonly gradient: NumericArray }): Float64Array {
-  const { batch, peers } = checkGateSizes({ ...options, k: 1 }, options?.weights, 'weights');
+  checkOptions(options);
+  const { batch, peers } = checkGateSizes({ ...options, k: 1 }, options.weights, 'weights');
   const weights = checkNonNegativeVector('weights', options.weights, batch * peers);
   const upstream = checkVector('gradient', options.gradient, batch * peers);
   const gradient = new Float64Array(batch * peers);
-  (options.backend ?? defaultBackend()).kernels.gateGradient(gradient, weights, upstream, batch, peers);
+  backendOf(options.backend).kernels.gateGradient(gradient, weights, upstream, batch, peers);
   return gradient;
 }
 
@@ -130,7 +131,7 @@ export function gateBalance(options: GateOptions): GateBalance {
   const dispatch = new Float64Array(peers);
   const importance = new Float64Array(peers);
   const gradient = new Float64Array(batch * peers);
-  const { kernels } = options.backend ?? defaultBackend();
+  const { kernels } = backendOf(options.backend);
   kernels.gateBalance(loss, dispatch, importance, gradient, scores, answered, k, batch, peers);
   const present = countAnswered(answered, batch, peers);
   if (present === peers || batch === 0) return { loss: loss[0], dispatch, importance, gradient };
@@ -186,7 +187,8 @@ export interface NoisyScores {
  * ```
  */
 export function noisyScores(options: NoisyScoresOptions): NoisyScores {
-  const { batch, peers } = checkGateSizes({ ...options, k: 1 }, options?.scores, 'scores');
+  checkOptions(options);
+  const { batch, peers } = checkGateSizes({ ...options, k: 1 }, options.scores, 'scores');
   const scores = checkVector('scores', options.scores, batch * peers);
   const noise = checkVector('noise', options.noise, batch * peers);
   const seed = checkInteger('seed', options.seed, 0);
@@ -194,7 +196,7 @@ export function noisyScores(options: NoisyScoresOptions): NoisyScores {
   const source = new RandomStream(seed, stream);
   const draws = Float64Array.from({ length: batch * peers }, () => source.normal());
   const noisy = new Float64Array(batch * peers);
-  (options.backend ?? defaultBackend()).kernels.noisyScores(noisy, scores, noise, draws);
+  backendOf(options.backend).kernels.noisyScores(noisy, scores, noise, draws);
   return { scores: noisy, draws };
 }
 
@@ -225,7 +227,7 @@ export function noisyScoresGradient(options: {
   const draws = checkVector('draws', options.draws, length);
   const upstream = checkVector('gradient', options.gradient, length);
   const gradient = new Float64Array(length);
-  (options.backend ?? defaultBackend()).kernels.noisyScoresGradient(gradient, noise, draws, upstream);
+  backendOf(options.backend).kernels.noisyScoresGradient(gradient, noise, draws, upstream);
   return gradient;
 }
 

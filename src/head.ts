@@ -1,7 +1,16 @@
 /** Dense heads over the responses of peers: forward pass and gradient, on the backend's kernels. */
-import { type Backend, defaultBackend } from './backend/index.js';
+import { type Backend, backendOf } from './backend/index.js';
 import { InputError } from './core/errors.js';
-import { checkFinite, checkInteger, checkLength, checkOneOf, checkVector, type NumericArray, typedArrayKind } from './core/validate.js';
+import {
+  checkFinite,
+  checkInteger,
+  checkLength,
+  checkOneOf,
+  checkOptions,
+  checkVector,
+  type NumericArray,
+  typedArrayKind,
+} from './core/validate.js';
 import { checkTargets, type TargetOptions } from './head-targets.js';
 import { ACTIVATIONS, type Activation } from './reference/head.js';
 import { LOSSES, type Loss } from './reference/loss.js';
@@ -88,12 +97,6 @@ export interface CheckedBatch extends PackedHead {
   readonly answered: Int32Array;
   readonly batch: number;
   readonly peers: number;
-}
-
-/** Refuses anything but an object of options. */
-export function checkOptions(options: unknown): void {
-  if (typeof options === 'object' && options !== null) return;
-  throw new InputError('BTM_TYPE', `must be an object, got ${String(options)}`, { argument: 'options', value: options });
 }
 
 const MAX_SIZE = 2 ** 31 - 1;
@@ -247,7 +250,7 @@ export function headForward(options: HeadOptions): Float64Array {
   const { parameters, sizes, activations, widths, batch } = data;
   const responses = fillUnanswered(data, data.baseline);
   const logits = new Float64Array(batch * data.outputs);
-  const { kernels } = options.backend ?? defaultBackend();
+  const { kernels } = backendOf(options.backend);
   checkResponses(kernels.headForward(logits, responses, parameters, sizes, activations, widths, batch), data);
   return logits;
 }
@@ -294,7 +297,7 @@ export function headGradient(options: HeadGradientOptions): HeadGradient {
   const logits = new Float64Array(batch * outputs);
   const responseGradient = new Float64Array(responses.length);
   const parameterGradient = new Float64Array(parameters.length);
-  const { kernels } = options.backend ?? defaultBackend();
+  const { kernels } = backendOf(options.backend);
   const finite = kernels.headGradient(
     losses,
     logits,

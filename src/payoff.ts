@@ -1,9 +1,9 @@
 /** What a choice of weights costs and pays: the empirical loss (14), its gradient (19), the payoff's gradient (13), (18). */
-import { defaultBackend } from './backend/index.js';
+import { backendOf } from './backend/index.js';
 import { type CompetitionOptions, competitionMask } from './competition.js';
 import { InputError } from './core/errors.js';
 import { checkPeerHessians, checkStake } from './core/peers.js';
-import { checkInteger, checkNonNegative, checkOneOf, checkVector, type NumericArray } from './core/validate.js';
+import { checkInteger, checkNonNegative, checkOneOf, checkOptions, checkVector, type NumericArray } from './core/validate.js';
 import type { Hessian } from './curvature.js';
 
 const REFERENCES = ['ones', 'initial', 'closed'] as const;
@@ -77,7 +77,7 @@ export function weightGradient(options: MaskedLossOptions): WeightGradient {
   const reference = referenceMask(options);
   const gradient = new Float64Array(n * n);
   const loss = new Float64Array(n);
-  const { kernels } = options.backend ?? defaultBackend();
+  const { kernels } = backendOf(options.backend);
   kernels.weightGradient(gradient, loss, mask, derivative, reference, data, storage, rank, own, n);
   return { gradient, loss, deadShare };
 }
@@ -136,7 +136,7 @@ export function headWeightGradient(options: HeadWeightGradientOptions): { gradie
   const gradient = new Float64Array(n);
   const inner = new Float64Array(n);
   const row = derivative.slice(participant * n, (participant + 1) * n);
-  const { kernels } = options.backend ?? defaultBackend();
+  const { kernels } = backendOf(options.backend);
   kernels.headWeightGradient(gradient, inner, inputGradient, responses, row, batch, n, width);
   return { gradient, inner };
 }
@@ -175,11 +175,12 @@ export interface PayoffGradientOptions extends MaskedLossOptions, PayoffTerms {}
  * ```
  */
 export function payoffGradient(options: PayoffGradientOptions): WeightGradient {
+  checkOptions(options);
   const { lossFactor, rankFactor } = payoffFactors(options);
   const { gradient: lossGradient, loss, deadShare } = weightGradient(options);
   const n = options.n;
   const gradient = new Float64Array(n * n);
-  const { kernels } = options.backend ?? defaultBackend();
+  const { kernels } = backendOf(options.backend);
   kernels.payoffGradient(gradient, lossGradient, checkStake(options.stake, n), lossFactor, rankFactor, n);
   return { gradient, loss, deadShare };
 }

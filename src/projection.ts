@@ -1,5 +1,5 @@
 /** Exact projections of rows of weights, and the residuals that say how far a row is from a best response. */
-import { type Backend, defaultBackend } from './backend/index.js';
+import { type Backend, backendOf } from './backend/index.js';
 import { InputError } from './core/errors.js';
 import { checkPeers } from './core/peers.js';
 import { checkNonNegative, checkPositive, checkVector, checkWeightRows, type NumericArray } from './core/validate.js';
@@ -141,5 +141,5 @@ function checkRows(argument: string, value: NumericArray, n: number): { rows: Fl
 }
 
 function kernelsOf(options: { readonly backend?: Backend }): Backend['kernels'] {
-  return (options.backend ?? defaultBackend()).kernels;
+  return backendOf(options.backend).kernels;
 }

@@ -1,5 +1,5 @@
 /** Rankings and stake: the ideal ranking, the weights on the ledger, the network's ranking and inflation. Equations (2) to (6). */
-import { type Backend, defaultBackend } from './backend/index.js';
+import { type Backend, backendOf } from './backend/index.js';
 import { InputError } from './core/errors.js';
 import { checkPeers, checkStake } from './core/peers.js';
 import { checkNonNegative, checkNonNegativeVector, checkOneOf, checkVector, checkWeights, type NumericArray } from './core/validate.js';
@@ -240,5 +240,5 @@ function checkScores(options: ScoresOptions): { scores: Float64Array; rows: numb
 }
 
 function kernelsOf(options: { readonly backend?: Backend }): Backend['kernels'] {
-  return (options.backend ?? defaultBackend()).kernels;
+  return backendOf(options.backend).kernels;
 }

@@ -1,6 +1,6 @@
 /** Choosing a backend. Never a silent fallback: what is asked for runs, or an error says why not. */
 import { EnvironmentError, InputError } from '../core/errors.js';
-import { checkOneOf } from '../core/validate.js';
+import { checkOneOf, checkOptions, describe } from '../core/validate.js';
 import { createNativeBackend } from './native.js';
 import { createReferenceBackend } from './reference.js';
 import type { Backend, BackendKind } from './types.js';
@@ -35,7 +35,8 @@ export interface BackendOptions {
  * ```
  */
 export function createBackend(options: BackendOptions): Backend {
-  const kind = checkOneOf('kind', options?.kind, ['native', 'reference', 'cuda']);
+  checkOptions(options);
+  const kind = checkOneOf('kind', options.kind, ['native', 'reference', 'cuda']);
   if (kind === 'native') return createNativeBackend(options.isa, options.threads);
   if (options.isa !== undefined || options.threads !== undefined) {
     throw new InputError('BTM_DOMAIN', `takes neither isa nor threads`, {
@@ -62,5 +63,22 @@ export function defaultBackend(): Backend {
 
 /** Makes every later call without an explicit backend use this one. */
 export function setDefaultBackend(backend: Backend): void {
-  chosen = backend;
+  chosen = checkBackend(backend);
+}
+
+/** The backend of a call: the one it names, else the default. */
+export function backendOf(given: Backend | undefined): Backend {
+  return given === undefined ? defaultBackend() : checkBackend(given);
+}
+
+function checkBackend(value: unknown): Backend {
+  const backend = value as Partial<Backend> | null | undefined;
+  if (typeof backend?.kernels === 'object' && backend.kernels !== null && typeof backend.describe === 'function') {
+    return backend as Backend;
+  }
+  throw new InputError('BTM_TYPE', `must be a backend, got ${describe(value)}`, {
+    argument: 'backend',
+    value,
+    remedy: "Make one with createBackend({ kind: 'native' }).",
+  });
 }

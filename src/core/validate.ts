@@ -10,6 +10,45 @@ export type NumericArray = Float64Array | Float32Array | readonly number[];
 /** Class labels as callers may pass them: an array or typed array of integers of any kind. */
 export type Labels = ArrayLike<number> | ArrayLike<bigint>;
 
+const tagOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)?.get as (
+  this: unknown,
+) => string | undefined;
+
+/** The kind of a typed array by its own slot, as 'Float64Array': also for one made in another realm (vm contexts, Jest). */
+export function typedArrayKind(value: unknown): string | undefined {
+  return tagOf.call(value);
+}
+
+/** An object of options. */
+export function checkOptions(options: unknown): void {
+  if (typeof options === 'object' && options !== null) return;
+  throw new InputError('BTM_TYPE', `must be an object, got ${describe(options)}`, { argument: 'options', value: options });
+}
+
+/** A signal that can be asked and listened to, or none. */
+export function checkSignal(argument: string, value: unknown): AbortSignal | undefined {
+  if (value === undefined) return undefined;
+  const signal = value as Partial<AbortSignal> | null;
+  if (
+    typeof signal?.aborted === 'boolean' &&
+    typeof signal.addEventListener === 'function' &&
+    typeof signal.removeEventListener === 'function'
+  ) {
+    return signal as AbortSignal;
+  }
+  throw new InputError('BTM_TYPE', `must be an AbortSignal, got ${describe(value)}`, {
+    argument,
+    value,
+    remedy: 'Pass the signal of an AbortController.',
+  });
+}
+
+/** A function, or none. */
+export function checkCallback<T>(argument: string, value: T | undefined): T | undefined {
+  if (value === undefined || typeof value === 'function') return value;
+  throw new InputError('BTM_TYPE', `must be a function, got ${describe(value)}`, { argument, value });
+}
+
 /** An integer in [low, high]. */
 export function checkInteger(argument: string, value: unknown, low: number, high = Number.MAX_SAFE_INTEGER): number {
   if (typeof value !== 'number' || !Number.isInteger(value)) {
@@ -65,44 +104,41 @@ export function checkVector(argument: string, value: unknown, length: number): F
 
 /** {@link checkVector} but for finiteness, which the caller must settle. */
 export function checkLength(argument: string, value: unknown, length: number): Float64Array {
-  const kind = typedArrayKind(value);
-  if (!(kind === 'Float64Array' || kind === 'Float32Array' || Array.isArray(value))) {
+  if (value instanceof Float64Array) {
+    // A detached array has length 0 too, and throws wherever it is walked.
+    if (value.length === length) return length === 0 ? new Float64Array(0) : value;
+    throw wrongLength(argument, value.length, length);
+  }
+  const kind = Array.isArray(value) ? 'Array' : typedArrayKind(value);
+  if (kind !== 'Array' && kind !== 'Float32Array' && kind !== 'Float64Array') {
     throw new InputError('BTM_TYPE', `must be a Float64Array, Float32Array or array of numbers, got ${describe(value)}`, {
       argument,
       value,
     });
   }
-  const array = value as ArrayLike<unknown>;
-  if (array.length !== length) {
-    throw new InputError('BTM_SHAPE', `must have length ${length}, got ${array.length}`, {
-      argument,
-      value: array.length,
-      remedy: 'Check the sizes passed beside it; arrays are row-major and flat.',
-    });
-  }
-  if (kind === 'Float32Array') return new Float64Array(array as Float32Array);
-  if (kind === undefined) return convert(argument, array);
-  return array instanceof Float64Array ? array : ofThisRealm(array as Float64Array);
+  const array = value as Float64Array | Float32Array | readonly unknown[];
+  if (array.length !== length) throw wrongLength(argument, array.length, length);
+  if (kind === 'Array') return convert(argument, array as readonly unknown[], length);
+  const typed = array as Float64Array | Float32Array;
+  // One of another realm becomes a view of the same numbers in this one.
+  return kind === 'Float64Array' ? new Float64Array(typed.buffer, typed.byteOffset, length) : new Float64Array(typed);
 }
 
-/** The getter that tells the kind of a typed array, whatever realm made it and whatever properties it was given. */
-const readKind = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)?.get;
-
-/** 'Float64Array', 'Int32Array', ... for a typed array of any realm (a vm context, a test runner); undefined for anything else. */
-export function typedArrayKind(value: unknown): string | undefined {
-  return readKind?.call(value) as string | undefined;
-}
-
-/** The same memory as a Float64Array of this realm. */
-function ofThisRealm(array: Float64Array): Float64Array {
-  return new Float64Array(array.buffer, array.byteOffset, array.length);
+function wrongLength(argument: string, found: number, length: number): InputError {
+  return new InputError('BTM_SHAPE', `must have length ${length}, got ${found}`, {
+    argument,
+    value: found,
+    remedy: 'Check the sizes passed beside it; arrays are row-major and flat.',
+  });
 }
 
 /** Refuses a vector with an entry that is not finite, naming the first. */
 export function checkFinite(argument: string, array: Float64Array): void {
   if (allFinite(array)) return;
-  const index = array.findIndex((entry) => !Number.isFinite(entry));
-  throw new InputError('BTM_NONFINITE', `must be finite, got ${array[index]}`, { argument, index, value: array[index] });
+  for (let index = 0; index < array.length; index++) {
+    const value: unknown = array[index];
+    if (!Number.isFinite(value)) throw new InputError('BTM_NONFINITE', `must be finite, got ${String(value)}`, { argument, index, value });
+  }
 }
 
 /** x * 0 is 0 for a finite x and NaN otherwise; four sums in turn, because one would wait for each addition. */
@@ -153,7 +189,7 @@ export function checkLabels(argument: string, value: unknown, length: number, ou
     }
     const whole = typeof label === 'bigint' || Number.isInteger(label);
     if (!whole || label < 0 || label >= outputs) {
-      throw new InputError('BTM_LABEL', `must be an integer in [0, ${outputs}), got ${String(label)}`, { argument, index, value: label });
+      throw new InputError('BTM_LABEL', `must be an integer in [0, ${outputs}), got ${describe(label)}`, { argument, index, value: label });
     }
     labels[index] = Number(label);
   }
@@ -174,7 +210,7 @@ const ROW_SUM_TOLERANCE_F32 = 1e-6;
 /** Rows of weights [rows, n], each on the simplex. Rows of a Float32Array are divided by their sums, which rounding moved. */
 export function checkWeightRows(argument: string, value: unknown, rows: number, n: number): Float64Array {
   const weights = checkNonNegativeVector(argument, value, rows * n);
-  const isShort = value instanceof Float32Array;
+  const isShort = typedArrayKind(value) === 'Float32Array';
   const tolerance = isShort ? ROW_SUM_TOLERANCE_F32 : ROW_SUM_TOLERANCE;
   for (let row = 0; row < rows; row++) {
     let sum = 0;
@@ -213,21 +249,30 @@ export function checkSymmetric(argument: string, matrix: Float64Array, n: number
   }
 }
 
-function convert(argument: string, value: ArrayLike<unknown>): Float64Array {
-  const array = new Float64Array(value.length);
-  for (let index = 0; index < value.length; index++) {
-    const entry = value[index];
-    if (typeof entry !== 'number')
-      throw new InputError('BTM_TYPE', `must be a number, got ${describe(entry)}`, { argument, index, value: entry });
-    array[index] = entry;
+function convert(argument: string, value: readonly unknown[], length: number): Float64Array {
+  // A list of holes has any length and no memory behind it: look at both ends before allocating.
+  if (length > 0) for (const index of [0, length - 1]) checkEntry(argument, value[index], index);
+  const array = new Float64Array(length);
+  for (let index = 0; index < length; index++) {
+    array[index] = checkEntry(argument, value[index], index);
   }
   return array;
 }
 
-function describe(value: unknown): string {
+function checkEntry(argument: string, entry: unknown, index: number): number {
+  if (typeof entry === 'number') return entry;
+  throw new InputError('BTM_TYPE', `must be a number, got ${describe(entry)}`, { argument, index, value: entry });
+}
+
+/** A value as messages show it. */
+export function describe(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return `an array of length ${value.length}`;
-  if (typeof value === 'object') return `a ${value.constructor?.name ?? 'object'}`;
+  if (typeof value === 'object') {
+    const name: unknown = typedArrayKind(value) ?? value.constructor?.name;
+    return typeof name === 'string' && name !== '' ? `${/^[AEIO]/.test(name) ? 'an' : 'a'} ${name}` : 'an object';
+  }
+  if (typeof value === 'function') return 'a function';
   if (typeof value === 'string') return `'${value}'`;
   return String(value);
 }

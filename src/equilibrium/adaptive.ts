@@ -1,9 +1,9 @@
 /** Figure 5: inflation that adapts until the weights are as self-centred as wanted. */
 
 import type { Backend } from '../backend/index.js';
-import { defaultBackend } from '../backend/index.js';
+import { backendOf } from '../backend/index.js';
 import { InputError } from '../core/errors.js';
-import { checkInteger, checkNonNegative } from '../core/validate.js';
+import { checkCallback, checkInteger, checkNonNegative, checkOptions, checkSignal } from '../core/validate.js';
 import { networkRanking } from '../ranking.js';
 import { SearchValues, stateLength } from '../reference/search-values.js';
 import { type OpenBatch, openBatch, runBatch } from './batch.js';
@@ -75,7 +75,10 @@ export interface AdaptedTau {
  * ```
  */
 export async function adaptTau(options: AdaptOptions): Promise<AdaptedTau> {
-  const backend = options.backend ?? defaultBackend();
+  checkOptions(options);
+  checkSignal('signal', options.signal);
+  checkCallback('onProgress', options.onProgress);
+  const backend = backendOf(options.backend);
   const game = asGame(options.game, backend);
   const controller = checkController(options.controller);
   checkStart(controller, 'game.tau', game.tau);

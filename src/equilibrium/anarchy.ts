@@ -1,6 +1,6 @@
 /** What competition costs: the competitive equilibrium against the joint optimum of all participants. */
 import { HESSIAN_STORAGES } from '../core/peers.js';
-import { checkInteger, checkWeights, type NumericArray } from '../core/validate.js';
+import { checkInteger, checkOptions, checkWeights, type NumericArray } from '../core/validate.js';
 import { hessianStride } from '../reference/payoff.js';
 import { ascend } from './ascent.js';
 import { asGame } from './game.js';
@@ -50,6 +50,7 @@ export interface PriceOfAnarchy {
  * ```
  */
 export function priceOfAnarchy(options: { game: Game | GameOptions; weights: NumericArray; steps?: number }): PriceOfAnarchy {
+  checkOptions(options);
   const game = asGame(options.game);
   const { n } = game;
   const weights = checkWeights('weights', options.weights, n);

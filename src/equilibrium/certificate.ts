@@ -1,7 +1,7 @@
 /** How far weights are from an equilibrium: residuals of each row, and a search for better deviations. */
-import { type Backend, defaultBackend } from '../backend/index.js';
+import { type Backend, backendOf, defaultBackend } from '../backend/index.js';
 import { RandomStream } from '../core/random.js';
-import { checkInteger, checkPositive, checkWeights, type NumericArray } from '../core/validate.js';
+import { checkInteger, checkOptions, checkPositive, checkWeights, type NumericArray } from '../core/validate.js';
 import { residuals } from '../projection.js';
 import { ascend } from './ascent.js';
 import { asGame, gameTerms } from './game.js';
@@ -59,7 +59,8 @@ export function payoffGradientOf(game: Game, weights: Float64Array, backend: Bac
  * ```
  */
 export function certify(options: { game: Game | GameOptions; weights: NumericArray; backend?: Backend } & CertificateRule): Certificate {
-  const backend = options.backend ?? defaultBackend();
+  checkOptions(options);
+  const backend = backendOf(options.backend);
   const game = asGame(options.game, backend);
   const weights = checkWeights('weights', options.weights, game.n);
   const epsilon = checkPositive('epsilon', options.epsilon ?? DEFAULT_EPSILON);
@@ -70,7 +71,7 @@ export function certify(options: { game: Game | GameOptions; weights: NumericArr
   const local = { gap, natural, regret, epsilon, worst };
   if (options.starts === undefined) return local;
   const starts = checkInteger('starts', options.starts, 0, 1e6);
-  return { ...local, global: searchDeviations(game, weights, starts, options.seed ?? 0) };
+  return { ...local, global: searchDeviations(game, weights, starts, checkInteger('seed', options.seed ?? 0, 0)) };
 }
 
 /** For every row, the best payoff over deviations of that row alone, from vertices, the centre, the row itself and random points. */

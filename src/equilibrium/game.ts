@@ -1,7 +1,8 @@
 /** Games: theta checked once and frozen, and the arrays that backends take. */
 import type { Backend } from '../backend/index.js';
+import { InputError } from '../core/errors.js';
 import { checkPeerHessians, checkPeers, checkStake, checkTemperature, type PeerHessians } from '../core/peers.js';
-import { checkOneOf, checkWeights } from '../core/validate.js';
+import { checkOneOf, checkWeights, describe } from '../core/validate.js';
 import type { Hessian } from '../curvature.js';
 import { payoffFactors, referenceMask } from '../payoff.js';
 import { SHIFT_GRADIENTS } from '../reference/competition.js';
@@ -46,13 +47,19 @@ export function asGame(game: Game | GameOptions, backend?: Backend): Game {
 
 /** The same for many games; options with the same Hessian object share it. */
 export function asGames(list: readonly (Game | GameOptions)[], backend?: Backend): Game[] {
+  if (!Array.isArray(list)) throw new InputError('BTM_TYPE', `must be an array of games, got ${describe(list)}`, { argument: 'games' });
   const known = new Map<unknown, PeerHessians>();
   const borrow = (hessian: Hessian, n: number): PeerHessians => {
     const found = known.get(hessian) ?? checkPeerHessians(hessian, n);
     known.set(hessian, found);
     return found;
   };
-  return list.map((game) => (games.has(game) ? (game as Game) : makeGame(game as GameOptions, borrow, backend)));
+  const made: Game[] = [];
+  for (let k = 0; k < list.length; k++) {
+    const game = list[k]; // by index: a hole is refused at once
+    made.push(games.has(game) ? (game as Game) : makeGame(game as GameOptions, borrow, backend));
+  }
+  return made;
 }
 
 function makeGame(options: GameOptions, hessiansOf: (hessian: Hessian, n: number) => PeerHessians, backend?: Backend): Game {

@@ -1,8 +1,8 @@
 /** Many games of one size at once, with flat results. */
-import { defaultBackend } from '../backend/index.js';
+import { backendOf } from '../backend/index.js';
 import { competitionMask } from '../competition.js';
 import { InputError } from '../core/errors.js';
-import { checkPositive } from '../core/validate.js';
+import { checkCallback, checkOptions, checkPositive, checkSignal } from '../core/validate.js';
 import { residuals } from '../projection.js';
 import { networkRanking } from '../ranking.js';
 import { diagonalSums } from '../reference/safe-scale.js';
@@ -37,7 +37,10 @@ export const DEFAULT_EPSILON = 0.1;
  * ```
  */
 export async function solveMany(options: SolveManyOptions): Promise<EquilibriumBatch> {
-  const backend = options.backend ?? defaultBackend();
+  checkOptions(options);
+  checkSignal('signal', options.signal);
+  checkCallback('onProgress', options.onProgress);
+  const backend = backendOf(options.backend);
   const games = asGames(options.games, backend);
   const n = games[0]?.n ?? 0;
   const other = games.findIndex((game) => game.n !== n);

@@ -1,7 +1,7 @@
 /** One game to its equilibrium: with certificate, trace, checkpoints and cancellation. */
-import { type Backend, defaultBackend } from '../backend/index.js';
+import { type Backend, backendOf } from '../backend/index.js';
 import { competitionMask } from '../competition.js';
-import { checkInteger } from '../core/validate.js';
+import { checkCallback, checkInteger, checkOptions, checkSignal } from '../core/validate.js';
 import { networkRanking } from '../ranking.js';
 import type { RunSettings } from '../reference/equilibrium.js';
 import { SearchValues, stateLength } from '../reference/search-values.js';
@@ -41,7 +41,11 @@ const LONGEST_JOB = 2 ** 31;
  * ```
  */
 export async function solveEquilibrium(options: SolveOptions): Promise<Equilibrium> {
-  const backend = options.backend ?? defaultBackend();
+  checkOptions(options);
+  checkSignal('signal', options.signal);
+  checkCallback('onProgress', options.onProgress);
+  checkCallback('onCheckpoint', options.onCheckpoint);
+  const backend = backendOf(options.backend);
   const { method } = options;
   const game = asGame(options.game, backend);
   const settings = runSettings(method, options.stop, options.failure, game.n);

@@ -1,4 +1,6 @@
 /** The solver by hand: an initial state and a pure step. */
+import { InputError } from '../core/errors.js';
+import { checkOptions, describe } from '../core/validate.js';
 import { advance, type RunSettings } from '../reference/equilibrium.js';
 import { type SearchOutcome, SearchValues } from '../reference/search-values.js';
 import { frozenGame, gameArrays } from './game.js';
@@ -42,24 +44,41 @@ export interface SearchState {
  * ```
  */
 export function init(options: ManualOptions): SearchState {
+  checkOptions(options);
   const game = frozenGame(options.game);
   const settings = runSettings(options.method, options.stop, options.failure, game.n);
-  return { game, method: options.method, settings, values: initialState(game, settings) };
+  return made({ game, method: options.method, settings, values: initialState(game, settings) });
 }
 
 /** The state one step later, or with its outcome set where the search has ended. Runs on the reference; the argument is not changed. */
 export function step(state: SearchState): SearchState {
+  checkState(state);
   const values = state.values.slice();
   advance(values, gameArrays(state.game), state.settings, 1);
-  return { ...state, values };
+  return made({ ...state, values });
 }
 
 /** W [n, n] of a state, in a new array. */
 export function weightsOf(state: SearchState): Float64Array {
+  checkState(state);
   return new SearchValues(state.values, state.game.n).weights.slice();
 }
 
 /** 'running', or how the search ended. */
 export function statusKindOf(state: SearchState): SearchOutcome {
+  checkState(state);
   return new SearchValues(state.values, state.game.n).outcome;
+}
+
+/** States made here; a value from anywhere else has not been checked. */
+const states = new WeakSet<SearchState>();
+
+function made(state: SearchState): SearchState {
+  states.add(state);
+  return state;
+}
+
+function checkState(state: SearchState): void {
+  if (typeof state === 'object' && state !== null && states.has(state)) return;
+  throw new InputError('BTM_TYPE', `must be a state, got ${describe(state)}`, { argument: 'state', remedy: 'Begin with init().' });
 }

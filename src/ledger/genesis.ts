@@ -1,6 +1,7 @@
 /** How a ledger begins: accounts, first participants, rules. Its hash names the chain. */
 import { decode, encode } from 'cborg';
 import { InputError } from '../core/errors.js';
+import { describe } from '../core/validate.js';
 import { sha256Hex } from './canonical.js';
 import { bytesToWords, fromHex, packParameters, toHex, unpackParameters, wordsToBytes } from './encoding.js';
 import { EMPTY_INDEX, indexOf } from './key-index.js';
@@ -87,15 +88,30 @@ function refuse(argument: string, problem: string, index?: number): never {
   throw new InputError('BTM_DOMAIN', problem, index === undefined ? { argument } : { argument, index });
 }
 
+/** The list itself, every entry of it an object; a hole is refused at once. */
+function checkList<T extends object>(argument: string, list: readonly T[]): readonly T[] {
+  if (!Array.isArray(list)) throw new InputError('BTM_TYPE', `must be an array, got ${describe(list)}`, { argument });
+  for (let index = 0; index < list.length; index++) {
+    const entry: unknown = list[index];
+    if (typeof entry !== 'object' || entry === null) {
+      throw new InputError('BTM_TYPE', `must be an object, got ${describe(entry)}`, { argument, index });
+    }
+  }
+  return list;
+}
+
 /** Throws an InputError that names the first thing wrong with a genesis. */
 export function checkGenesis(genesis: Genesis): void {
+  if (typeof genesis !== 'object' || genesis === null) {
+    throw new InputError('BTM_TYPE', `must be an object, got ${describe(genesis)}`, { argument: 'genesis' });
+  }
   const wrong = malformedParameters(genesis.parameters ?? {}) ?? parametersOutOfRange({ ...DEFAULT_PARAMETERS, ...genesis.parameters });
   if (wrong !== undefined) refuse('genesis.parameters', `is wrong: ${wrong}`);
-  const participants = genesis.participants ?? [];
+  const participants = checkList('genesis.participants', genesis.participants ?? []);
   const keys = new Set<string>();
   let supply = 0n;
   const account = (argument: string, index: number, key: string, amounts: readonly bigint[]): void => {
-    if (!/^[0-9a-f]{64}$/.test(key)) refuse(argument, 'has a key that is not 64 hexadecimal digits', index);
+    if (typeof key !== 'string' || !/^[0-9a-f]{64}$/.test(key)) refuse(argument, 'has a key that is not 64 hexadecimal digits', index);
     if (keys.has(key)) refuse(argument, `repeats the key ${key}`, index);
     keys.add(key);
     for (const amount of amounts) {
@@ -105,10 +121,12 @@ export function checkGenesis(genesis: Genesis): void {
   };
   participants.forEach((p, index) => {
     account('genesis.participants', index, p.key, [p.stake, p.balance ?? 0n]);
+    if (p.endpoint !== undefined && typeof p.endpoint !== 'string')
+      refuse('genesis.participants', 'has an endpoint that is not a string', index);
     if (Buffer.byteLength(p.endpoint ?? '') > ENDPOINT_BYTES_MAX) refuse('genesis.participants', 'has too long an endpoint', index);
     if (p.row !== undefined) checkRow(p.row, participants.length, index);
   });
-  (genesis.accounts ?? []).forEach((a, index) => {
+  checkList('genesis.accounts', genesis.accounts ?? []).forEach((a, index) => {
     account('genesis.accounts', index, a.key, [a.balance]);
   });
   if (supply > MAXIMUM_SUPPLY) refuse('genesis', `has a supply of ${supply} base units; the most is ${MAXIMUM_SUPPLY}`);

@@ -1,5 +1,6 @@
 /** Opens a ledger where its blocks are. What it takes is loaded by the first call: the main entry offers it, and most who import that open none. */
 import { InputError } from '../core/errors.js';
+import { checkOptions } from '../core/validate.js';
 import type { Ledger, OpenOptions } from './ledger.js';
 import type { Store } from './store/store.js';
 
@@ -25,6 +26,8 @@ export type OpenLedgerOptions = Omit<OpenOptions, 'store'> & ({ readonly store: 
  * ```
  */
 export async function openLedger(options: OpenLedgerOptions): Promise<Ledger> {
+  checkOptions(options);
+  if ('store' in options) checkStore(options.store);
   const { openOnStore } = await import('./ledger.js');
   if ('store' in options) return openOnStore(options);
   if (typeof options.path !== 'string' || options.path === '') {
@@ -33,4 +36,15 @@ export async function openLedger(options: OpenLedgerOptions): Promise<Ledger> {
   if (options.path === ':memory:') return openOnStore({ ...options, store: (await import('./store/memory.js')).memoryStore() });
   const { sqliteStore } = await import('./store/sqlite.js');
   return openOnStore({ ...options, store: await sqliteStore(options.path) });
+}
+
+const STORE_METHODS = ['genesis', 'begin', 'head', 'append', 'read', 'snapshot', 'putSnapshot', 'close'] as const;
+
+function checkStore(store: Store): void {
+  const missing = STORE_METHODS.find((name) => typeof store?.[name] !== 'function');
+  if (missing === undefined) return;
+  throw new InputError('BTM_TYPE', `must be a store, but has no ${missing}()`, {
+    argument: 'store',
+    remedy: 'Pass memoryStore(), or a path.',
+  });
 }

@@ -4,7 +4,7 @@
  */
 import type { Backend } from '../backend/index.js';
 import { AbortedError } from '../core/errors.js';
-import { checkInteger, checkNonNegative, checkPositive } from '../core/validate.js';
+import { checkInteger, checkNonNegative, checkOptions, checkPositive } from '../core/validate.js';
 import { checkController, checkStart, steer, type TauController } from '../equilibrium/controller.js';
 import type { GameOptions } from '../equilibrium/types.js';
 import { payoffGradient } from '../payoff.js';
@@ -58,6 +58,7 @@ export interface AdaptiveOptions {
  * @paper section 3, Figure 5, R-17, R-20, R-21
  */
 export async function adaptInflation(options: AdaptiveOptions): Promise<AdaptivePoint[]> {
+  checkOptions(options);
   const { n, signal, backend } = options;
   const { controller, steps, every } = checkAdaptive(options);
   const name = { seed: options.seed, trial: options.trial, n };

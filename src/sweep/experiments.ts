@@ -1,4 +1,5 @@
 /** The sweeps behind the paper's Figure 4 and the sensitivity of its outcome, so that they can be run again by name. */
+import { checkOptions } from '../core/validate.js';
 import type { Method } from '../equilibrium/types.js';
 import type { HessianLaw } from './laws.js';
 import { type SweepTask, sweepTask } from './spec.js';
@@ -33,6 +34,7 @@ const CURVE_TEMPERATURES = [0.1, 1, 2, 5, 10, 20];
 
 /** Figure 4 itself: four ratios, rankings kept. */
 export function figure4Task(options: ExperimentOptions): SweepTask {
+  checkOptions(options);
   const { seed, trials, n, temperature, hessian, method } = options;
   return sweepTask({
     seed,
@@ -44,6 +46,7 @@ export function figure4Task(options: ExperimentOptions): SweepTask {
 
 /** The curves around it: more ratios, and temperatures on both sides of the figure's. */
 export function figure4CurvesTask(options: ExperimentOptions): SweepTask {
+  checkOptions(options);
   const { seed, trials, n, temperature, hessian, method } = options;
   const temperatures = [...new Set([...CURVE_TEMPERATURES, temperature])].sort((a, b) => a - b);
   return sweepTask({
@@ -57,6 +60,7 @@ const SENSITIVITY_TEMPERATURES = [0.1, 1, 5, 10, 20];
 
 /** Sensitivity to T, n (half and twice as many as well) and the law of H. */
 export function lawsTask(options: ExperimentOptions): SweepTask {
+  checkOptions(options);
   const { seed, trials, n, method } = options;
   return sweepTask({
     seed,
@@ -73,6 +77,7 @@ export function lawsTask(options: ExperimentOptions): SweepTask {
 
 /** Sensitivity to the reference mask and the projection, which are readings of ours. */
 export function readingsTask(options: ExperimentOptions): SweepTask {
+  checkOptions(options);
   const { seed, trials, n, hessian, method } = options;
   return sweepTask({
     seed,

@@ -1,8 +1,10 @@
 /** Runs a sweep, or a shard of it, into a folder: draws, solves, writes, and goes on where a killed run stopped. */
+
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { Backend } from '../backend/index.js';
 import { AbortedError } from '../core/errors.js';
+import { checkOptions } from '../core/validate.js';
 import { checkShard, type Layout, layoutOf, type Shard, shardUnits, type Unit, unitOfShard } from './layout.js';
 import type { SweepTask } from './spec.js';
 import { openStore, type ResultStore } from './store.js';
@@ -57,6 +59,7 @@ const CHUNK_ROWS = 256;
  * @cost Memory is bounded by a chunk of games, whatever the number of trials.
  */
 export async function runSweep(options: SweepOptions): Promise<SweepResult> {
+  checkOptions(options);
   const { task, folder } = options;
   const layout = layoutOf(task);
   const shard = checkShard(options.shard);
