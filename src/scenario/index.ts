@@ -15,6 +15,7 @@ export {
   stakeCap,
   together,
 } from './defences.js';
+export { type LedgerPlay, type LedgerPlayOptions, playOnLedger } from './ledger-play.js';
 export {
   type BreakEven,
   breakEven,

@@ -1,11 +1,10 @@
 /** One scenario in the empirical game (14): rows, stake and inflation over blocks, with strategies against defences. */
 import { type Backend, defaultBackend } from '../backend/index.js';
-import { InputError } from '../core/errors.js';
 import { checkInteger, checkNonNegative, checkPositive } from '../core/validate.js';
 import { type EmissionNorm, inflate } from '../ranking.js';
 import { columnSums, together } from './defences.js';
-import { alone, normalised } from './strategies.js';
-import type { Defence, Sight, Strategy } from './types.js';
+import { beginMemories, checkCoalition, enterPlayers, HISTORY_BLOCKS, writtenRow } from './members.js';
+import type { Defence, Strategy } from './types.js';
 import { carriedShares, lossOf, type Member, measuredRows, type World } from './world.js';
 
 export interface PlayOptions {
@@ -44,9 +43,6 @@ export interface Play {
   readonly openShare: number;
 }
 
-/** Rows older than this many blocks are forgotten. */
-const HISTORY_BLOCKS = 64;
-
 /** The state of a scenario between two blocks. */
 interface State {
   readonly members: readonly Member[];
@@ -84,7 +80,7 @@ export function playScenario(options: PlayOptions): Play {
   checkNonNegative('alpha', options.alpha);
   const tau = checkNonNegative('tau', options.tau);
   const defence = together(options.defences ?? []);
-  const state = begin(world, coalition, strategy, defence, options.stakeShare);
+  const state = begin(options, defence);
   const players = world.players;
   const stake = new Float64Array((blocks + 1) * players);
   const minted = new Float64Array(players);
@@ -121,80 +117,26 @@ export function playScenario(options: PlayOptions): Play {
   return { members: state.members, stake, minted, loss, ranking, openShare };
 }
 
-function begin(world: World, coalition: readonly number[], strategy: Strategy, defence: Defence, share: number | undefined): State {
-  const { players, scores } = world;
-  const worth = Float64Array.from({ length: players }, (_, j) => {
-    let sum = 0;
-    for (let p = 0; p < players; p++) sum += scores[p * players + j]!;
-    return sum / players;
-  });
-  const members: Member[] = [];
-  const stake: number[] = [];
-  for (let player = 0; player < players; player++) {
-    const inside = coalition.includes(player);
-    const entry = { player, players, allies: coalition, worth };
-    const identities = inside && strategy.enter !== undefined ? strategy.enter(entry) : alone(player);
-    const held = firstStake(players, coalition.length, inside, share);
-    const cost = (defence.entryCost ?? 0) * identities.length;
-    for (const identity of identities) {
-      members.push({ ...identity, player });
-      stake.push(Math.max(0, held - cost) * identity.stakeShare);
-    }
-  }
+function begin(options: PlayOptions, defence: Defence): State {
+  const { world, coalition, strategy } = options;
+  const { members, stake } = enterPlayers({ ...options, entryCost: defence.entryCost ?? 0 });
   const measured = measuredRows(world, members);
-  return {
-    members,
-    carried: carriedShares(members),
-    measured,
-    memories: members.map(({ player }) => (coalition.includes(player) ? strategy.begin?.() : undefined)),
-    history: [measured],
-    stake: Float64Array.from(stake),
-  };
-}
-
-function firstStake(players: number, inside: number, isInside: boolean, share: number | undefined): number {
-  if (share === undefined || inside === 0 || inside === players) return 1;
-  return isInside ? (share * players) / inside : ((1 - share) * players) / (players - inside);
+  const memories = beginMemories(members, coalition, strategy);
+  return { members, carried: carriedShares(members), measured, memories, history: [measured], stake };
 }
 
 /** Everybody writes a row; all read the rows of the block before (R-16). */
 function record(state: State, block: number, coalition: readonly number[], strategy: Strategy, defence: Defence): void {
-  const { members, measured, history } = state;
+  const { members, history } = state;
   const n = members.length;
   const current = history[0]!;
   const next = new Float64Array(n * n);
-  const inside = new Set(coalition);
-  const allies = members.flatMap(({ player }, i) => (inside.has(player) ? [i] : []));
   for (let i = 0; i < n; i++) {
-    const isInside = inside.has(members[i]!.player);
-    const sight: Sight = {
-      block,
-      self: i,
-      identities: n,
-      allies: isInside ? allies : [i],
-      measured: measured.subarray(i * n, (i + 1) * n),
-      rows: (lag) => history[Math.min(Math.max(lag, 1), history.length) - 1]!,
-      stake: state.stake,
-    };
-    const written = isInside ? Float64Array.from(strategy.row(sight, state.memories[i])) : sight.measured.slice();
-    const swayed = isInside ? written : (strategy.sway?.(written, sight, allies) ?? written);
-    next.set(defence.record!(current.subarray(i * n, (i + 1) * n), checkedRow(swayed, strategy, n)), i * n);
+    const row = writtenRow({ ...state, block, coalition, strategy }, i);
+    next.set(defence.record!(current.subarray(i * n, (i + 1) * n), row), i * n);
   }
   history.unshift(next);
   if (history.length > HISTORY_BLOCKS) history.pop();
-}
-
-function checkedRow(row: Float64Array, strategy: Strategy, n: number): Float64Array {
-  const wrong = row.length === n ? row.findIndex((weight) => !(weight >= 0 && weight < Number.POSITIVE_INFINITY)) : 0;
-  if (wrong >= 0) {
-    throw new InputError('BTM_DOMAIN', `wrote a row of ${row.length} entries for ${n} identities, or one that is negative or not finite`, {
-      argument: `strategy ${strategy.name}`,
-      index: wrong,
-      value: row[wrong],
-      remedy: 'Return one finite non-negative number per identity; their sum does not matter.',
-    });
-  }
-  return normalised(row);
 }
 
 function maskArguments(rows: Float64Array, stake: Float64Array, shift: Float64Array, temperature: number): Float64Array {
@@ -219,14 +161,4 @@ function addByPlayer(out: Float64Array, at: number, members: readonly Member[], 
 
 function sumOf(values: Float64Array): number {
   return values.reduce((sum, value) => sum + value, 0);
-}
-
-function checkCoalition(coalition: readonly number[], players: number): readonly number[] {
-  const seen = new Set<number>();
-  for (const [index, player] of coalition.entries()) {
-    checkInteger(`coalition[${index}]`, player, 0, players - 1);
-    if (seen.has(player)) throw new InputError('BTM_DOMAIN', 'names a player twice', { argument: 'coalition', index, value: player });
-    seen.add(player);
-  }
-  return coalition;
 }
