@@ -54,7 +54,7 @@ export function newProject({ home, registry, bin }, name, manifest = {}) {
   const kept = Object.fromEntries(Object.entries(process.env).filter(([key]) => !/^(npm_|INTERMODEL_|NODE_|TAP)/i.test(key)));
   const env = { ...kept, PATH: bin, npm_config_cache: join(home, 'npm-cache') };
   const run = (command, words, more = {}) => {
-    const done = spawnSync(command, words, { cwd: folder, env: { ...env, ...more }, encoding: 'utf8', timeout: 300_000 });
+    const done = spawnSync(command, words, { cwd: folder, env: { ...env, ...more }, encoding: 'utf8', timeout: 900_000 });
     return { status: done.status, stdout: done.stdout ?? '', stderr: `${done.stderr ?? ''}${done.error?.message ?? ''}` };
   };
   /** The same, where a failure ends the cell. */

@@ -333,7 +333,7 @@ export class Ledger {
   }
 
   /**
-   * A participant's row as {@link auditRow} takes it, with the row that its last change replaced where that is still in memory.
+   * A participant's row as `auditRow` takes it, with the row that its last change replaced where that is still in memory.
    *
    * @throws InputError BTM_DOMAIN when the key is no participant
    */
@@ -384,7 +384,7 @@ export class Ledger {
     return state.height;
   }
 
-  /** A proof of a key's balance, stake, ranking and row at the head, for {@link verifyProof}; undefined for a key without account. */
+  /** A proof of a key's balance, stake, ranking and row at the head, for `verifyProof`; undefined for a key without account. */
   async prove(key: PublicKey): Promise<Proof | undefined> {
     await this.closing;
     const state = this.base;

@@ -10,7 +10,7 @@ import { LOST } from './divergence.js';
 /** Activations a head may use; the position is the code that kernels receive. */
 export const ACTIVATIONS = ['identity', 'relu', 'tanh', 'gelu', 'sigmoid'] as const;
 
-/** One of {@link ACTIVATIONS}. */
+/** One of `ACTIVATIONS`. */
 export type Activation = (typeof ACTIVATIONS)[number];
 
 /** One layer as kernels see it: views into the flat parameters. */

@@ -30,7 +30,7 @@ import {
 /** Losses of a head; the position is the code that kernels receive. */
 export const LOSSES = ['softmaxCrossEntropy', 'binaryCrossEntropy', 'squaredError'] as const;
 
-/** One of {@link LOSSES}. */
+/** One of `LOSSES`. */
 export type Loss = (typeof LOSSES)[number];
 
 /** What a sample is compared with: a class, or, with label -1, target values: soft labels that sum to 1 for softmax cross-entropy. */
