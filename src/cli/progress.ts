@@ -1,7 +1,7 @@
 /** Progress of a long run on stderr: a bar on a terminal where cli-progress is installed, a line every few seconds elsewhere. Results never pass through here. */
-import { createRequire } from 'node:module';
 import type * as CliProgress from 'cli-progress';
 import { missingPackages } from '../core/optional-packages.js';
+import { requireHere } from '../core/require.js';
 
 /** Shows how far a run is. */
 export interface Progress {
@@ -35,7 +35,7 @@ export function duration(seconds: number): string {
 
 function bar(title: string, unit: string): Progress {
   const began = performance.now();
-  const { SingleBar } = createRequire(import.meta.url)('cli-progress') as typeof CliProgress;
+  const { SingleBar } = requireHere('cli-progress') as typeof CliProgress;
   const shown = new SingleBar({
     format: `${title} {bar} {percentage} % | {value} of {total} ${unit} | {left}`,
     stream: process.stderr,

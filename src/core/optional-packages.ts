@@ -1,7 +1,7 @@
 /** Packages that only some features need: who needs which, whether they are there, and how to install what is missing. */
-import { createRequire } from 'node:module';
 import { type Attempt, EnvironmentError } from './errors.js';
 import { peerVersions } from './package.js';
+import { requireHere } from './require.js';
 
 /** Each feature's packages, by the name they are installed under. All are optional peer dependencies. */
 export const FEATURES = {
@@ -72,13 +72,11 @@ export function missingError(what: string, missing: readonly string[], reasons: 
   return new EnvironmentError('BTM_NO_PACKAGE', `${what} needs ${number} not installed`, attempts, [installCommand(missing)]);
 }
 
-const require = createRequire(import.meta.url);
-
 /** Whether a package is installed where this package looks for it; nothing of it is loaded. */
 function isInstalled(name: string): boolean {
   for (const specifier of [`${name}/package.json`, name]) {
     try {
-      require.resolve(specifier);
+      requireHere.resolve(specifier);
       return true;
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;

@@ -3,10 +3,10 @@
 // biome-ignore lint/suspicious/noTsIgnore: it must hold with and without the package
 /** @ts-ignore */
 
-import { createRequire } from 'node:module';
 import type * as tensorflow from '@tensorflow/tfjs';
 import { type Attempt, EnvironmentError } from '../../core/errors.js';
 import { FEATURES, installCommand } from '../../core/optional-packages.js';
+import { requireHere } from '../../core/require.js';
 
 /** The module, as both packages export it. */
 export type Tensorflow = typeof tensorflow;
@@ -76,7 +76,7 @@ const REMOVED = {
 
 /** Adds them where they are missing: tfjs-node finds them on the module object, so they have to be there before it loads. */
 function supplyRemovedUtilities(): void {
-  const util = createRequire(import.meta.url)('node:util') as Record<string, unknown>;
+  const util = requireHere('node:util') as Record<string, unknown>;
   for (const [name, test] of Object.entries(REMOVED)) {
     if (util[name] === undefined) Object.defineProperty(util, name, { value: test, writable: true, configurable: true, enumerable: false });
   }
