@@ -3,7 +3,9 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { InputError } from '../core/errors.js';
 import { type OutputFile, outputFile } from '../core/user-files.js';
 import { type DemoOptions, type DemoProgress, runDemo } from '../demo/demo.js';
+import { demoRoster } from '../demo/demo-roster.js';
 import type { DemoResult } from '../demo/result.js';
+import { MINIMUM_ROSTER } from '../demo/roster.js';
 import { peersWithinBudget } from '../participant/gates/gate-budget.js';
 import { MEASURE_ESTIMATORS } from '../participant/measure.js';
 import type { TensorflowChoice } from '../participant/models/tensorflow.js';
@@ -50,7 +52,7 @@ export function demoCommand(program: Command): void {
     .option('--seed <number>', 'everything random follows from it', wholeNumber, 7)
     .option(
       '--participants <number>',
-      `how many take part, at least 6 (default: ${RUN_DEFAULTS.participants}; ${PROCESSES} with --processes)`,
+      `how many take part, at least ${MINIMUM_ROSTER} (default: ${RUN_DEFAULTS.participants}; ${PROCESSES} with --processes)`,
       wholeNumber,
     )
     .option('--rounds <number>', `training rounds (default: ${RUN_DEFAULTS.rounds}; ${TEXT_SETTINGS.rounds} on text)`, wholeNumber)
@@ -140,9 +142,9 @@ async function settingsOf(flags: DemoFlags): Promise<Partial<RunSettings>> {
   const participants = participantsOf(flags);
   const gateK = await peersAsked(flags, participants);
   const chosen = gateK === 0 ? {} : { gateBalance: GATE_BALANCE, gateNoise: GATE_NOISE };
-  const byData = flags.data === 'text' ? TEXT_SETTINGS : {};
   const rounds = flags.rounds === undefined ? {} : { rounds: flags.rounds };
-  return { ...byData, participants, ...rounds, estimator, rows, gate, gateK, ...chosen };
+  const given = { participants, ...rounds, estimator, rows, gate, gateK, ...chosen };
+  return { ...(await demoRoster.defaults({ given, seed: flags.seed, data: flags.data })), ...given };
 }
 
 /** k of the gates; 0 asks everybody. */

@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { packageVersion } from '../backend/index.js';
 import { outputFile } from '../core/user-files.js';
+import { distillationSizes } from '../demo/distillation/network.js';
 import { type DistillationRunOptions, type DistillationRunResult, runDistillation } from '../demo/distillation/run.js';
 import type { DistillationKind } from '../distillation.js';
 import { peersWithinBudget } from '../participant/gates/gate-budget.js';
@@ -92,8 +93,7 @@ async function runOptions(flags: DistillFlags): Promise<DistillationRunOptions> 
     seed: flags.seed,
     backend: backendOf(flags),
     batch: BATCH,
-    largestShard: Math.min(4000, Math.floor(24_000 / peers)),
-    validation: 500,
+    ...distillationSizes(data, peers),
     rounds: flags.rounds,
     distilSteps: flags.steps,
     distilBatch: 64,

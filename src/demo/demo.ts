@@ -12,6 +12,7 @@ import type { Phase, RunProgress } from '../run/participant-run.js';
 import { type RunSettings, resolveSettings } from '../run/settings.js';
 import { assembleDemo } from './assemble.js';
 import { entriesOf } from './demo-roster.js';
+import { sizesFor } from './fit.js';
 import { memberBuilder } from './population.js';
 import type { DemoResult } from './result.js';
 
@@ -56,7 +57,6 @@ export interface DemoHooks {
 export async function runDemo(options: DemoOptions = {}, hooks: DemoHooks = {}): Promise<DemoResult> {
   const { seed: givenSeed, data: givenData, backend: givenBackend, tensorflow, ...given } = options;
   const seed = checkInteger('seed', givenSeed ?? 7, 0);
-  const settings = resolveSettings(given);
   const backend = givenBackend ?? createBackend({ kind: 'native' });
   const { signal } = hooks;
   hooks.onProgress?.({ phase: 'loading', done: 0, total: 2 });
@@ -64,6 +64,7 @@ export async function runDemo(options: DemoOptions = {}, hooks: DemoHooks = {}):
   hooks.onProgress?.({ phase: 'loading', done: 1, total: 2 });
   const data = givenData ?? (await loadMnist());
   hooks.onProgress?.({ phase: 'loading', done: 2, total: 2 });
+  const settings = resolveSettings({ ...sizesFor(given, seed, data), ...given });
   await nextTick();
   if (signal?.aborted === true) throw new AbortedError('the demonstration');
   const roster = entriesOf({ settings, seed }, data);

@@ -42,7 +42,7 @@ export function checksOf(outcome: Outcome): DemoCheck[] {
       measured: spearman === null ? `undefined: ${pair?.reason ?? 'no such pair'}` : `Spearman ${spearman.toFixed(3)}`,
     },
   ];
-  const lastQuarter = n - Math.floor(n / 4);
+  const lastQuarter = n - quarterOf(n);
   for (const [index, participant] of outcome.participants.entries()) {
     if (participant.role !== 'noise') continue;
     for (const name of ['ablation', 'ideal', 'ledger'] as const) {
@@ -57,9 +57,12 @@ export function checksOf(outcome: Outcome): DemoCheck[] {
   return checks;
 }
 
+/** At least the last place. */
+const quarterOf = (participants: number): number => Math.max(1, Math.floor(participants / 4));
+
 function noiseText(outcome: Outcome, index: number): string {
   const { measurements, participants } = outcome;
-  if (positionIn(outcome, 'ledger', index) <= participants.length - Math.floor(participants.length / 4)) {
+  if (positionIn(outcome, 'ledger', index) <= participants.length - quarterOf(participants.length)) {
     return 'Noise says nothing about a sample, but these heads have not been trained, or measured on enough samples, to turn away from it.';
   }
 

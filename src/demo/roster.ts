@@ -16,8 +16,8 @@ export interface RosterEntry extends ShardRequest {
   readonly activation: 'relu' | 'tanh';
 }
 
-/** Fewest participants that hold every role once. */
-export const MINIMUM_ROSTER = 6;
+/** Fewest participants: a generalist, a specialist and the one that answers noise. */
+export const MINIMUM_ROSTER = 3;
 
 const ROSTER_STREAM = 101;
 
@@ -34,52 +34,62 @@ export interface RosterOptions {
   readonly seed: number;
 }
 
+/** Participants that are built to be odd; a small network has the first of these. */
+const ODD: readonly ParticipantRole[] = ['noise', 'scarce', 'shuffled', 'copy'];
+
 /**
- * Builds the roster: one shuffled, one noise, one copy (of the first generalist), one scarce; of the rest two fifths generalists and three fifths specialists.
+ * Builds the roster: one scarce, one shuffled, one noise and one copy (of the first generalist); of the rest two fifths generalists and three fifths specialists. Fewer
+ * than six participants are a generalist, a specialist, and as many of the odd ones as there are places: noise first, then scarce, then shuffled.
+ *
+ * @throws InputError BTM_DOMAIN naming `participants`
  */
-export function buildRoster(options: RosterOptions): RosterEntry[] {
-  const { participants, classes, largestShard, seed } = options;
+export function buildRoster({ participants, classes, largestShard, seed }: RosterOptions): RosterEntry[] {
   if (participants < MINIMUM_ROSTER) {
-    throw new InputError('BTM_DOMAIN', `must be at least ${MINIMUM_ROSTER}, so that every role is played, got ${participants}`, {
+    throw new InputError('BTM_DOMAIN', `must be at least ${MINIMUM_ROSTER}, got ${participants}`, {
       argument: 'participants',
       value: participants,
     });
   }
   const all = Array.from({ length: classes }, (_, c) => c);
-  const members: RosterEntry[] = [];
-  const rest = participants - 4;
+  const kept = ODD.slice(0, participants - 2);
+  const rest = participants - kept.length;
   const generalists = Math.max(1, Math.round(0.4 * rest));
-  for (let k = 0; k < generalists; k++) {
-    const samples = Math.round(largestShard * (1 - (0.5 * k) / generalists));
+  return [
+    ...generalistsOf(generalists, all, largestShard),
+    ...specialistsOf(rest - generalists, classes, largestShard, permutation(seed, [ROSTER_STREAM], classes)),
+    ...oddOnes(all, largestShard).filter(({ role }) => kept.includes(role)),
+  ];
+}
+
+function generalistsOf(count: number, all: readonly number[], largestShard: number): RosterEntry[] {
+  return Array.from({ length: count }, (_, k) => {
+    const samples = Math.round(largestShard * (1 - (0.5 * k) / count));
     const hidden = GENERALIST_HIDDEN[k % GENERALIST_HIDDEN.length];
-    members.push(
-      member('generalist', k, all, samples, hidden, k % 2 === 0 ? 'relu' : 'tanh', `all ${classes} classes, ${samples} samples`),
-    );
-  }
-  const order = permutation(seed, [ROSTER_STREAM], classes);
-  for (let k = 0, next = 0; k < rest - generalists; k++) {
+    return member('generalist', k, all, samples, hidden, k % 2 === 0 ? 'relu' : 'tanh', `all ${all.length} classes, ${samples} samples`);
+  });
+}
+
+/** Two and three classes in turn, in an order drawn from the seed. */
+function specialistsOf(count: number, classes: number, largestShard: number, order: Uint32Array): RosterEntry[] {
+  let next = 0;
+  return Array.from({ length: count }, (_, k) => {
     const own = Array.from({ length: Math.min(classes, 2 + (k % 2)) }, () => order[next++ % classes]).sort((a, b) => a - b);
     const samples = Math.round(largestShard * 0.3 * own.length * 0.5);
-    members.push(
-      member(
-        'specialist',
-        k,
-        own,
-        samples,
-        SPECIALIST_HIDDEN[k % SPECIALIST_HIDDEN.length],
-        k % 2 === 0 ? 'tanh' : 'relu',
-        `classes ${own.join(', ')} only, ${samples} samples`,
-      ),
-    );
-  }
-  const tenth = Math.round(largestShard / 10);
-  members.push(member('scarce', 0, all, tenth, 32, 'relu', `all ${classes} classes, a tenth of generalist-0's data: ${tenth} samples`));
-  const shuffled = Math.round(largestShard / 2);
-  members.push(member('shuffled', 0, all, shuffled, 32, 'relu', `${shuffled} samples whose labels are shuffled among themselves`));
-  const spare = Math.round(largestShard / 4);
-  members.push(member('noise', 0, all, spare, 0, 'relu', 'free rider: answers fresh noise to every query'));
-  members.push({ ...member('copy', 0, all, spare, 0, 'relu', 'free rider: answers exactly what generalist-0 answers'), copyOf: 0 });
-  return members;
+    const hidden = SPECIALIST_HIDDEN[k % SPECIALIST_HIDDEN.length];
+    const text = `classes ${own.join(', ')} only, ${samples} samples`;
+    return member('specialist', k, own, samples, hidden, k % 2 === 0 ? 'tanh' : 'relu', text);
+  });
+}
+
+function oddOnes(all: readonly number[], largestShard: number): RosterEntry[] {
+  const [tenth, half, quarter] = [10, 2, 4].map((part) => Math.round(largestShard / part));
+  const scarce = `all ${all.length} classes, a tenth of generalist-0's data: ${tenth} samples`;
+  return [
+    member('scarce', 0, all, tenth, 32, 'relu', scarce),
+    member('shuffled', 0, all, half, 32, 'relu', `${half} samples whose labels are shuffled among themselves`),
+    member('noise', 0, all, quarter, 0, 'relu', 'free rider: answers fresh noise to every query'),
+    { ...member('copy', 0, all, quarter, 0, 'relu', 'free rider: answers exactly what generalist-0 answers'), copyOf: 0 },
+  ];
 }
 
 function member(

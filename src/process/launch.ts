@@ -90,8 +90,8 @@ export async function runProcesses(options: ProcessesOptions, hooks: ProcessesHo
     ...given
   } = options;
   const seed = checkInteger('seed', givenSeed ?? 7, 0);
-  const settings = resolveSettings(given);
   const data = placeOfData(givenData, process.cwd()); // the configurations lie in another folder
+  const settings = resolveSettings({ ...(await roster.defaults({ given, seed, data })), ...given });
   checkKill(kill, settings);
   const { names } = await roster.plan({ settings, seed, data, tensorflow });
   const identities = names.map((_, index) => identityOf(seed, index));

@@ -5,7 +5,7 @@ import type { Genesis } from '../ledger/index.js';
 import { createIdentity, type Identity, type PeerKey, type WireType } from '../network/index.js';
 import type { TensorflowChoice } from '../participant/models/tensorflow.js';
 import { genesisOf } from '../run/genesis.js';
-import { placeOfData, TEXT_SETTINGS } from '../run/named-data.js';
+import { placeOfData } from '../run/named-data.js';
 import type { Roster } from '../run/roster.js';
 import { type RunSettings, resolveSettings } from '../run/settings.js';
 import { isLoopback } from './endpoint.js';
@@ -52,8 +52,9 @@ export interface Plan {
 export async function planNetwork(options: PlanOptions): Promise<Plan> {
   const { participants, seed = 7, host = '/ip4/127.0.0.1', port = 4001, data = 'mnist', wire = 'f32', tensorflow = 'auto' } = options;
   checkInteger('seed', seed, 0);
-  const settings = resolveSettings({ ...(data === 'text' ? TEXT_SETTINGS : {}), ...options.settings, participants });
   const place = placeOfData(data, process.cwd());
+  const given = { ...options.settings, participants };
+  const settings = resolveSettings({ ...(await options.roster.defaults({ given, seed, data: place })), ...given });
   const { inputWidth } = await options.roster.plan({ settings, seed, data: place, tensorflow });
   const coordinator = createIdentity();
   const peers = Array.from({ length: participants }, () => createIdentity());

@@ -14,6 +14,12 @@ export interface RosterRequest {
   readonly tensorflow: TensorflowChoice;
 }
 
+/** What a roster chooses its own defaults by. */
+export interface RosterQuestion extends Pick<RosterRequest, 'seed' | 'data'> {
+  /** Settings that were asked for. */
+  readonly given: Partial<RunSettings>;
+}
+
 /** What is known of a roster before anything is built. */
 export interface RosterPlan {
   /** By position on the ledger. */
@@ -31,6 +37,8 @@ export interface RosterMember {
 
 /** Fills the places of a run. */
 export interface Roster {
+  /** Settings that suit its data, for those that were not asked for. @throws InputError when the data is too small */
+  defaults(question: RosterQuestion): Promise<Partial<RunSettings>>;
   /** @throws InputError for settings that it cannot fill, EnvironmentError without the data */
   plan(request: RosterRequest): Promise<RosterPlan>;
   /** Builds the participant of one place. */

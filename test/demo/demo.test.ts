@@ -81,10 +81,10 @@ t.test('a run stops when it is told to, and refuses settings it cannot run', asy
     if (step.phase === 'training' && step.done === 2) stopper.abort();
   };
   await t.rejects(runDemo({ ...OPTIONS, rounds: 500 }, { signal: stopper.signal, onProgress }), { name: 'AbortError' });
-  await t.rejects(runDemo({ ...OPTIONS, participants: 5 }), { code: 'BTM_DOMAIN', argument: 'participants' });
+  await t.rejects(runDemo({ ...OPTIONS, participants: 2 }), { code: 'BTM_DOMAIN', argument: 'participants' });
   await t.rejects(runDemo({ ...OPTIONS, maskTemperature: 0 }), { code: 'BTM_DOMAIN', argument: 'maskTemperature' });
   await t.rejects(runDemo({ ...OPTIONS, blocks: 7 }), { code: 'BTM_DOMAIN', argument: 'blocks' });
-  await t.rejects(runDemo({ ...OPTIONS, largestShard: 20000 }), { code: 'BTM_DOMAIN', argument: 'requests' });
+  await t.rejects(runDemo({ ...OPTIONS, largestShard: 20000 }), { code: 'BTM_DOMAIN', argument: 'largestShard' });
   await t.rejects(runDemo({ ...OPTIONS, estimator: 'guess' as 'diagonal' }), { code: 'BTM_DOMAIN', argument: 'estimator' });
 });
 

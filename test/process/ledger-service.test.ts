@@ -86,7 +86,7 @@ t.test('a planned network: fresh keys, addresses that fit the host, the rules of
   t.match(far, { address: '/dns4/example.org/tcp/5000', coordinator: { config: { listen: ['/ip4/0.0.0.0/tcp/5000'] } } });
   t.match(far.peers[0]!.config, { listen: ['/ip4/0.0.0.0/tcp/0'] });
   for (const [change, argument] of [
-    [{ participants: 5 }, 'participants'],
+    [{ participants: 2 }, 'participants'],
     [{ host: '192.168.1.5' }, 'host'],
     [{ port: 0 }, 'port'],
     [{ settings: { rounds: 5, blocks: 6 } }, 'blocks'],

@@ -21,6 +21,7 @@ function samples(seed: number, stream: number, size: number): Samples {
 }
 
 export const smallRoster: Roster = {
+  defaults: async () => ({}),
   plan: async ({ settings }) => ({
     names: Array.from({ length: settings.participants }, (_, index) => `small-${index}`),
     inputWidth: INPUTS,

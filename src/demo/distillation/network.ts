@@ -13,6 +13,7 @@ import { type LocalRun, type LocalRunHooks, openLocalRun } from '../../run/local
 import type { Member } from '../../run/member.js';
 import { participantSettings, type RunSettings, resolveSettings } from '../../run/settings.js';
 import type { FabricKind } from '../../run/transport-fabric.js';
+import { largestFitting } from '../fit.js';
 
 /** What a network of dense participants is built from. */
 export interface DistillationNetworkOptions {
@@ -67,6 +68,14 @@ function gatedRequests(participants: number, classes: number, largestShard: numb
     const own = [0, 1, 2].map((step) => (index * 3 + step) % classes).sort((a, b) => a - b);
     return { classes: own, samples: Math.round(largestShard / 2) };
   });
+}
+
+/** Largest shard and validation samples that suit so many participants, fewer where the data has fewer. */
+export function distillationSizes(data: DigitData, peers: number): { readonly largestShard: number; readonly validation: number } {
+  const requests = (size: number) => gatedRequests(peers, data.train.classes, size);
+  const largestShard = largestFitting(data.train, requests, Math.min(4000, Math.floor(24_000 / peers)), 2);
+  const held = requests(2).map(({ classes }) => largestFitting(data.test, (samples) => [{ classes, samples }], 500, 1));
+  return { largestShard, validation: Math.min(...held) };
 }
 
 /** Draws shards and networks from the seed and brings everybody run. Whoever opens this closes `run`. */
