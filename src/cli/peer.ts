@@ -30,8 +30,8 @@ async function run(flags: PeerFlags): Promise<void> {
   try {
     const onProgress = ({ phase, done, total }: { phase: string; done: number; total: number }) =>
       void process.stderr.write(`${phase} ${done} of ${total}\n`);
-    process.stderr.write('joining: the others have to come before the first round begins\n');
-    const result = await runPeer(config, { roster: demoRoster, signal: interrupt.signal, onProgress });
+    const onWaiting = (line: string) => void process.stderr.write(`${line}\n`);
+    const result = await runPeer(config, { roster: demoRoster, signal: interrupt.signal, onProgress, onWaiting });
     process.stdout.write(`${flags.json === true ? JSON.stringify(result) : describe(result)}\n`);
   } finally {
     interrupt.dispose();

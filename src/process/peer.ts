@@ -25,6 +25,8 @@ export interface PeerHooks {
   readonly roster?: Roster;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: RunProgress) => void;
+  /** What it waits for, as a line for people. */
+  readonly onWaiting?: (line: string) => void;
 }
 
 /** How long a step may take to end after Ctrl-C. */
@@ -74,7 +76,11 @@ async function runOn(transport: Libp2pTransport, config: PeerConfig, hooks: Peer
   const { kind, isa } = config.backend;
   const backend = createBackend({ kind, threads: 1, ...(isa === undefined ? {} : { isa }) });
   const key = createKey(Buffer.from(config.identity, 'hex'));
-  const waiting = { patience_ms: 1000 * coordinator.patience_s, signal: late };
+  const onSilence = (reason: string): void => {
+    const place = coordinator.addresses.length === 0 ? 'its address is to be discovered' : coordinator.addresses.join(', ');
+    hooks.onWaiting?.(`the coordinator of the ledger (${place}) does not answer (${reason}); trying for ${coordinator.patience_s} s`);
+  };
+  const waiting = { patience_ms: 1000 * coordinator.patience_s, signal: late, onSilence };
   const ledger = await LedgerClient.open({
     transport,
     coordinator: coordinator.key,
@@ -83,6 +89,7 @@ async function runOn(transport: Libp2pTransport, config: PeerConfig, hooks: Peer
     backend,
     waiting,
   });
+  hooks.onWaiting?.('joining: the others have to come before the first round begins');
   const index = positionOn(ledger, key.publicKey, settings.participants);
   const { member, ...described } = await build(index, config, hooks.roster, backend, (peer, inputs, batch) =>
     client.relay(peer, inputs, batch),

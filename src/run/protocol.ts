@@ -107,6 +107,8 @@ export interface Waiting {
   readonly patience_ms?: number;
   /** Gives up at once. */
   readonly signal?: AbortSignal;
+  /** Called before the first pause of each call, with what went wrong. */
+  readonly onSilence?: (reason: string) => void;
 }
 
 /**
@@ -115,7 +117,8 @@ export interface Waiting {
  * @throws EnvironmentError BTM_IO, AbortedError
  */
 export async function ask<T>(network: Network, coordinator: PeerKey, method: string, value: unknown, waiting: Waiting = {}): Promise<T> {
-  const { patience_ms = 0, signal } = waiting;
+  const { patience_ms = 0, signal, onSilence } = waiting;
+  let told = false;
   const bytes = encode(value);
   const options = { deadline_ms: DEADLINE_MS, ignoreBan: true, ...(signal === undefined ? {} : { signal }) };
   const { clock } = network;
@@ -124,6 +127,8 @@ export async function ask<T>(network: Network, coordinator: PeerKey, method: str
     if (outcome.ok) return decode(outcome.value) as T;
     if (signal?.aborted === true) throw new AbortedError('waiting for the coordinator of the ledger');
     const { code, reason } = outcome.failure;
+    if (patience_ms > 0 && PASSING.has(code) && !told) onSilence?.(`${code}: ${reason}`);
+    told = true;
     if (!PASSING.has(code) || clock.now() - started_ms >= patience_ms) throw silent(method, `${code}: ${reason}`);
     await pause(clock, signal);
   }

@@ -171,8 +171,8 @@ t.test('Ctrl-C ends a coordinator, and a participant that waits for the others, 
   const out = join(folder, 'small');
   const at = (name: string) => join(out, name);
   const port = await freePort();
-  const planned = intermodel(['peer', 'init', '--participants', '6', '--out', out, '--port', String(port), '--data', 'text', ...settings]);
-  t.match(planned.stdout, /intermodel ledger serve --config .*coordinator\.json[\s\S]*intermodel peer --config .*peer-5\.json/);
+  const planned = intermodel(['peer', 'init', '--participants', '4', '--out', out, '--port', String(port), '--data', 'text', ...settings]);
+  t.match(planned.stdout, /intermodel ledger serve --config .*coordinator\.json[\s\S]*intermodel peer --config .*peer-3\.json\s*$/);
   const coordinator = start(['ledger', 'serve', '--config', at('coordinator.json')]);
   await new Promise<void>((resolve) => {
     coordinator.onLine = resolve;
@@ -192,6 +192,8 @@ t.test('Ctrl-C ends a coordinator, and a participant that waits for the others, 
   change(at('peer-0.json'), { coordinator: { ...place, patience_s: 0.1 } });
   const alone = intermodel(['peer', '--config', at('peer-0.json')]);
   t.equal(alone.code, 3, 'without a coordinator nothing goes on');
+  t.match(alone.stderr, /the coordinator of the ledger \(.*tcp.*\) does not answer \(unreachable.*trying for 0\.1 s/);
+  t.notMatch(alone.stderr, /the others have to come/);
   t.match(alone.stderr, /the coordinator of the ledger did not answer/);
 });
 

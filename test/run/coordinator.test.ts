@@ -257,11 +257,13 @@ t.test('a coordinator that is still opening its store is waited for, so long and
   while (!settled) await step();
   await inVain;
   t.ok(clock.now() - started >= 1_000 && clock.now() - started < 1_200, `${clock.now() - started} ms`);
-  const waiting = head({ patience_ms: 60_000 });
+  const silences: string[] = [];
+  const waiting = head({ patience_ms: 60_000, onSilence: (reason: string) => silences.push(reason) });
   await step();
   const genesis = { participants: [{ key: key.publicKey, stake: TOKEN }] };
   const coordinator = await Coordinator.start({ onFailure: unexpected, transport, store: memoryStore(), genesis, clock });
   t.teardown(() => coordinator.close());
   for (let steps = 0; steps < 10; steps++) await step();
   t.match(await waiting, { height: 0 });
+  t.match(silences, [/^unreachable: /], 'told once');
 });
