@@ -143,6 +143,7 @@ t.test('a replica follows the coordinator of the ledger by replaying its blocks;
   const second = members[0]!.barrier(block(2, 3));
   coordinator.leave(keys[1]!.publicKey);
   t.same(await second, { done: true, out: false, height: 2 }, 'one that is gone is not waited for');
+  t.same(rounds, [3, 2, 3, 0], 'what a block refused is told once');
   await t.rejects(replicaA.closeBlock(), { code: 'BTM_IO' }, 'a replica does not write');
 });
 

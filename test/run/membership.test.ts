@@ -79,7 +79,8 @@ t.test('passed barriers are remembered for those that hear late, but not for eve
     come('b', `asked ${k}`);
   }
   t.ok(come('b', 'asked 599').done);
-  t.notOk(come('b', 'asked 0').done, 'forgotten');
+  t.ok(come('b', 'asked 344').done, 'the last 256');
+  t.notOk(come('b', 'asked 343').done, 'forgotten');
 });
 
 t.test('late ones come in with a block, together with the others; when all have left, they are told', async (t) => {
@@ -118,6 +119,60 @@ t.test('one that applies while a block is being closed comes in with the next: i
   await second.opened;
   t.equal(kept.takeAdmission('b'), 1);
   t.ok(kept.has('b'));
+  kept.end();
+});
+
+t.test('half of the members are not few: those that have not come are out', async (t) => {
+  const { kept, come, events, pass } = roll(['a', 'b', 'c', 'd']);
+  come('a', 'asked 1');
+  const barrier = come('b', 'asked 1');
+  await pass(PATIENCE_MS);
+  t.ok(barrier.done);
+  t.same(events, ['c out', 'd out']);
+  t.same(kept.members, ['a', 'b']);
+});
+
+t.test('an open barrier stays open for one that asks again, also when all are further', async (t) => {
+  const { come } = roll(['a', 'b']);
+  for (const name of ['asked 1', 'learnt 1', 'asked 2']) {
+    come('a', name);
+    t.ok(come('b', name).done);
+  }
+  t.ok(come('a', 'asked 1').done);
+  t.ok(come('b', 'learnt 1').done);
+});
+
+t.test('the first barrier has a patience of its own, all others the usual one', async (t) => {
+  const { come, events, pass } = roll(['a', 'b', 'c'], { joinPatience_ms: 5 * PATIENCE_MS });
+  come('a', 'asked 1');
+  come('b', 'asked 1');
+  await pass(5 * PATIENCE_MS - 1);
+  t.same(events, []);
+  await pass(1);
+  t.same(events, ['c out']);
+  come('a', 'asked 2');
+  await pass(PATIENCE_MS);
+  t.same(events, ['c out', 'b out']);
+});
+
+t.test('one that has finished leaves without being missed', (t) => {
+  const { kept, come, events } = roll(['a', 'b']);
+  come('a', 'asked 1');
+  come('b', 'asked 1');
+  kept.finish('a');
+  t.same(events, []);
+  t.same(kept.members, ['b']);
+  kept.finish('b');
+  t.ok(kept.over);
+  t.end();
+});
+
+t.test('before training, one that was started again does not hold up those that wait', async (t) => {
+  const { kept, come, events } = roll(['a', 'b']);
+  const barrier = come('a', 'block 1');
+  kept.apply('b', 0);
+  await barrier.opened;
+  t.same(events, ['b out', 'block 1'], 'its new address is not in this block');
   kept.end();
 });
 
