@@ -2,9 +2,12 @@
 import type { Backend } from '../backend/index.js';
 import { removalScores } from '../curvature.js';
 import type { Head } from '../head.js';
+import type { Origin } from '../participant/gates/routing.js';
 import type { DenseNet } from '../participant/models/dense-net.js';
-import { applyMask } from '../participant/participant.js';
-import { type Samples, score } from '../participant/samples.js';
+import { applyMask, type Participant } from '../participant/participant.js';
+import { firstSamples, type Samples, score } from '../participant/samples.js';
+import type { PeerClient } from './peer-client.js';
+import type { RunSettings } from './settings.js';
 
 /** One way of filling the places of those that are away. */
 export interface Filled {
@@ -62,4 +65,58 @@ export function replaceBlocks(
     for (let at = peer * width; at < filled.length; at += peers * width) filled.set(others.subarray(at, at + width), at);
   }
   return filled;
+}
+
+/** Of a run, what an observer sees and asks. */
+export interface ObservedRun {
+  readonly participant: Participant;
+  readonly validation: Samples;
+  readonly settings: RunSettings;
+  readonly client: PeerClient;
+  readonly backend: Backend;
+}
+
+/** Watches who answers, round by round, and measures what an absence costs at that moment. It asks and measures; nothing of the run depends on it. */
+export class AbsenceObserver {
+  /** In the order in which they were noticed. */
+  readonly absences: Absence[] = [];
+  readonly #away = new Set<number>();
+  #before: Float64Array | null = null;
+
+  constructor(private readonly run: ObservedRun) {}
+
+  /** Responses `[blockValidation, peers, width]` to the first validation samples, when all were measured last. */
+  allAnswered(responses: Float64Array): void {
+    this.#before = responses;
+  }
+
+  /** Takes note of peers that went away, or came back, since the last round. */
+  async notice(origins: readonly Origin[], round: number, maskRow: Float64Array): Promise<void> {
+    const missing = (origin: Origin): boolean => origin === 'student' || origin === 'nobody';
+    const lost = origins.flatMap((origin, peer) => (missing(origin) && !this.#away.has(peer) ? [peer] : []));
+    for (const [peer, origin] of origins.entries()) {
+      if (origin !== 'peer' || !this.#away.delete(peer)) continue;
+      for (const absence of this.absences) if (absence.away.includes(peer)) absence.returned ??= round;
+    }
+    if (lost.length === 0) return;
+    for (const peer of lost) this.#away.add(peer);
+    this.absences.push(await this.#measure(lost, round, maskRow));
+  }
+
+  async #measure(lost: readonly number[], round: number, maskRow: Float64Array): Promise<Absence> {
+    const { participant, settings, validation, client, backend } = this.run;
+    const { width, blockValidation, participants: peers } = settings;
+    const batch = firstSamples(validation, blockValidation);
+    const { responses: zeros } = await client.ask({ ...batch, students: false });
+    const { responses: students, held } = client.standIns(lost, batch.inputs, batch.size);
+    const options = { head: participant.head, batch, peers, width, maskRow, backend };
+    const filledWith = (others: Float64Array): Filled => fill(options, replaceBlocks(zeros, others, lost, peers, width));
+    return {
+      ...{ round, away: lost, held },
+      before: this.#before === null ? null : filledWith(this.#before),
+      zeros: filledWith(new Float64Array(zeros.length)),
+      students: filledWith(students),
+      returned: null,
+    };
+  }
 }

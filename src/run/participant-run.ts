@@ -1,5 +1,5 @@
 /**
- * The life of a participant on a network, steps 1 to 6 of section 1.6 as a state machine: it joins, trains round by round, settles its head, measures its peers, closes
+ * The run of a participant on a network, steps 1 to 6 of section 1.6 as a state machine: it joins, trains round by round, refits its head, measures its peers, closes
  * its books. One call of `step` is one transition; between two of them its state can be kept and taken up again.
  *
  * Everybody goes through a round together: all ask, then all learn, then all ask again. So nobody is asked in the middle of a change, and a run gives the same numbers
@@ -15,14 +15,14 @@ import { refitHead } from '../participant/refit-head.js';
 import { firstSamples, type Samples } from '../participant/samples.js';
 import { numberIn, partsOf, type Saved } from '../participant/saved.js';
 import type { StandIn } from '../participant/students/stand-in.js';
-import { type Absence, fill, replaceBlocks } from './absence.js';
+import { AbsenceObserver } from './absence.js';
 import type { Returned } from './gradient-inbox.js';
 import type { LedgerClient } from './ledger-client.js';
 import type { Answers, PeerClient } from './peer-client.js';
 import type { ParticipantResult } from './protocol.js';
 import type { RunSettings } from './settings.js';
 
-/** Where a life is. */
+/** Where a run is. */
 export type Phase = 'joining' | 'training' | 'refitting' | 'measuring' | 'closing' | 'done';
 
 /** What a participant has behind it. */
@@ -36,7 +36,7 @@ export interface RunState {
   readonly closed: number;
 }
 
-/** What a life is made of. */
+/** What a run is made of. */
 export interface ParticipantRunParts {
   readonly participant: Participant;
   /** Held-out samples that it measures on. */
@@ -55,7 +55,7 @@ export interface ParticipantRunParts {
   readonly onProgress?: (progress: RunProgress) => void;
 }
 
-/** How far a life is within a phase. */
+/** How far a run is within a phase. */
 export interface RunProgress {
   readonly phase: Phase;
   readonly done: number;
@@ -76,17 +76,16 @@ export class ParticipantRun {
   readonly #parts: ParticipantRunParts;
   #state: RunState = { phase: 'joining', round: 0, blocks: 0, closed: 0 };
   #mask: Float64Array = new Float64Array(0);
-  #seen: Float64Array | null = null;
   #measured: { readonly measurement: Measurement; readonly evaluation: Evaluation; readonly mask: Float64Array } | null = null;
-  readonly #away = new Set<number>();
   /** By round; one that was away has none for the rounds it missed. */
   readonly #losses = new Map<number, StepLosses>();
-  readonly #absences: Absence[] = [];
+  readonly #observer: AbsenceObserver;
   readonly #known = new Map<string, string>();
 
   constructor(parts: ParticipantRunParts) {
     this.#parts = parts;
     parts.client.attach(parts.participant, parts.ledger.keys());
+    this.#observer = new AbsenceObserver(parts);
   }
 
   get state(): RunState {
@@ -98,7 +97,7 @@ export class ParticipantRun {
     const transitions: Readonly<Record<Phase, () => Promise<void>>> = {
       joining: () => this.#join(),
       training: () => this.#train(),
-      refitting: () => this.#settle(),
+      refitting: () => this.#refit(),
       measuring: () => this.#measure(),
       closing: () => this.#close(),
       done: async () => {},
@@ -122,7 +121,7 @@ export class ParticipantRun {
       evaluation,
       mask: [...mask],
       losses: [...this.#losses].map(([round, { head, own, gate, proxy }]) => [round, head, own, gate, proxy]),
-      absences: this.#absences,
+      absences: this.#observer.absences,
     };
   }
 
@@ -195,7 +194,7 @@ export class ParticipantRun {
     const prepared = await participant.prepare(batch, true);
     const everybody = settings.gateK === 0;
     const answers = await client.ask({ ...batch, own: prepared.own, ...(everybody ? {} : { selected: prepared.choice.selected }) });
-    await this.#notice(answers, round);
+    await this.#observer.notice(answers.origins, round, this.#maskRow());
     const lesson = participant.receive(batch, prepared, answers, this.#maskRow());
     await client.sendBack(answers, lesson.gradient);
     if (!(await ledger.barrier({ kind: 'asked', round }))) return this.#go({ phase: 'joining' });
@@ -213,7 +212,7 @@ export class ParticipantRun {
   }
 
   /** Trains the head close to its minimum under the final mask; nobody's encoder moves any more (R-03). */
-  async #settle(): Promise<void> {
+  async #refit(): Promise<void> {
     const { participant, client, settings, seed } = this.#parts;
     const { refitSamples, refitSteps, refitBatch, width } = settings;
     const samples = firstSamples(participant.data, refitSamples);
@@ -279,7 +278,7 @@ export class ParticipantRun {
     const { ledger, participant, settings, validation, backend } = this.#parts;
     const batch = firstSamples(validation, settings.blockValidation);
     const { responses } = await this.#parts.client.ask(batch);
-    this.#seen = responses;
+    this.#observer.allAnswered(responses);
     const call = this.#measureCall(responses, batch);
     if (settings.rows === 'measured') return ledger.submitRow(measureRow(call));
     const { maskTemperature, lossPrice, competingRate, stepBound } = settings;
@@ -293,36 +292,6 @@ export class ParticipantRun {
     await client.publishStudent();
     await ledger.barrier({ kind: 'published', round });
     if (standIn !== undefined) await client.fetchStudents();
-  }
-
-  /** Peers that went away, or came back, since the last round: what it costs to do without them. */
-  async #notice({ origins }: Answers, round: number): Promise<void> {
-    const lost = origins.flatMap((origin, peer) => ((origin === 'student' || origin === 'nobody') && !this.#away.has(peer) ? [peer] : []));
-    for (const [peer, origin] of origins.entries()) {
-      if (origin !== 'peer' || !this.#away.delete(peer)) continue;
-      for (const absence of this.#absences) if (absence.away.includes(peer)) absence.returned ??= round;
-    }
-    if (lost.length === 0) return;
-    for (const peer of lost) this.#away.add(peer);
-    const { participant, settings, validation, client, backend } = this.#parts;
-    const { width, blockValidation, participants: peers } = settings;
-    const batch = firstSamples(validation, blockValidation);
-    const { responses: zeros } = await client.ask({ ...batch, students: false });
-    const { responses: students, held } = client.standIns(lost, batch.inputs, batch.size);
-    const filledWith = (others: Float64Array) =>
-      fill(
-        { head: participant.head, batch, peers, width, maskRow: this.#maskRow(), backend },
-        replaceBlocks(zeros, others, lost, peers, width),
-      );
-    this.#absences.push({
-      round,
-      away: lost,
-      held,
-      before: this.#seen === null ? null : filledWith(this.#seen),
-      zeros: filledWith(new Float64Array(zeros.length)),
-      students: filledWith(students),
-      returned: null,
-    });
   }
 
   /** After a block: the mask that follows from it, and peers that moved. Waits until all members are as far. False when they continued without this one. */
