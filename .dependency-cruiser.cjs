@@ -31,7 +31,7 @@ module.exports = {
       name: 'report-takes-data-types-only',
       severity: 'error',
       from: { path: '^src/report/' },
-      to: { path: '^src/(participant|run|process|demo|ledger|equilibrium|sweep)/', dependencyTypesNot: ['type-only'] },
+      to: { path: '^src/(participant|run|process|demo|ledger|equilibrium|scenario|sweep)/', dependencyTypesNot: ['type-only'] },
     },
     { name: 'nobody-imports-the-cli', severity: 'error', from: { pathNot: '^src/cli/' }, to: { path: '^src/cli/' } },
     ...layers.map(([name, path, allowed]) => ({

@@ -1,6 +1,10 @@
 /** `intermodel scenario`: does lying pay? One scenario beside its honest twin, a map of many, and the lists of words. */
 import type { Command } from 'commander';
+import { packageVersion } from '../backend/index.js';
 import { InputError } from '../core/errors.js';
+import { requirePackages } from '../core/optional-packages.js';
+import { checkOutputFolder, outputFile } from '../core/user-files.js';
+import { scenarioPage } from '../report/index.js';
 import {
   breakEven,
   checkMap,
@@ -44,6 +48,7 @@ interface MapFlags extends Flags {
   readonly stakes: string;
   readonly ratios: string;
   readonly out: string;
+  readonly page?: string;
   readonly jobs?: string;
   readonly shard?: string;
 }
@@ -64,6 +69,7 @@ export function scenarioCommand(program: Command): void {
     .option('--ratios <list>', 'values of alpha / tau', '0,0.01,0.1,1,10')
     .option('--jobs <count>', 'worker threads; default: one for each core')
     .option('--shard <i/N>', 'play this part only')
+    .option('--page <file>', 'write a page with heat maps and curves')
     .requiredOption('--out <folder>', 'where results go; the same command continues a map that was stopped')
     .action(mapAction);
   scenario.command('list').description('name the strategies and defences').option('--json', 'print JSON').action(listAction);
@@ -124,6 +130,9 @@ async function mapAction(flags: MapFlags): Promise<void> {
     stakes: flags.stakes.split(',').map((text) => numberOf('--stakes', text)),
     ratios: flags.ratios.split(',').map((text) => numberOf('--ratios', text)),
   });
+  if (flags.page !== undefined) requirePackages('drawing figures', ['report']);
+  const file = flags.page === undefined ? undefined : await outputFile('--page', flags.page, { endings: ['.html'] });
+  await checkOutputFolder('--out', flags.out);
   const progress = progressDisplay('map', 'groups');
   const interrupt = abortOnInterrupt(`everything played so far is in ${flags.out}; the same command continues it`);
   try {
@@ -136,6 +145,8 @@ async function mapAction(flags: MapFlags): Promise<void> {
       ...(flags.shard === undefined ? {} : { shard: parseShard(flags.shard) }),
     });
     progress.end();
+    const command = `intermodel ${process.argv.slice(2).join(' ')}`;
+    await file?.write(await scenarioPage({ command, spec, cells, version: packageVersion }));
     const paying = cells.filter(({ gain }) => gain.low > 0);
     const text = [
       assumptionsOf(spec),

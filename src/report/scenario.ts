@@ -1,0 +1,163 @@
+/** The page of a map of scenarios: what every strategy brings against every defence, and where it begins to pay. */
+import type { MapCell, MapSpec } from '../scenario/index.js';
+import type { Figure } from './figure.js';
+import { html } from './markup.js';
+import { figureMarkup, page, type Section } from './page.js';
+import { table } from './table.js';
+import { PALETTE } from './theme.js';
+
+/** Data of the page. */
+export interface ScenarioPageData {
+  readonly command: string;
+  readonly spec: MapSpec;
+  readonly cells: readonly MapCell[];
+  readonly version: string;
+}
+
+/** What a map rests on. */
+const ASSUMPTIONS: readonly string[] = [
+  'The loss lowers the payoff: P = -alpha L + tau R (R-01). Loss is measured against the honest network with every input open (R-02).',
+  'Rows on record are read by all in the block after (R-16). A row is written before the block pays.',
+  'Heads adapt to copies: identities that answer with the same function share its place.',
+  'The honest twin has the same world, stake and defences. Gains are parts of what was minted to the coalition in the twin.',
+  'Intervals are 95 % percentile bootstrap intervals of the mean over trials.',
+];
+
+/** Gains beyond this are drawn in the last colour. */
+const GAIN_SHOWN = 1;
+
+/** Writes the page. */
+export async function scenarioPage(data: ScenarioPageData): Promise<string> {
+  const { spec, cells } = data;
+  const paying = cells.filter(({ gain }) => gain.low > 0);
+  const figures = [...spec.ratios.map((ratio) => gainMap(spec, cells, ratio)), shareCurves(spec, cells)];
+  const drawn = await Promise.all(figures.map((figure, k) => figureMarkup(figure, `Figure ${k + 1}`)));
+  const sections: Section[] = [
+    { id: 'gain', title: 'What lying brings', body: drawn.slice(0, spec.ratios.length) },
+    { id: 'stake', title: 'Stake at the end', body: drawn.slice(spec.ratios.length) },
+    { id: 'paying', title: 'Strategies that pay', body: [payingTable(paying)] },
+  ];
+  return page({
+    title: 'Does lying pay?',
+    lead: `${spec.strategies.length} strategies against ${spec.defences.length} defences in ${cells.length} cells. In ${paying.length} of them the strategy brings more than honesty, with its whole interval above zero.`,
+    command: data.command,
+    facts: [
+      { name: 'Seed', value: spec.seed },
+      { name: 'Players', value: `${spec.players}, ${spec.members} in the coalition` },
+      { name: 'Trials a cell', value: spec.trials },
+      { name: 'Blocks', value: spec.blocks },
+      { name: 'Temperature T', value: spec.temperature },
+      { name: 'Inflation tau', value: spec.tau },
+      { name: 'Law of H', value: spec.law },
+      { name: 'Version', value: data.version },
+    ],
+    assumptions: ASSUMPTIONS,
+    sections,
+  });
+}
+
+function provenance(spec: MapSpec): string {
+  return `Seed ${spec.seed}, n ${spec.players}, coalition ${spec.members}, ${spec.trials} trials, ${spec.blocks} blocks, T ${spec.temperature}, tau ${spec.tau}, law of H ${spec.law}.`;
+}
+
+/** One heat map a price: strategy down, stake across, one panel a defence. */
+function gainMap(spec: MapSpec, cells: readonly MapCell[], ratio: number): Figure {
+  const values = cells
+    .filter((cell) => cell.ratio === ratio)
+    .map((cell) => ({ ...cell, gain: cell.gain.mean, sign: cell.gain.low > 0 ? '+' : '' }));
+  const x = { field: 'stake', type: 'ordinal', title: 'stake of the coalition', axis: { labelAngle: 0 } };
+  const y = { field: 'strategy', type: 'nominal', title: null, sort: [...spec.strategies] };
+  return {
+    name: `gain-${String(ratio).replace('.', '-')}`,
+    title: `Gain over the honest twin at alpha / tau = ${ratio}`,
+    caption: `Blue cells gain, orange cells lose; colours end at ${GAIN_SHOWN} times the honest income. A plus marks a gain whose interval lies above zero. ${provenance(spec)}`,
+    spec: {
+      columns: 2,
+      spacing: { row: 60, column: 30 },
+      concat: spec.defences.map((defence) => ({
+        title: defence,
+        width: { step: 34 },
+        height: { step: 22 },
+        data: { values: values.filter((value) => value.defence === defence) },
+        encoding: { x, y },
+        layer: [
+          {
+            mark: 'rect',
+            encoding: {
+              color: {
+                field: 'gain',
+                type: 'quantitative',
+                title: 'gain',
+                scale: { domain: [-GAIN_SHOWN, 0, GAIN_SHOWN], range: ['#e0662b', '#f3f1ec', '#3a7fc1'], clamp: true },
+              },
+            },
+          },
+          { mark: { type: 'text', color: '#1b1b1b', fontSize: 13 }, encoding: { text: { field: 'sign', type: 'nominal' } } },
+        ],
+      })) as never,
+      resolve: { scale: { color: 'shared' } },
+    },
+  };
+}
+
+/** Share of stake at the end over the share at the start, without defences where the map has them. */
+function shareCurves(spec: MapSpec, cells: readonly MapCell[]): Figure {
+  const ratio = spec.ratios[0]!;
+  const shown = spec.strategies.slice(0, PALETTE.length);
+  const values = cells
+    .filter((cell) => cell.ratio === ratio && shown.includes(cell.strategy))
+    .map((cell) => ({ ...cell, end: cell.share.mean }));
+  return {
+    name: 'share',
+    title: 'Share of stake at the end against the share at the start',
+    caption: `The dashed line is the honest twin. Mean over trials, alpha / tau = ${ratio}; the first ${shown.length} strategies. ${provenance(spec)}`,
+    spec: {
+      columns: 2,
+      spacing: { row: 60, column: 50 },
+      concat: spec.defences.map((defence) => {
+        const own = values.filter((value) => value.defence === defence);
+        const x = { field: 'stake', type: 'quantitative', title: 'share at the start' };
+        return {
+          title: defence,
+          width: 300,
+          height: 220,
+          layer: [
+            {
+              data: { values: own.filter((value) => value.strategy === shown[0]) },
+              mark: { type: 'line', strokeDash: [4, 4], color: 'currentColor', opacity: 0.6 },
+              encoding: { x, y: { field: 'twinShare', type: 'quantitative', title: 'share at the end' } },
+            },
+            {
+              data: { values: own },
+              mark: { type: 'line', point: true },
+              encoding: {
+                x,
+                y: { field: 'end', type: 'quantitative' },
+                color: { field: 'strategy', type: 'nominal', title: 'strategy', sort: [...shown] },
+              },
+            },
+          ],
+        };
+      }) as never,
+    },
+  };
+}
+
+function payingTable(cells: readonly MapCell[]) {
+  if (cells.length === 0) return html`<p>No strategy pays in any cell.</p>`;
+  const sorted = [...cells].sort((a, b) => b.gain.mean - a.gain.mean).slice(0, 60);
+  return table<MapCell>({
+    caption:
+      cells.length > 60 ? `The 60 largest gains of ${cells.length}.` : 'Every cell in which the interval of the gain lies above zero.',
+    columns: [
+      { title: 'Strategy', cell: ({ strategy }) => strategy },
+      { title: 'Defence', cell: ({ defence }) => defence },
+      { title: 'Stake', numeric: true, cell: ({ stake }) => stake },
+      { title: 'alpha / tau', numeric: true, cell: ({ ratio }) => ratio },
+      { title: 'Gain', numeric: true, cell: ({ gain }) => `${gain.mean.toFixed(3)} [${gain.low.toFixed(3)}, ${gain.high.toFixed(3)}]` },
+      { title: 'Share at the end', numeric: true, cell: ({ share }) => share.mean.toFixed(3) },
+      { title: 'Honest twin', numeric: true, cell: ({ twinShare }) => twinShare.toFixed(3) },
+    ],
+    rows: sorted,
+  });
+}

@@ -1,0 +1,62 @@
+/** The page of a map of scenarios: everything it must say, from cells as plain data. */
+import t from 'tap';
+import { scenarioPage } from '../../src/report/index.js';
+import type { MapCell, MapSpec } from '../../src/scenario/index.js';
+
+const spec: MapSpec = {
+  strategies: ['hoarder', 'griefer'],
+  defences: ['paper', 'consensus-clip'],
+  stakes: [0.1, 0.3],
+  ratios: [0, 0.1],
+  players: 7,
+  members: 2,
+  blocks: 9,
+  temperature: 0.3,
+  tau: 0.2,
+  law: 'wishart',
+  trials: 11,
+  seed: 42,
+};
+const flat = (mean: number) => ({ mean, low: mean - 0.1, high: mean + 0.1 });
+const cells: MapCell[] = spec.defences.flatMap((defence) =>
+  spec.stakes.flatMap((stake) =>
+    spec.ratios.flatMap((ratio) =>
+      spec.strategies.map((strategy) => {
+        // Only hoarding under the paper's mechanism pays.
+        const gain = flat(strategy === 'hoarder' && defence === 'paper' ? 0.5 : -0.5);
+        const share = flat(stake);
+        return {
+          strategy,
+          defence,
+          stake,
+          ratio,
+          trials: 11,
+          gain,
+          share,
+          twinShare: stake,
+          harm: flat(0),
+          spearman: null,
+          twinSpearman: 1,
+          majorities: 0,
+        };
+      }),
+    ),
+  ),
+);
+
+t.test('the page counts and lists what pays, and says what it rests on', async (t) => {
+  const text = await scenarioPage({ command: 'intermodel scenario map --out m', spec, cells, version: '1.2.3' });
+  t.match(text, /2 strategies against 2 defences in 16 cells\. In 4 of them/);
+  t.equal(text.match(/<th scope="row" class="text">hoarder<\/th>/g)?.length, 4, 'four rows of the table');
+  t.notMatch(text, /<th scope="row" class="text">griefer<\/th>/);
+  t.equal(text.match(/<svg/g)?.length, 3, 'a heat map a price, and the curves');
+  t.match(text, /intermodel scenario map --out m/);
+  t.match(text, /Seed 42, n 7, coalition 2, 11 trials, 9 blocks, T 0\.3, tau 0\.2, law of H wishart/);
+  t.notMatch(text, /<script|https?:\/\/(?!www\.w3\.org)/, 'self-contained');
+  t.equal(await scenarioPage({ command: 'intermodel scenario map --out m', spec, cells, version: '1.2.3' }), text, 'the same to the byte');
+});
+
+t.test('a map in which nothing pays says so', async (t) => {
+  const none = cells.map((cell) => ({ ...cell, gain: flat(-1) }));
+  t.match(await scenarioPage({ command: 'c', spec, cells: none, version: '1' }), /No strategy pays in any cell\./);
+});
