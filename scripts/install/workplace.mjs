@@ -61,7 +61,7 @@ export function newProject({ home, registry, bin }, name, manifest = {}) {
   const must = (command, words, more) => {
     const done = run(command, words, more);
     if (done.status !== 0)
-      throw new Error(`${command} ${words.join(' ')}: exit code ${done.status}\n${done.stdout}${done.stderr}`.slice(0, 4000));
+      throw new Error(`${command} ${words.join(' ')}: exit code ${done.status}\n${`${done.stdout}${done.stderr}`.slice(-1500)}`);
     return done.stdout;
   };
   return { folder, run, must };
