@@ -107,9 +107,16 @@ function copyDependencies(folder) {
 /** src/ as JavaScript, as tsc emits it but without comments: they are in the declarations. */
 function emitJavaScript(folder) {
   for (const name of filesUnder(join(root, 'src'), '.ts')) {
-    const text = javaScriptOf(join(root, 'src', name), { removeComments: true });
+    const text = narrow(javaScriptOf(join(root, 'src', name), { removeComments: true }));
     write(join(folder, 'lib', 'src', name.replace(/\.ts$/, '.js')), throughCore(name, text));
   }
+}
+
+/** Indents by tabs, which saves a tenth; a file with a template over several lines stays, as its spaces may be text. */
+function narrow(text) {
+  const lines = text.split('\n');
+  if (lines.some((line) => (line.split('`').length - 1) % 2 === 1)) return text;
+  return lines.map((line) => line.replace(/^(?: {4})+/, (spaces) => '\t'.repeat(spaces.length / 4))).join('\n');
 }
 
 /** The examples in TypeScript also as JavaScript that imports the package by name. */
