@@ -10,7 +10,7 @@ export interface AuditReport extends Audit {
   readonly key: PublicKey;
   /** SHA-256 of the evidence: every array and name in it, in a fixed order. */
   readonly evidence: string;
-  /** Whether the participant's endpoint, or the caller, declared this hash; null where nobody declared one. */
+  /** Whether the participant's endpoint, or the caller, declared this hash; null where none was declared. */
   readonly evidenceDeclared: boolean | null;
   readonly scores: readonly { readonly key: PublicKey; readonly score: number }[];
 }

@@ -3,6 +3,7 @@
  * published responses, head and data recomputes its scores, and from them the one row that it should have set.
  */
 import { InputError } from '../core/errors.js';
+import { checkList, checkObject } from './check.js';
 import { boundedStep, rowToParts, sparseRow, squaredDistance } from './rows.js';
 import type { PublicKey } from './transaction.js';
 
@@ -31,13 +32,19 @@ export interface Audit {
  *
  * @param published the row on the ledger
  * @param scores recomputed scores by key: the row is their share of the sum (3), by largest remainder; keys that are missing count as 0
- * @throws InputError BTM_DOMAIN for a score of a key that is no participant, and what {@link rowToParts} throws
+ * @throws InputError BTM_DOMAIN for a score of a key that is not a participant, and what {@link rowToParts} throws
  * @paper section 1.3
  */
 export function auditRow(published: PublishedRow, scores: ReadonlyMap<PublicKey, number>): Audit {
+  checkObject('published', published);
+  if (!Array.isArray(published.keys))
+    throw new InputError('BTM_TYPE', 'must be an array', { argument: 'published.keys', value: published.keys });
+  checkList('published.row', published.row);
+  if (Object.prototype.toString.call(scores) !== '[object Map]')
+    throw new InputError('BTM_TYPE', 'must be a Map', { argument: 'scores', value: scores });
   for (const key of scores.keys()) {
     if (!published.keys.includes(key))
-      throw new InputError('BTM_DOMAIN', `has a score for ${key}, which is no participant`, { argument: 'scores' });
+      throw new InputError('BTM_DOMAIN', `has a score for ${String(key)}, which is not a participant`, { argument: 'scores' });
   }
   const expected = rowToParts(published.keys.map((key) => scores.get(key) ?? 0));
   const distance = squaredDistance(sparseRow(published.row), sparseRow(expected));

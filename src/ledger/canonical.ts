@@ -133,7 +133,7 @@ function viewOf(buffer: Buffer): DataView {
   return new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
 }
 
-/** Writers that nobody is using: as many as encodings were ever made inside one another. */
+/** Writers that are not in use: as many as encodings were ever made inside one another. */
 const idle: CanonicalWriter[] = [];
 
 function written<T>(fill: (writer: CanonicalWriter) => void, result: (writer: CanonicalWriter) => T): T {

@@ -33,7 +33,7 @@ export const CODES = {
   self_transfer: 'sender and receiver are the same',
   insufficient_balance: 'the liquid balance is too small',
   insufficient_stake: 'the bonded stake is too small',
-  full: 'all places are taken and nobody may be pruned yet',
+  full: 'all places are taken and no participant may be pruned yet',
   key_in_use: 'the new key has an account already',
   bad_new_signature: 'the new key did not sign the rotation',
   parameter_out_of_range: 'the parameters that would result are not allowed',

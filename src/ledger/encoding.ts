@@ -3,7 +3,10 @@
  * Keys and weights of a row travel as byte strings, four little-endian bytes a weight.
  */
 import { decode, encode } from 'cborg';
+import { InputError } from '../core/errors.js';
+import { checkInteger } from '../core/validate.js';
 import { type CanonicalWriter, canonical, fieldName, sha256Hex } from './canonical.js';
+import { checkHex, checkKey, checkWeightsOf } from './check.js';
 import type { Parameters } from './parameters.js';
 import { FIELDS, type Kind, malformed, type Transaction, type UnsignedTransaction, type Weights } from './transaction.js';
 
@@ -132,14 +135,36 @@ export function signedBytes(tx: UnsignedTransaction | Transaction): Uint8Array {
   return canonical((writer) => writeFields(writer.raw(SIGNED), UNSIGNED.get(tx.kind) ?? ORDER, tx));
 }
 
-/** What the new key signs to take over an account. */
+/**
+ * What the new key signs to take over an account.
+ *
+ * @param nonce the nonce of the rotation
+ * @throws InputError BTM_TYPE, BTM_DOMAIN
+ */
 export function rotationBytes(chain: string, from: string, nonce: number, newKey: string): Uint8Array {
+  checkHex('chain', chain, 64);
+  checkKey('from', from);
+  checkInteger('nonce', nonce, 0, 0xffff_fffe);
+  checkKey('newKey', newKey);
   const rotation = { chain: fromHex(chain), from: fromHex(from), nonce, newKey: fromHex(newKey) };
   return Buffer.concat([Buffer.from('intermodel ledger rotation 1\0'), encode(rotation)]);
 }
 
-/** What a commitment to a row hashes. */
+/**
+ * The hash that commits to a row: SHA-256 over the author's key, the row and a salt. It opens for no other key, also not for the one that the
+ * author rotates to.
+ *
+ * @param from the author's key, as it will be when the row is revealed
+ * @param row the row, exactly as it will be revealed
+ * @param salt 64 hexadecimal digits that nobody can guess
+ * @throws InputError BTM_TYPE
+ * @example
+ * commitmentHash(key.publicKey, { targets: [key.publicKey], weights: [1_000_000_000] }, '5a'.repeat(32)).length // 64
+ */
 export function commitmentHash(from: string, row: Weights, salt: string): string {
+  checkKey('from', from);
+  checkWeightsOf('row', row);
+  checkHex('salt', salt, 64);
   const content = canonical((writer) => writeFields(writer, COMMITMENT, { from, row, salt }));
   return sha256Hex(Buffer.from('intermodel ledger commitment 1\0'), content);
 }
@@ -148,7 +173,10 @@ export function encodeTransaction(tx: Transaction): Uint8Array {
   return canonical((writer) => writeFields(writer, WHOLE.get(tx.kind) ?? ORDER, tx));
 }
 
+/** SHA-256 of a transaction's bytes. @throws InputError BTM_TYPE for what is not a transaction */
 export function transactionHash(tx: Transaction): string {
+  const wrong = malformed(tx);
+  if (wrong !== undefined) throw new InputError('BTM_TYPE', `is malformed: ${wrong}`, { argument: 'tx', value: tx });
   return sha256Hex(encodeTransaction(tx));
 }
 

@@ -29,7 +29,7 @@ export function toJsonLine(event: LedgerEvent): string {
 
 type Subscribe = (listener: (event: LedgerEvent) => void) => () => void;
 
-/** Events that nobody has taken yet are kept up to this many; a reader that falls further behind is told instead of fed gaps. */
+/** Events that were not taken yet are kept up to this many; a reader that falls further behind gets an error instead of gaps. */
 const BACKLOG_MAX = 65_536;
 
 /** Turns callbacks into an iterator. It ends with the signal, or when its reader leaves the loop. */

@@ -3,10 +3,10 @@
  * seen, and two signed heads that contradict each other prove the fork to anyone.
  */
 import { decode } from 'cborg';
-import { InputError } from '../core/errors.js';
 import { checkInteger } from '../core/validate.js';
 import { headerHash } from './block.js';
 import { canonical, fieldName } from './canonical.js';
+import { checkBytes, checkHex, checkList, checkObject, checkStore } from './check.js';
 import { fromHex, toHex } from './encoding.js';
 import { type SigningKey, signBytes, verifyBytes } from './keys.js';
 import type { Head, Store } from './store/store.js';
@@ -40,6 +40,7 @@ export interface HeadComparison {
  * (await verifyAgainstHead(store, seen)).verdict // 'same'
  */
 export async function verifyAgainstHead(store: Store, seen: Head): Promise<HeadComparison> {
+  checkStore(store);
   checkHead('seen', seen);
   const head = await store.head();
   if (head.height < seen.height) return { verdict: 'behind', head, found: null };
@@ -58,9 +59,9 @@ async function genesisHash(store: Store, head: Head): Promise<string | null> {
 }
 
 function checkHead(argument: string, head: Head): void {
-  checkInteger(`${argument}.height`, head?.height, 0);
-  if (!/^[0-9a-f]{64}$/.test(head.hash))
-    throw new InputError('BTM_TYPE', 'must be 64 lower-case hexadecimal digits', { argument: `${argument}.hash`, value: head.hash });
+  checkObject(argument, head);
+  checkInteger(`${argument}.height`, head.height, 0);
+  checkHex(`${argument}.hash`, head.hash, 64);
 }
 
 /** A head that the keeper of a ledger stands for with its signature. */
@@ -86,7 +87,9 @@ function headBytes(chain: string, { height, hash }: Head): Uint8Array {
  * @throws InputError BTM_TYPE, BTM_DOMAIN for a head that is none
  */
 export function signHead(chain: string, head: Head, key: SigningKey): SignedHead {
+  checkHex('chain', chain, 64);
   checkHead('head', head);
+  checkObject('key', key);
   const { height, hash } = head;
   return { chain, height, hash, key: key.publicKey, signature: signBytes(headBytes(chain, head), key) };
 }
@@ -118,6 +121,9 @@ export interface ForkProof {
  * @returns a proof that {@link verifyForkProof} accepts without any store
  */
 export function forkProof(a: SignedHead, b: SignedHead, headers: readonly Uint8Array[] = []): ForkProof | undefined {
+  if (!isSignedHead(a) || !isSignedHead(b)) return undefined;
+  checkList('headers', headers);
+  for (let at = 0; at < headers.length; at++) checkBytes(`headers[${at}]`, headers[at]);
   const [lower, upper] = a.height <= b.height ? [a, b] : [b, a];
   const proof: ForkProof = { format: 1, lower, upper, headers: lower.height === upper.height ? [] : headers.map(toHex) };
   return typeof verifyForkProof(proof) === 'string' ? undefined : proof;

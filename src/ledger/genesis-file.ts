@@ -25,7 +25,7 @@ const file = z.strictObject({
     .array(z.strictObject({ key, stake: amountField, balance: amountField.default(0n), endpoint: z.string().default('') }))
     .default([]),
   accounts: z.array(z.strictObject({ key, balance: amountField })).default([]),
-  /** First rows: every participant wholly on itself, or all rated equally by everybody. */
+  /** First rows: every participant wholly on itself, or all rated equally by all. */
   rows: z.enum(['own', 'equal']).default('own'),
 });
 

@@ -3,6 +3,7 @@ import { decode, encode } from 'cborg';
 import { InputError } from '../core/errors.js';
 import { describe } from '../core/validate.js';
 import { sha256Hex } from './canonical.js';
+import { checkBytes } from './check.js';
 import { bytesToWords, fromHex, packParameters, toHex, unpackParameters, wordsToBytes } from './encoding.js';
 import { EMPTY_INDEX, indexOf } from './key-index.js';
 import {
@@ -41,7 +42,9 @@ export interface Genesis {
 
 const FORMAT = 1;
 
+/** The bytes of a genesis. @throws InputError naming the first thing wrong with it */
 export function encodeGenesis(genesis: Genesis): Uint8Array {
+  checkGenesis(genesis);
   return encode({
     format: FORMAT,
     note: genesis.note ?? '',
@@ -56,9 +59,18 @@ export function encodeGenesis(genesis: Genesis): Uint8Array {
 
 type PackedParticipant = [Uint8Array, number | bigint, number | bigint, string, Uint8Array, Uint8Array];
 
-/** The genesis in these bytes. */
+/** The genesis in these bytes. @throws InputError BTM_TYPE, BTM_DOMAIN for bytes that are none */
 export function decodeGenesis(bytes: Uint8Array): Genesis {
-  const packed = decode(bytes) as Record<string, unknown>;
+  checkBytes('bytes', bytes);
+  try {
+    return unpackGenesis(decode(bytes) as Record<string, unknown>);
+  } catch (error) {
+    if (error instanceof InputError) throw error;
+    throw new InputError('BTM_TYPE', `is not a genesis: ${(error as Error).message}`, { argument: 'bytes' });
+  }
+}
+
+function unpackGenesis(packed: Record<string, unknown>): Genesis {
   if (packed['format'] !== FORMAT) {
     throw new InputError('BTM_DOMAIN', `has format ${String(packed['format'])}; this version reads ${FORMAT}`, {
       argument: 'genesis',
@@ -129,6 +141,7 @@ export function checkGenesis(genesis: Genesis): void {
   checkList('genesis.accounts', genesis.accounts ?? []).forEach((a, index) => {
     account('genesis.accounts', index, a.key, [a.balance]);
   });
+  if (typeof (genesis.note ?? '') !== 'string') refuse('genesis.note', 'is not text');
   if (supply > MAXIMUM_SUPPLY) refuse('genesis', `has a supply of ${supply} base units; the most is ${MAXIMUM_SUPPLY}`);
 }
 

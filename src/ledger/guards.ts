@@ -202,7 +202,7 @@ function sorted(targets: Uint32Array, weights: Uint32Array): Row {
 
 /**
  * Who is pruned when a newcomer needs a place: of those past their immunity, the lowest by the last ranking, then by stake, then the
- * latest slot. NONE when everybody is still immune.
+ * latest slot. NONE when all are still immune.
  */
 export function weakest(state: State, height: number): number {
   let found = NONE;

@@ -40,7 +40,7 @@ export function addKey(node: KeyNode, key: string, account: number, keyOf: KeyOf
   return copy;
 }
 
-/** Builds the index of many keys at once, editing nodes nobody else has seen yet. */
+/** Builds the index of many keys at once, editing nodes that are not shared yet. */
 export function indexOf(keys: readonly string[]): KeyNode {
   type Draft = (number | Draft | undefined)[];
   const root: Draft = EMPTY_INDEX.slice() as Draft;

@@ -1,6 +1,7 @@
 /** Ed25519 keys and signatures, by node:crypto. */
 import { createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign, verify } from 'node:crypto';
 import { InputError } from '../core/errors.js';
+import { checkBytes, checkHex, checkObject } from './check.js';
 import { fromHex, rotationBytes, signedBytes, toHex } from './encoding.js';
 import type { PublicKey, Transaction, UnsignedTransaction } from './transaction.js';
 
@@ -19,8 +20,9 @@ const VERIFYING = new Map<PublicKey, KeyObject>();
 const VERIFYING_MAX = 65_536;
 
 function privateKeyOf(key: SigningKey): KeyObject {
-  let parsed = SIGNING.get(key);
+  let parsed = SIGNING.get(checkObject('key', key) as SigningKey);
   if (parsed === undefined) {
+    checkHex('key.seed', key.seed, 64);
     parsed = createPrivateKey({ key: Buffer.concat([PRIVATE_PREFIX, fromHex(key.seed)]), format: 'der', type: 'pkcs8' });
     SIGNING.set(key, parsed);
   }
@@ -41,22 +43,24 @@ function publicKeyOf(publicKey: PublicKey): KeyObject {
  * A signing key, from 32 bytes of seed or fresh from the system's random source.
  *
  * @param seed 32 bytes; the same seed gives the same key. Without it the key is random
- * @throws InputError BTM_SHAPE when the seed is not 32 bytes
+ * @throws InputError BTM_TYPE, BTM_SHAPE when the seed is not 32 bytes
  * @example createKey(new Uint8Array(32)).publicKey.slice(0, 8) // returns '3b6a27bc'
  */
 export function createKey(seed: Uint8Array = randomBytes(32)): SigningKey {
-  if (!(seed instanceof Uint8Array) || seed.length !== 32) throw new InputError('BTM_SHAPE', 'must be 32 bytes', { argument: 'seed' });
+  if (checkBytes('seed', seed).length !== 32)
+    throw new InputError('BTM_SHAPE', `must be 32 bytes, got ${seed.length}`, { argument: 'seed', value: seed.length });
   const half = { publicKey: '', seed: toHex(seed) };
   const der = createPublicKey(privateKeyOf(half)).export({ format: 'der', type: 'spki' });
   return { publicKey: toHex(der.subarray(PUBLIC_PREFIX.length)), seed: half.seed };
 }
 
-/** Signs arbitrary bytes; returns 128 hexadecimal digits. */
+/** Signs arbitrary bytes; returns 128 hexadecimal digits. @throws InputError BTM_TYPE */
 export function signBytes(bytes: Uint8Array, key: SigningKey): string {
+  checkBytes('bytes', bytes);
   return toHex(sign(null, bytes, privateKeyOf(key)));
 }
 
-/** Whether a signature of these bytes is the key's. A key that is no point of the curve verifies nothing. */
+/** Whether a signature of these bytes is the key's. A key that is not a point of the curve verifies nothing. */
 export function verifyBytes(bytes: Uint8Array, signature: string, publicKey: PublicKey): boolean {
   try {
     return verify(null, bytes, publicKeyOf(publicKey), fromHex(signature));
@@ -66,8 +70,17 @@ export function verifyBytes(bytes: Uint8Array, signature: string, publicKey: Pub
   }
 }
 
-/** The transaction with its signature. */
+/**
+ * The transaction with its signature.
+ *
+ * @param tx an action with chain, sender and nonce; what is malformed about it the ledger says when it refuses it
+ * @param key the sender's key; another one gives a transaction that is refused as `bad_signature`
+ * @throws InputError BTM_TYPE for a key that is none
+ * @example
+ * signTransaction({ kind: 'bond', amount: 5n, chain: ledger.chain, from: key.publicKey, nonce: 0 }, key)
+ */
 export function signTransaction(tx: UnsignedTransaction, key: SigningKey): Transaction {
+  checkObject('tx', tx);
   return { ...tx, signature: signBytes(signedBytes(tx), key) } as Transaction;
 }
 

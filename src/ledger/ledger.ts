@@ -1,8 +1,10 @@
 /** A ledger in use: takes transactions into the open block, closes blocks into a store, and answers from the state. */
 import { EnvironmentError, InputError } from '../core/errors.js';
+import { checkInteger } from '../core/validate.js';
 import type { PublishedRow } from './audit.js';
 import { type Block, sealBlock } from './block.js';
 import { sha256Hex } from './canonical.js';
+import { checkKey, checkObject, checkStore } from './check.js';
 import { CODES, type Code } from './codes.js';
 import { decodeTransaction, encodeTransaction } from './encoding.js';
 import { eventStream, type LedgerEvent } from './events.js';
@@ -16,7 +18,7 @@ import { type Settlement, settle } from './settle.js';
 import { encodeSnapshot } from './snapshot.js';
 import { accountOf, nonceOf, type State } from './state.js';
 import type { Store, StoredBlock } from './store/store.js';
-import type { Action, PublicKey, Transaction } from './transaction.js';
+import { type Action, malformed, type PublicKey, type Transaction } from './transaction.js';
 import { closeBlock, transition } from './transition.js';
 import { ROW_PARTS } from './units.js';
 import { LedgerView, type RankingView, rankingView } from './view.js';
@@ -50,7 +52,7 @@ const RACES_MAX = 1000;
 interface Draft {
   readonly state: State;
   readonly settlement: Settlement;
-  /** Encoded, so that nobody can change an accepted one. */
+  /** Encoded, so that an accepted one cannot be changed. */
   readonly transactions: Uint8Array[];
 }
 
@@ -126,12 +128,26 @@ export class Ledger {
     return { code: outcome.code, reason: CODES[outcome.code], hash, height };
   }
 
-  /** Signs an action with the sender's next nonce and submits it. */
+  /**
+   * Signs an action with the sender's next nonce and submits it.
+   *
+   * @param key the sender
+   * @param action what to do; one that is malformed is refused with that code, and the reason says what is wrong with it
+   * @returns as {@link submit}
+   * @throws InputError BTM_TYPE for a key that is none
+   * @example
+   * ledger.submitAction(key, { kind: 'bond', amount: 5n }).code // 'ok', or the guard that refused
+   */
   submitAction(key: SigningKey, action: Action): Receipt {
+    const from = checkKey('key.publicKey', (checkObject('key', key) as SigningKey).publicKey);
     const { state } = this.open();
-    const account = accountOf(state, key.publicKey);
+    const account = accountOf(state, from);
     const nonce = account === undefined ? 0 : nonceOf(state, account);
-    return this.submit(signTransaction({ ...action, chain: this.chain, from: key.publicKey, nonce }, key));
+    const unsigned = { ...action, chain: this.chain, from, nonce };
+    const wrong = malformed({ ...unsigned, signature: '0'.repeat(128) });
+    if (wrong === undefined) return this.submit(signTransaction(unsigned, key));
+    this.emit({ type: 'rejected', height: state.height, code: 'malformed', hash: '' });
+    return { code: 'malformed', reason: `${CODES.malformed}: ${wrong}`, hash: '', height: state.height };
   }
 
   /**
@@ -335,7 +351,7 @@ export class Ledger {
   /**
    * A participant's row as `auditRow` takes it, with the row that its last change replaced where that is still in memory.
    *
-   * @throws InputError BTM_DOMAIN when the key is no participant
+   * @throws InputError BTM_TYPE, and BTM_DOMAIN when the key is not a participant
    */
   published(key: PublicKey): PublishedRow {
     const now = new LedgerView(this.base);
@@ -353,8 +369,14 @@ export class Ledger {
     return { keys, row: over(now), before: complete ? before : undefined, epsilon: this.base.parameters.epsilon };
   }
 
-  /** A closed block, or undefined. */
+  /**
+   * A closed block, or undefined where there is none, or none any more.
+   *
+   * @param height from 1
+   * @throws InputError BTM_TYPE, BTM_DOMAIN for what is not a height; EnvironmentError BTM_IO when the block is damaged
+   */
   async block(height: number): Promise<Block | undefined> {
+    checkInteger('height', height, 0);
     const stored = await this.settings.store.read(height);
     if (stored === undefined) return undefined;
     const block = readStored(stored);
@@ -386,6 +408,7 @@ export class Ledger {
 
   /** A proof of a key's balance, stake, ranking and row at the head, for `verifyProof`; undefined for a key without account. */
   async prove(key: PublicKey): Promise<Proof | undefined> {
+    checkKey('key', key);
     await this.closing;
     const state = this.base;
     const block = await this.block(state.height);
@@ -445,6 +468,8 @@ export interface OpenOptions {
 /** Opens a ledger on a store, replaying what is in it. */
 export async function openOnStore(options: OpenOptions): Promise<Ledger> {
   const { store, processor = referenceProcessor, history = 1024 } = options;
+  checkStore(store);
+  checkInteger('history', history, 0);
   if (options.genesis !== undefined) checkGenesis(options.genesis);
   const given = options.genesisBytes ?? (options.genesis === undefined ? undefined : encodeGenesis(options.genesis));
   let bytes = await store.genesis();

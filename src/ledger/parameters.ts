@@ -37,7 +37,7 @@ export interface Parameters {
   readonly revealDelay: number;
   /** Blocks for which the reveal stays possible after the delay. */
   readonly revealWindow: number;
-  /** Public key that may change these rules, or null: nobody. */
+  /** Public key that may change these rules, or null where they are fixed. */
   readonly authority: string | null;
 }
 

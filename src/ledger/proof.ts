@@ -26,7 +26,7 @@ export interface Proof {
   readonly blockHeader: string;
   readonly stateHeader: string;
   readonly account: PageProof;
-  /** Stake and ranking; absent when the key is no participant. */
+  /** Stake and ranking; absent when the key is not a participant. */
   readonly standing?: PageProof;
   /** The row: its page of hashes, and the row itself. */
   readonly rows?: PageProof;

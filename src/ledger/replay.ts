@@ -1,7 +1,7 @@
 /** Replays blocks against the rules and finds the first thing that is wrong. */
-import { InputError } from '../core/errors.js';
 import { checkInteger } from '../core/validate.js';
 import { type Block, decodeBlock, firstDifference, sealBlock } from './block.js';
+import { checkHex, checkObject, checkStore } from './check.js';
 import { decodeTransaction } from './encoding.js';
 import { chainOf, decodeGenesis, genesisState } from './genesis.js';
 import { type Processor, referenceProcessor } from './processor.js';
@@ -99,7 +99,8 @@ export async function snapshotOrigin(store: Store, chain: string): Promise<Origi
  * (await verifyStore(store, { contains: ledger.head, minHeight: ledger.height })).ok // true
  */
 export async function verifyStore(store: Store, options: VerifyOptions = {}): Promise<Verification> {
-  checkOptions(options);
+  checkStore(store);
+  checkOptions(checkObject('options', options));
   const bytes = await store.genesis();
   if (bytes === undefined) return { ok: false, height: 0, problem: 'the store has no genesis' };
   let origin = genesisOrigin(bytes);
@@ -134,8 +135,7 @@ export async function verifyStore(store: Store, options: VerifyOptions = {}): Pr
 }
 
 function checkOptions({ contains, minHeight }: VerifyOptions): void {
-  if (contains !== undefined && !/^[0-9a-f]{64}$/.test(contains))
-    throw new InputError('BTM_TYPE', 'must be 64 lower-case hexadecimal digits', { argument: 'options.contains', value: contains });
+  if (contains !== undefined) checkHex('options.contains', contains, 64);
   if (minHeight !== undefined) checkInteger('options.minHeight', minHeight, 0);
 }
 

@@ -3,6 +3,8 @@
  * A row lists its positive entries in ascending order of slot and sums to exactly 1,000,000,000 (R-10).
  */
 import { InputError } from '../core/errors.js';
+import { checkInteger, checkNumber } from '../core/validate.js';
+import { checkList } from './check.js';
 import { apportion, ceilSqrt, SquareSum } from './integers.js';
 import { ROW_PARTS } from './units.js';
 
@@ -24,10 +26,18 @@ export function vertexRow(target: number): Row {
   return { targets: Uint32Array.of(target), weights: Uint32Array.of(ROW_PARTS) };
 }
 
-/** Drops zeros from a dense vector of parts. */
+/**
+ * Drops zeros from a dense vector of parts. Its sum is not checked.
+ *
+ * @param parts integers from 0 to 1,000,000,000
+ * @throws InputError BTM_TYPE, BTM_DOMAIN naming the index
+ * @example
+ * sparseRow([0, 250_000_000, 0, 750_000_000]).targets // Uint32Array [1, 3]
+ */
 export function sparseRow(parts: ArrayLike<number>): Row {
+  checkList('parts', parts);
   let count = 0;
-  for (let index = 0; index < parts.length; index++) if (parts[index] > 0) count++;
+  for (let index = 0; index < parts.length; index++) if (checkPart('parts', parts[index], index) > 0) count++;
   const targets = new Uint32Array(count);
   const weights = new Uint32Array(count);
   for (let index = 0, at = 0; index < parts.length; index++) {
@@ -87,10 +97,12 @@ function decompose(value: number): { mantissa: bigint; exponent: number } {
  * @example rowToParts([1, 1, 1]) // returns Uint32Array [333333334, 333333333, 333333333]
  */
 export function rowToParts(row: ArrayLike<number>): Uint32Array {
+  checkList('row', row);
   const terms: { mantissa: bigint; exponent: number }[] = [];
   let lowest = Number.POSITIVE_INFINITY;
   for (let index = 0; index < row.length; index++) {
     const value = row[index];
+    if (typeof value !== 'number') checkNumber(`row[${index}]`, value);
     if (!Number.isFinite(value)) throw new InputError('BTM_NONFINITE', `must be finite, got ${value}`, { argument: 'row', index, value });
     if (value < 0) throw new InputError('BTM_NEGATIVE', `must not be negative, got ${value}`, { argument: 'row', index, value });
     const term = decompose(value);
@@ -122,12 +134,13 @@ function apportionParts(total: number, shares: readonly bigint[]): Uint32Array {
  * @param target dense row in parts per billion, of the same length and sum
  * @param epsilon the ledger's bound on the change of a row in one block, in parts per billion
  * @returns a dense row in parts per billion with the exact sum
- * @throws InputError BTM_SHAPE, BTM_ROWSUM
+ * @throws InputError BTM_TYPE, BTM_DOMAIN, BTM_SHAPE, BTM_ROWSUM
  * @numerics exact integers
  * @paper section 1.3, R-09
  * @example boundedStep([1_000_000_000, 0], [0, 1_000_000_000], 100_000_000) // returns Uint32Array [929289322, 70710678]
  */
 export function boundedStep(current: ArrayLike<number>, target: ArrayLike<number>, epsilon: number): Uint32Array {
+  checkInteger('epsilon', epsilon, 0);
   checkParts('current', current);
   checkParts('target', target);
   if (current.length !== target.length) {
@@ -166,15 +179,15 @@ export function boundedStep(current: ArrayLike<number>, target: ArrayLike<number
   return best.row;
 }
 
+function checkPart(argument: string, value: unknown, index: number): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= ROW_PARTS) return value;
+  throw new InputError('BTM_DOMAIN', `must be an integer of parts per billion, got ${String(value)}`, { argument, index, value });
+}
+
 function checkParts(argument: string, parts: ArrayLike<number>): void {
+  checkList(argument, parts);
   let sum = 0;
-  for (let index = 0; index < parts.length; index++) {
-    const value = parts[index];
-    if (!Number.isInteger(value) || value < 0 || value > ROW_PARTS) {
-      throw new InputError('BTM_DOMAIN', `must be an integer of parts per billion, got ${value}`, { argument, index, value });
-    }
-    sum += value;
-  }
+  for (let index = 0; index < parts.length; index++) sum += checkPart(argument, parts[index], index);
   if (sum !== ROW_PARTS) {
     throw new InputError('BTM_ROWSUM', `must sum to exactly ${ROW_PARTS}, got ${sum}`, {
       argument,

@@ -60,6 +60,8 @@ const isHex = (value: unknown, digits: number): boolean =>
   typeof value === 'string' && value.length === digits && /^[0-9a-f]*$/.test(value);
 const isCount = (value: unknown, high: number): boolean =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= high;
+/** Also one made in another realm, such as a vm context or a test runner's. */
+const isUint32Array = (value: unknown): value is Uint32Array => Object.prototype.toString.call(value) === '[object Uint32Array]';
 const isAmount = (value: unknown): boolean => typeof value === 'bigint' && value > 0n && value <= MAXIMUM_SUPPLY;
 
 /** What is malformed about a value that claims to be a transaction, or undefined. */
@@ -122,10 +124,11 @@ function endpoint(tx: Record<string, unknown>): string | undefined {
   return undefined;
 }
 
-function malformedWeights(row: unknown): string | undefined {
+/** What is malformed about a value that claims to be a row, or undefined. */
+export function malformedWeights(row: unknown): string | undefined {
   if (typeof row !== 'object' || row === null) return 'row must be an object';
   const { targets, weights, members } = row as Record<string, unknown>;
-  if (!(Array.isArray(weights) || weights instanceof Uint32Array)) return 'row.weights must be an array or Uint32Array';
+  if (!(Array.isArray(weights) || isUint32Array(weights))) return 'row.weights must be an array or Uint32Array';
   if (weights.length > ENTRIES_MAX) return `row.weights has more than ${ENTRIES_MAX} entries`;
   for (let index = 0; index < weights.length; index++) {
     if (!isCount(weights[index], ROW_PARTS)) return `row.weights[${index}] must be an integer from 0 to ${ROW_PARTS}`;

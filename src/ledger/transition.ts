@@ -30,7 +30,7 @@ export interface Outcome {
  * Applies one transaction. A refused one returns the very state it met, and the code of the first guard that failed.
  *
  * @param state any state
- * @param tx anything; what is no transaction is `malformed`
+ * @param tx anything; what is not a transaction is `malformed`
  * @param height the block in which it is applied
  * @returns the next state and a code of the closed list
  * @numerics integers only

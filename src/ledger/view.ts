@@ -1,5 +1,6 @@
 /** What outsiders read: states, rows and settlements by public key. Everything returned is a fresh copy. */
 import { InputError } from '../core/errors.js';
+import { checkKey } from './check.js';
 import type { Parameters } from './parameters.js';
 import { wideAt } from './processor.js';
 import { stateRoot } from './root.js';
@@ -104,21 +105,19 @@ export class LedgerView {
 
   /** Liquid balance of a key, 0 for strangers. */
   balance(key: PublicKey): bigint {
-    const account = accountOf(this.from, key);
+    const account = accountOf(this.from, checkKey('key', key));
     return account === undefined ? 0n : balanceOf(this.from, account);
   }
 
   /** The nonce that the next transaction of this key must carry. */
   nonce(key: PublicKey): number {
-    const account = accountOf(this.from, key);
+    const account = accountOf(this.from, checkKey('key', key));
     return account === undefined ? 0 : nonceOf(this.from, account);
   }
 
-  /** The row of a participant. @throws InputError BTM_DOMAIN when the key is no participant */
+  /** The row of a participant. @throws InputError BTM_TYPE, and BTM_DOMAIN when the key is not a participant */
   row(key: PublicKey): RowView {
-    const slot = this.slot(key);
-    if (slot === NONE) throw new InputError('BTM_DOMAIN', 'is not a participant', { argument: 'key', value: key });
-    const row = rowOf(this.from, slot);
+    const row = rowOf(this.from, this.heldSlot(key));
     return { targets: Array.from(row.targets, (target) => this.keyAt(target)), weights: row.weights.slice() };
   }
 
@@ -137,12 +136,24 @@ export class LedgerView {
     return { keys: slots.map((slot) => this.keyAt(slot)), parts };
   }
 
-  /** A row by slot, as `setWeights` with `members` takes it. */
+  /**
+   * A row by slot, as `setWeights` with `members` takes it.
+   *
+   * @shape `[slots]`
+   * @throws InputError BTM_TYPE, and BTM_DOMAIN when the key is not a participant
+   */
   denseRow(key: PublicKey): Uint32Array {
-    return denseRow(rowOf(this.from, this.slot(key)), this.from.slots);
+    return denseRow(rowOf(this.from, this.heldSlot(key)), this.from.slots);
+  }
+
+  private heldSlot(key: PublicKey): number {
+    const slot = this.slot(key);
+    if (slot === NONE) throw new InputError('BTM_DOMAIN', 'is not a participant', { argument: 'key', value: key });
+    return slot;
   }
 
   private slot(key: PublicKey): number {
+    checkKey('key', key);
     const account = accountOf(this.from, key);
     return account === undefined ? NONE : slotOf(this.from, account);
   }

@@ -75,6 +75,71 @@ t.test('a newcomer at the limit prunes the lowest ranked past its immunity', asy
   t.notOk(ledger.pending().participant(a.publicKey));
 });
 
+t.test('pruning: the lowest ranking, then the lowest stake, then the latest slot', async (t) => {
+  const newcomers = [5, 6, 7].map(testKey);
+  const stakes = [3n, 2n, 7n, 3n, 40n];
+  const ledger = await start(
+    { maximumParticipants: 5, immunity: 0, minimumStake: 1n },
+    {
+      participants: stakes.map((stake, n) => ({
+        key: testKey(10 + n).publicKey,
+        stake,
+        // Number 1 is ranked a little, number 4 by everybody else; the other three not at all.
+        row:
+          n === 4
+            ? { targets: Uint32Array.of(1, 4), weights: Uint32Array.of(1, 999_999_999) }
+            : { targets: Uint32Array.of(4), weights: Uint32Array.of(1_000_000_000) },
+      })),
+      accounts: newcomers.map((key) => ({ key: key.publicKey, balance: 50n })),
+    },
+  );
+  await ledger.closeBlock();
+  const present = (): number[] => [0, 1, 2, 3, 4].filter((n) => ledger.pending().participant(testKey(10 + n).publicKey) !== undefined);
+  const left: number[][] = [];
+  for (const key of newcomers) {
+    t.equal(ledger.submitAction(key, { kind: 'register', endpoint: '', stake: 50n }).code, 'ok');
+    left.push(present());
+  }
+  t.same(left, [
+    [0, 1, 2, 4], // 0, 2 and 3 have no ranking; 0 and 3 have less stake than 2; 3 has the later slot
+    [1, 2, 4], // 0 has less stake than 2
+    [1, 4], // 1 has the least stake of all, but a ranking
+  ]);
+});
+
+t.test('free slots: the last one left is the first one used again', async (t) => {
+  const keys = [10, 11, 12, 13].map(testKey);
+  const ledger = await start({}, { participants: keys.map((key) => ({ key: key.publicKey, stake: TOKEN })) });
+  t.equal(ledger.submitAction(keys[2], { kind: 'unregister' }).code, 'ok');
+  t.equal(ledger.submitAction(keys[0], { kind: 'unregister' }).code, 'ok');
+  await ledger.closeBlock();
+  t.equal(ledger.submitAction(keys[1], { kind: 'unregister' }).code, 'ok');
+  await ledger.closeBlock();
+  const taken: (number | undefined)[] = [];
+  for (const key of [c, d, keys[0], keys[2]]) {
+    ledger.submitAction(key, { kind: 'register', endpoint: '', stake: TOKEN });
+    taken.push(ledger.pending().participant(key.publicKey)?.slot);
+  }
+  t.same(taken, [1, 0, 2, 4], 'the latest block first, and in a block the latest to leave; then new slots');
+});
+
+t.test('a commitment made before a rotation cannot be revealed after it', async (t) => {
+  const ledger = await start({ rows: 'commit', revealDelay: 1, revealWindow: 2 });
+  const weights = { targets: [b.publicKey], weights: [1_000_000_000] };
+  const salt = '5a'.repeat(32);
+  const next = testKey(9);
+  t.equal(ledger.submitAction(a, { kind: 'commitWeights', hash: commitmentHash(a.publicKey, weights, salt) }).code, 'ok');
+  const newSignature = signBytes(rotationBytes(ledger.chain, a.publicKey, 1, next.publicKey), next);
+  t.equal(ledger.submitAction(a, { kind: 'rotateKey', newKey: next.publicKey, newSignature }).code, 'ok');
+  await ledger.closeBlock();
+  t.equal(ledger.submitAction(next, { kind: 'revealWeights', row: weights, salt }).code, 'reveal_mismatch', 'it is bound to the old key');
+  t.equal(
+    ledger.submitAction(next, { kind: 'commitWeights', hash: 'cd'.repeat(32) }).code,
+    'commit_pending',
+    'until its window has closed',
+  );
+});
+
 t.test('commit and reveal: a row is hidden until its reveal', async (t) => {
   const ledger = await start({ rows: 'commit', revealDelay: 2, revealWindow: 1 });
   const weights = { targets: [b.publicKey], weights: [1_000_000_000] };

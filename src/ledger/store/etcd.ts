@@ -3,7 +3,9 @@
  * gateway of any member with fetch; needs no client library.
  */
 import { randomBytes } from 'node:crypto';
-import { type Attempt, EnvironmentError } from '../../core/errors.js';
+import { type Attempt, EnvironmentError, InputError } from '../../core/errors.js';
+import { checkInteger } from '../../core/validate.js';
+import { checkList, checkObject } from '../check.js';
 import type { Appended, Head, NewBlock, Store, StoredBlock, StoredSnapshot } from './store.js';
 
 export interface EtcdOptions {
@@ -38,8 +40,27 @@ interface TxnResponse {
 
 const base64 = (bytes: Uint8Array | string): string => Buffer.from(bytes as string).toString('base64');
 
-/** A store in an etcd cluster. */
+/**
+ * A store in an etcd cluster.
+ *
+ * @throws InputError BTM_TYPE, BTM_SHAPE, BTM_DOMAIN for addresses, a prefix or waits that cannot be
+ */
 export function etcdStore(options: EtcdOptions): Store {
+  const { endpoints, prefix, request_ms_max = 1, total_ms_max = 1 } = checkObject('options', options) as EtcdOptions;
+  checkList('options.endpoints', endpoints);
+  if (endpoints.length === 0) throw new InputError('BTM_SHAPE', 'must hold at least one address', { argument: 'options.endpoints' });
+  endpoints.forEach((endpoint, index) => {
+    if (typeof endpoint !== 'string' || !URL.canParse(endpoint))
+      throw new InputError('BTM_TYPE', 'must be an address such as http://127.0.0.1:2379', {
+        argument: 'options.endpoints',
+        index,
+        value: endpoint,
+      });
+  });
+  if (typeof prefix !== 'string' || prefix === '')
+    throw new InputError('BTM_TYPE', 'must be a name', { argument: 'options.prefix', value: prefix });
+  checkInteger('options.request_ms_max', request_ms_max, 1, 2 ** 31 - 1);
+  checkInteger('options.total_ms_max', total_ms_max, 1, 2 ** 31 - 1);
   return new EtcdStore(options);
 }
 

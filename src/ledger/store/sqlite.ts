@@ -57,7 +57,7 @@ export async function sqliteStore(path: string, options: SqliteOptions = {}): Pr
 
 /**
  * A connection that writes nothing. Whoever may write opens the usual way, so that nothing stays behind on closing. Others must not leave files
- * of theirs beside the ledger: without a write-ahead log nobody has it open, and it is read as it lies.
+ * of theirs beside the ledger: without a write-ahead log no process has it open, and it is read as it lies.
  */
 async function openForReading(path: string): Promise<Database> {
   if (!existsSync(path)) throw refusal(path, 'cannot be opened: there is no such file', ['Check the path.']);
