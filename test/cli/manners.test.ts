@@ -125,7 +125,7 @@ t.test('a place that cannot be written is refused at once, and nothing is left b
   const folder = workplace(t);
   const before = readdirSync(folder).sort();
   for (const args of MISPLACED) {
-    const run = intermodel(args, { cwd: folder, timeout: 60_000 });
+    const run = intermodel(args, { cwd: folder });
     t.equal(run.code, 3, `${args.join(' ')}: exit ${run.code} ${run.stderr}`);
     t.match(run.stderr, /BTM_IO: cannot/, args.join(' '));
     t.notMatch(run.stderr, /\n\s+at /, args.join(' '));

@@ -11,15 +11,11 @@ export interface Run {
 }
 
 /** Runs `intermodel` with the arguments. */
-export function intermodel(
-  args: readonly string[],
-  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv; readonly timeout?: number } = {},
-): Run {
+export function intermodel(args: readonly string[], options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {}): Run {
   const run = spawnSync(process.execPath, [join(packageRoot, 'lib/src/cli/main.js'), ...args], {
     encoding: 'utf8',
     maxBuffer: 1 << 28,
     cwd: options.cwd,
-    timeout: options.timeout,
     env: { ...process.env, ...options.env },
   });
   return { code: run.status, stdout: run.stdout, stderr: run.stderr };
