@@ -170,10 +170,10 @@ export function scoreSamples(call: Call, estimator: Estimator, terms: boolean): 
   }
   if (terms) runChunks(call, 'gaussNewton', result);
   else checkResponses(false, call.data); // no kernel reads them
-  const { parameters, sizes, activations, widths } = call.data;
+  const { head, widths } = call.data;
   const { weights } = call.targets;
   const row = new Float64Array(peers);
-  call.kernels.importance(row, parameters, sizes, activations, widths);
+  call.kernels.importance(row, head.on(call.kernels), widths);
   for (let b = 0; b < batch; b++) {
     const weight = weights.length === 0 ? 1 : weights[b];
     for (let i = 0; i < peers; i++) result.perSample[b * peers + i] = weight * row[i];
@@ -196,35 +196,37 @@ const NOISE_LIMIT = 2 ** 18;
 
 /** Runs the kernel over the batch, in pieces where random draws would otherwise fill memory; pieces do not change a bit. */
 function runChunks(call: Call, estimator: (typeof FROM_SAMPLES)[number], out: SampleScores): void {
-  const { batch, outputs, responses, answered, parameters, sizes, activations, widths, baseline, peers } = call.data;
+  const { batch, inputs, outputs, responses, answered, head, widths, baseline, peers } = call.data;
   const { labels, targets, weights } = call.targets;
   const { count, offsets, members } = call.groups;
   const { draws, seed, firstSample } = call.random;
   const random = estimator === 'monteCarloFisher';
   const noisePerSample = draws * (call.loss === 'softmaxCrossEntropy' ? 1 : outputs);
   const rows = random ? Math.max(1, Math.floor(NOISE_LIMIT / noisePerSample)) : Math.max(1, batch);
+  const handle = head.on(call.kernels);
+  const code = [FROM_SAMPLES.indexOf(estimator), LOSSES.indexOf(call.loss)] as const;
   for (let start = 0; start < batch; start += rows) {
     const end = Math.min(batch, start + rows);
+    const whole = end - start === batch; // a view costs as much as the kernel of a small batch
+    const part = <T extends Float64Array | Float32Array | Int32Array>(array: T, row: number) =>
+      (whole ? array : array.subarray(start * row, end * row)) as T;
     const finite = call.kernels.removalScores(
-      out.perSample.subarray(start * count, end * count),
-      out.linear.subarray(start * count, end * count),
-      out.quadratic.subarray(start * count, end * count),
-      responses.subarray(start * sizes[0], end * sizes[0]),
-      answered.subarray(start * peers, end * peers),
-      parameters,
-      sizes,
-      activations,
+      part(out.perSample, count),
+      part(out.linear, count),
+      part(out.quadratic, count),
+      part(responses, inputs),
+      part(answered, peers),
+      handle,
       widths,
       baseline,
-      labels.subarray(start, end),
-      targets.subarray(start * outputs, end * outputs),
-      weights.subarray(start, end),
+      part(labels, 1),
+      part(targets, outputs),
+      part(weights, 1),
       offsets,
       members,
       random ? drawNoise(call.loss, seed, firstSample + start, end - start, draws, outputs) : NO_NUMBERS,
       random ? draws : 0,
-      FROM_SAMPLES.indexOf(estimator),
-      LOSSES.indexOf(call.loss),
+      ...code,
       end - start,
     );
     checkResponses(finite, call.data);
@@ -236,7 +238,9 @@ export function reduceScores(call: Call, values: Float64Array, reduction: Reduct
   if (reduction === 'none') return values;
   const { count } = call.groups;
   const out = new Float64Array(count);
-  call.kernels.sumSamples(out, values, call.data.batch, count);
+  if (call.data.batch === 1)
+    for (let c = 0; c < count; c++) out[c] = values[c] + 0; // the tree of one number
+  else call.kernels.sumSamples(out, values, call.data.batch, count);
   const { total } = call.targets;
   if (reduction === 'mean' && total > 0) for (let c = 0; c < count; c++) out[c] /= total;
   return out;

@@ -163,15 +163,15 @@ export function peerGram(options: PeerGramOptions): PeerGram {
   const loss = checkOneOf('loss', options.loss ?? 'softmaxCrossEntropy', LOSSES);
   const reduction = checkOneOf('reduction', options.reduction ?? 'sum', ['sum', 'mean']);
   const data = checkBatch(options);
-  const { responses, answered, parameters, sizes, activations, widths, baseline, outputs, batch, peers } = data;
+  const { responses, answered, head, widths, baseline, outputs, batch, peers } = data;
   const { weights, total } = checkTargets(loss, options, batch, outputs);
   const kind = checkOneOf('factor', options.factor ?? (batch === 1 ? 'stacked' : 'compact'), ['stacked', 'compact']);
   const gram = new Float64Array(peers * peers);
   const stacked = new Float64Array(kind === 'stacked' ? batch * outputs * peers : 0);
   const { kernels } = backendOf(options.backend);
   const code = LOSSES.indexOf(loss);
-  const model = [parameters, sizes, activations, widths] as const;
-  checkResponses(kernels.peerGram(gram, stacked, responses, answered, ...model, baseline, weights, code, batch), data);
+  const handle = head.on(kernels);
+  checkResponses(kernels.peerGram(gram, stacked, responses, answered, handle, widths, baseline, weights, code, batch), data);
   if (reduction === 'mean' && total > 0) {
     const root = Math.sqrt(total);
     for (let k = 0; k < gram.length; k++) gram[k] /= total;

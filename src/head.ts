@@ -4,34 +4,21 @@ import { InputError } from './core/errors.js';
 import {
   checkFinite,
   checkInteger,
-  checkLength,
   checkOneOf,
   checkOptions,
+  checkStored,
   checkVector,
   type NumericArray,
   typedArrayKind,
 } from './core/validate.js';
+import { type Head, type PreparedHead, prepareHead } from './head-prepared.js';
 import { checkTargets, type TargetOptions } from './head-targets.js';
-import { ACTIVATIONS, type Activation } from './reference/head.js';
 import { LOSSES, type Loss } from './reference/loss.js';
 
+export type { Head, HeadLayer } from './head-prepared.js';
 export type { TargetOptions } from './head-targets.js';
 export type { Activation } from './reference/head.js';
 export type { Loss } from './reference/loss.js';
-
-/** One dense layer: activation(weights x + bias). */
-export interface HeadLayer {
-  /** [outputs, inputs], row-major. */
-  readonly weights: NumericArray;
-  /** [outputs]; its length says how many outputs the layer has. */
-  readonly bias: NumericArray;
-  readonly activation: Activation;
-}
-
-/** A dense head. The first layer reads the peers' responses side by side: its inputs are the sum of their widths. */
-export interface Head {
-  readonly layers: readonly HeadLayer[];
-}
 
 /** A head over a batch of responses. */
 export interface HeadOptions {
@@ -81,17 +68,12 @@ export interface HeadGradient {
   readonly layers: readonly LayerGradient[];
 }
 
-/** A head as kernels receive it. */
-export interface PackedHead {
-  readonly parameters: Float64Array; // weights, bias of layer 1, weights, bias of layer 2, ...
-  readonly sizes: Int32Array; // inputs of layer 1, then the outputs of each layer
-  readonly activations: Int32Array;
-  readonly outputs: number;
-}
-
 /** A validated batch; arrays that were not given are empty. */
-export interface CheckedBatch extends PackedHead {
-  readonly responses: Float64Array;
+export interface CheckedBatch {
+  readonly head: PreparedHead;
+  readonly responses: Float64Array | Float32Array;
+  readonly inputs: number;
+  readonly outputs: number;
   readonly widths: Int32Array;
   readonly baseline: Float64Array;
   readonly answered: Int32Array;
@@ -100,37 +82,6 @@ export interface CheckedBatch extends PackedHead {
 }
 
 const MAX_SIZE = 2 ** 31 - 1;
-
-/** Checks a head against the number of inputs and lays its parameters out flat. */
-export function packHead(head: Head, inputs: number): PackedHead {
-  const layers: unknown = head?.layers;
-  if (!Array.isArray(layers) || layers.length === 0) {
-    throw new InputError('BTM_TYPE', 'must be a non-empty array of layers', {
-      argument: 'head.layers',
-      value: layers,
-      remedy: "Each layer is { weights, bias, activation: 'identity' | 'relu' | 'tanh' | 'gelu' | 'sigmoid' }.",
-    });
-  }
-  const sizes = new Int32Array(layers.length + 1);
-  const activations = new Int32Array(layers.length);
-  const checked: Float64Array[] = [];
-  sizes[0] = inputs;
-  for (const [l, layer] of (layers as HeadLayer[]).entries()) {
-    const at = `head.layers[${l}]`;
-    const bias: unknown = layer?.bias;
-    const outputs = checkInteger(`${at}.bias.length`, (bias as ArrayLike<number> | undefined)?.length, 1, MAX_SIZE);
-    sizes[l + 1] = outputs;
-    activations[l] = ACTIVATIONS.indexOf(checkOneOf(`${at}.activation`, layer.activation, ACTIVATIONS));
-    checked.push(checkVector(`${at}.weights`, layer.weights, outputs * sizes[l]), checkVector(`${at}.bias`, bias, outputs));
-  }
-  const parameters = new Float64Array(checked.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of checked) {
-    parameters.set(part, at);
-    at += part.length;
-  }
-  return { parameters, sizes, activations, outputs: sizes[layers.length] };
-}
 
 /**
  * Checks sizes, head and the shape of the responses. Whether each of the many responses is finite is settled by the kernel that reads
@@ -141,10 +92,11 @@ export function checkBatch(options: HeadOptions): CheckedBatch {
   const peers = checkInteger('peers', options.peers, 1, MAX_SIZE);
   const widths = checkWidths(options, peers);
   const inputs = checkInteger('peers * width', sumOf(widths), 1, MAX_SIZE);
-  const responses = checkLength('responses', options.responses, batch * inputs);
+  const responses = checkStored('responses', options.responses, batch * inputs);
   const baseline = options.baseline === undefined ? NO_NUMBERS : checkVector('baseline', options.baseline, inputs);
   const answered = options.answered === undefined ? NO_INTEGERS : checkFlags('answered', options.answered, batch, peers);
-  return { ...packHead(options.head, inputs), responses, widths, baseline, answered, batch, peers };
+  const head = prepareHead(options.head, inputs);
+  return { head, responses, inputs, outputs: head.outputs, widths, baseline, answered, batch, peers };
 }
 
 const NO_NUMBERS = new Float64Array(0);
@@ -210,9 +162,9 @@ export function checkResponses(finite: boolean, data: Answers): void {
 }
 
 /** The responses with what stands in for the peers that did not answer: their baselines, or zeros. */
-function fillUnanswered({ responses, answered, widths, peers }: Answers, baseline: Float64Array): Float64Array {
+function fillUnanswered({ responses, answered, widths, peers }: Answers, baseline: Float64Array): Float64Array | Float32Array {
   if (answered.length === 0) return responses;
-  const filled = responses.slice();
+  const filled = new Float64Array(responses);
   let at = 0;
   let column = 0;
   for (let cell = 0; cell < answered.length; cell++) {
@@ -247,11 +199,11 @@ function fillUnanswered({ responses, answered, widths, peers }: Answers, baselin
 export function headForward(options: HeadOptions): Float64Array {
   checkOptions(options);
   const data = checkBatch(options);
-  const { parameters, sizes, activations, widths, batch } = data;
+  const { head, widths, batch } = data;
   const responses = fillUnanswered(data, data.baseline);
   const logits = new Float64Array(batch * data.outputs);
   const { kernels } = backendOf(options.backend);
-  checkResponses(kernels.headForward(logits, responses, parameters, sizes, activations, widths, batch), data);
+  checkResponses(kernels.headForward(logits, responses, head.on(kernels), widths, batch), data);
   return logits;
 }
 
@@ -281,8 +233,9 @@ export function headGradient(options: HeadGradientOptions): HeadGradient {
   const loss = checkOneOf('loss', options.loss ?? 'softmaxCrossEntropy', LOSSES);
   const reduction = checkOneOf('reduction', options.reduction ?? 'mean', ['sum', 'mean']);
   const data = checkBatch(options);
-  const { parameters, sizes, activations, widths, outputs, batch } = data;
-  const responses = fillUnanswered(data, data.baseline);
+  const { head, widths, outputs, batch } = data;
+  const filled = fillUnanswered(data, data.baseline);
+  const responses = filled instanceof Float64Array ? filled : new Float64Array(filled);
   const given = options.outputGradient;
   const upstream = given === undefined ? new Float64Array(0) : checkVector('outputGradient', given, batch * outputs);
   if (given !== undefined && LOSS_OPTIONS.some((name) => options[name] !== undefined)) {
@@ -296,7 +249,7 @@ export function headGradient(options: HeadGradientOptions): HeadGradient {
   const losses = new Float64Array(given === undefined ? batch : 0);
   const logits = new Float64Array(batch * outputs);
   const responseGradient = new Float64Array(responses.length);
-  const parameterGradient = new Float64Array(parameters.length);
+  const parameterGradient = new Float64Array(head.parameters.length);
   const { kernels } = backendOf(options.backend);
   const finite = kernels.headGradient(
     losses,
@@ -304,9 +257,7 @@ export function headGradient(options: HeadGradientOptions): HeadGradient {
     responseGradient,
     parameterGradient,
     responses,
-    parameters,
-    sizes,
-    activations,
+    head.on(kernels),
     widths,
     compared?.labels ?? NO_INTEGERS,
     compared?.targets ?? NO_NUMBERS,
@@ -325,7 +276,7 @@ export function headGradient(options: HeadGradientOptions): HeadGradient {
     loss: given === undefined ? value : null,
     logits,
     responses: responseGradient,
-    layers: unpackGradient(parameterGradient, sizes),
+    layers: unpackGradient(parameterGradient, head.sizes),
   };
 }
 

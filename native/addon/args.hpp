@@ -61,6 +61,13 @@ class Dim {
   bool witnessed_ = false;
 };
 
+/// Numbers as they are stored; one of the two is empty.
+struct Reals {
+  std::span<const double> f64;
+  std::span<const float> f32;
+  std::size_t size() const { return f64.size() + f32.size(); }
+};
+
 class Args {
  public:
   Args(const Napi::CallbackInfo& info, const char* method) : info_(info), method_(method) {}
@@ -118,6 +125,30 @@ class Args {
   std::span<const double> f64(const char* name, std::size_t length = kAnyLength) {
     return typed<double>(name, next(), napi_float64_array, "Float64Array", length);
   }
+  /// Numbers in either precision.
+  Reals reals(const char* name) {
+    const napi_value value = next();
+    auto type = static_cast<napi_typedarray_type>(-1);
+    napi_get_typedarray_info(env(), value, &type, nullptr, nullptr, nullptr, nullptr);
+    if (type == napi_float32_array) return {{}, typed<float>(name, value, type, "Float32Array", kAnyLength)};
+    return {typed<double>(name, value, napi_float64_array, "Float64Array or Float32Array", kAnyLength), {}};
+  }
+
+  /// What a handle wraps that was made with this tag.
+  template <class T>
+  const T& handle(const char* name, const napi_type_tag& tag, const char* kind) {
+    const napi_value value = next();
+    bool tagged = false;
+    void* data = nullptr;
+    napi_valuetype type = napi_undefined;
+    if (napi_typeof(env(), value, &type) != napi_ok || type != napi_object ||
+        napi_check_object_type_tag(env(), value, &tag, &tagged) != napi_ok || !tagged ||
+        napi_unwrap(env(), value, &data) != napi_ok || data == nullptr) {
+      fail("BTM_TYPE", name, std::string("must be ") + kind);
+    }
+    return *static_cast<const T*>(data);
+  }
+
   std::span<std::int32_t> i32Out(const char* name, std::size_t length) {
     return output(typed<std::int32_t>(name, next(), napi_int32_array, "Int32Array", length));
   }

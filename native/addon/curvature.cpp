@@ -1,5 +1,7 @@
 /// The curvature family for JavaScript. Kernels trust their input, so labels, sizes and codes are checked here too.
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "curvature_batch.hpp"
 #include "engine.hpp"
@@ -9,17 +11,13 @@ namespace {
 
 Runner runnerOf(const Engine& engine) { return {engine.kernels, engine.threads}; }
 
-/// The head as it arrives: parameters, sizes, activations, widths of the peers.
+/// The parameters of a head as they arrive: checked to describe one.
 struct HeadArguments {
   std::span<const double> parameters;
-  std::span<const std::int32_t> sizes, activations, widths;
-
-  std::size_t outputs() const { return static_cast<std::size_t>(sizes.back()); }
-  std::size_t inputs() const { return static_cast<std::size_t>(sizes.front()); }
+  std::span<const std::int32_t> sizes, activations;
 };
 
-/// Reads parameters, sizes, activations, widths and checks that they describe a head over peers.
-HeadArguments readHead(Args& args) {
+HeadArguments readParameters(Args& args) {
   HeadArguments head;
   head.parameters = args.f64("parameters");
   head.sizes = args.i32("sizes");
@@ -36,19 +34,56 @@ HeadArguments readHead(Args& args) {
     if (count > head.parameters.size()) break;
   }
   if (count != head.parameters.size()) args.fail("BTM_SHAPE", "parameters", "must match sizes");
-  head.widths = args.i32("widths");
-  std::size_t inputs = 0;
-  for (const std::int32_t width : head.widths) {
-    if (width < 1) args.fail("BTM_DOMAIN", "widths", "must be positive");
-    inputs += static_cast<std::size_t>(width);
-  }
-  if (inputs != head.inputs()) args.fail("BTM_SHAPE", "widths", "must add up to sizes[0]");
   return head;
 }
 
-PackedHead pack(const Engine& engine, const HeadArguments& head) {
-  return {runnerOf(engine),        head.parameters.data(), head.sizes.data(), head.activations.data(),
-          head.activations.size(), head.widths.data(),     head.widths.size()};
+constexpr napi_type_tag kHeadTag{0x6b0f5c1f2f4e4b7aULL, 0x9d1c3a5e7f902b46ULL};
+
+/// prepareHead(parameters, sizes, activations): a handle that owns a copy.
+Napi::Value prepareHeadMethod(const Engine& engine, Args& args) {
+  const HeadArguments head = readParameters(args);
+  auto packed = std::make_unique<PackedHead>(runnerOf(engine), head.parameters.data(), head.sizes.data(),
+                                             head.activations.data(), head.activations.size());
+  const Napi::Env env = args.env();
+  const Napi::Object handle = Napi::Object::New(env);
+  const auto bytes = static_cast<std::int64_t>(packed->bytes());
+  if (napi_type_tag_object(env, handle, &kHeadTag) != napi_ok) throw Napi::Error::New(env);
+  const auto finalize = [](napi_env owner, void* data, void*) {
+    const std::unique_ptr<PackedHead> done(static_cast<PackedHead*>(data));
+    std::int64_t total = 0;
+    napi_adjust_external_memory(owner, -static_cast<std::int64_t>(done->bytes()), &total);
+  };
+  if (napi_wrap(env, handle, packed.get(), finalize, nullptr, nullptr) != napi_ok) throw Napi::Error::New(env);
+  packed.release();
+  Napi::MemoryManagement::AdjustExternalMemory(env, bytes);
+  return handle;
+}
+
+/// A prepared head over the peers of one call.
+struct HeadOverPeers {
+  const PackedHead& packed;
+  std::vector<std::size_t> offsets;
+  Head head;
+
+  std::size_t peers() const { return head.peers; }
+  std::size_t inputs() const { return packed.inputs(); }
+  std::size_t outputs() const { return packed.outputs(); }
+};
+
+/// Reads head, widths and checks that they fit.
+HeadOverPeers readHead(const Engine& engine, Args& args) {
+  const auto& packed = args.handle<PackedHead>("head", kHeadTag, "a handle from prepareHead");
+  if (&packed.kernels() != &engine.kernels) args.fail("BTM_DOMAIN", "head", "was prepared for other kernels");
+  const auto widths = args.i32("widths");
+  std::size_t inputs = 0;
+  for (const std::int32_t width : widths) {
+    if (width < 1) args.fail("BTM_DOMAIN", "widths", "must be positive");
+    inputs += static_cast<std::size_t>(width);
+  }
+  if (inputs != packed.inputs()) args.fail("BTM_SHAPE", "widths", "must add up to the head's inputs");
+  HeadOverPeers over{packed, offsetsOf(widths.data(), widths.size()), {}};
+  over.head = packed.over(over.offsets);
+  return over;
 }
 
 /// An array whose length is checked once the sizes, which come later, are known.
@@ -90,11 +125,24 @@ ComparedArguments readCompared(Args& args) {
   return compared;
 }
 
+/// Refuses responses that are not [batch, inputs].
+void expectReals(const Args& args, const Reals& responses, Dim& batch, Dim& inputs) {
+  if (responses.f32.empty())
+    args.expect("responses", responses.f64, batch, inputs);
+  else
+    args.expect("responses", responses.f32, batch, inputs);
+}
+
+Responses storedIn(const Reals& responses) {
+  return {responses.f32.empty() ? responses.f64.data() : nullptr,
+          responses.f32.empty() ? nullptr : responses.f32.data()};
+}
+
 /// What stands in for peers, each array empty or of its full length.
-Absence absenceOf(const Args& args, const HeadArguments& head, std::span<const double> baseline,
+Absence absenceOf(const Args& args, const HeadOverPeers& head, std::span<const double> baseline,
                   std::span<const std::int32_t> answered, std::size_t batch) {
   return {orNull(args, "baseline", baseline, head.inputs()), nullptr,
-          orNull(args, "answered", answered, checkedProduct(batch, head.widths.size()))};
+          orNull(args, "answered", answered, checkedProduct(batch, head.peers()))};
 }
 
 /// Groups of peers that are removed together: ascending members, none twice in a group.
@@ -119,29 +167,27 @@ Groups readGroups(Args& args, std::size_t peers) {
 Napi::Value removalScoresMethod(const Engine& engine, Args& args) {
   const auto scores = args.f64Out("scores"), linear = args.f64Out("linear");
   const auto quadratic = args.f64Out("quadratic");
-  const auto responses = args.f64("responses");
+  const Reals responses = args.reals("responses");
   const auto answered = args.i32("answered");
-  const HeadArguments head = readHead(args);
+  const HeadOverPeers head = readHead(engine, args);
   const auto baseline = args.f64("baseline");
   const ComparedArguments compared = readCompared(args);
   const auto weights = args.f64("sampleWeights");
-  const Groups groups = readGroups(args, head.widths.size());
+  const Groups groups = readGroups(args, head.peers());
   const auto noise = args.f64("noise");
   const std::size_t draws = args.size("draws");
   const auto estimator = static_cast<Estimator>(args.integer("estimator", 0, kEstimatorCount - 1));
   const Loss loss = readLoss(args);
   Dim batch = args.dim("batch"), inputs(head.inputs());
 
-  args.expect("responses", responses, batch, inputs);
-  const PackedHead packed = pack(engine, head);
+  expectReals(args, responses, batch, inputs);
   const std::size_t cells = checkedProduct(batch, groups.count), outputs = head.outputs();
   args.expect("scores", scores, cells);
   RemovalTile tile{};
-  tile.head = &packed.head();
+  tile.head = &head.head;
   tile.estimator = estimator;
   tile.groups = groups;
   tile.samples = batch;
-  tile.responses = responses.data();
   tile.absence = absenceOf(args, head, baseline, answered, batch);
   tile.weights = orNull(args, "sampleWeights", weights, batch);
   tile.scores = scores.data();
@@ -160,42 +206,39 @@ Napi::Value removalScoresMethod(const Engine& engine, Args& args) {
     args.expect("noise", noise, checkedProduct(batch, tile.noisePerSample));
     tile.noise = noise.data();
   }
-  return Napi::Boolean::New(args.env(), removalScores(runnerOf(engine), tile));
+  return Napi::Boolean::New(args.env(), removalScores(runnerOf(engine), tile, storedIn(responses)));
 }
 
 Napi::Value peerGramMethod(const Engine& engine, Args& args) {
   const auto gram = args.f64Out("gram"), factor = args.f64Out("factor");
-  const auto responses = args.f64("responses");
+  const Reals responses = args.reals("responses");
   const auto answered = args.i32("answered");
-  const HeadArguments head = readHead(args);
+  const HeadOverPeers head = readHead(engine, args);
   const auto baseline = args.f64("baseline");
   const auto weights = args.f64("sampleWeights");
   const Loss loss = readLoss(args);
-  Dim batch = args.dim("batch"), inputs(head.inputs()), peers(head.widths.size());
-  args.expect("responses", responses, batch, inputs);
+  Dim batch = args.dim("batch"), inputs(head.inputs()), peers(head.peers());
+  expectReals(args, responses, batch, inputs);
   args.expect("gram", gram, peers, peers);
-  const PackedHead packed = pack(engine, head);
-  double* rows = orNull(args, "factor", factor, checkedProduct(batch, head.outputs(), head.widths.size()));
+  double* rows = orNull(args, "factor", factor, checkedProduct(batch, head.outputs(), head.peers()));
   GramBlock whole{};
-  whole.head = &packed.head();
+  whole.head = &head.head;
   whole.loss = loss;
   whole.samples = batch;
-  whole.responses = responses.data();
   whole.absence = absenceOf(args, head, baseline, answered, batch);
   whole.weights = orNull(args, "sampleWeights", weights, batch);
-  return Napi::Boolean::New(args.env(), peerGram(runnerOf(engine), whole, gram.data(), rows));
+  return Napi::Boolean::New(args.env(), peerGram(runnerOf(engine), whole, storedIn(responses), gram.data(), rows));
 }
 
 Napi::Value headForwardMethod(const Engine& engine, Args& args) {
   const auto logits = args.f64Out("out");
-  const auto responses = args.f64("responses");
-  const HeadArguments head = readHead(args);
+  const Reals responses = args.reals("responses");
+  const HeadOverPeers head = readHead(engine, args);
   Dim batch = args.dim("batch"), inputs(head.inputs());
-  args.expect("responses", responses, batch, inputs);
-  const PackedHead packed = pack(engine, head);
+  expectReals(args, responses, batch, inputs);
   args.expect("out", logits, checkedProduct(batch, head.outputs()));
   return Napi::Boolean::New(args.env(),
-                            headForward(runnerOf(engine), packed.head(), batch, responses.data(), logits.data()));
+                            headForward(runnerOf(engine), head.head, batch, storedIn(responses), logits.data()));
 }
 
 Napi::Value headGradientMethod(const Engine& engine, Args& args) {
@@ -203,7 +246,7 @@ Napi::Value headGradientMethod(const Engine& engine, Args& args) {
   const auto responseGradient = args.f64Out("responseGradient");
   const auto parameterGradient = args.f64Out("parameterGradient");
   const auto responses = args.f64("responses");
-  const HeadArguments head = readHead(args);
+  const HeadOverPeers head = readHead(engine, args);
   const ComparedArguments compared = readCompared(args);
   const auto weights = args.f64("sampleWeights");
   const auto upstream = args.f64("outputGradient");
@@ -212,13 +255,12 @@ Napi::Value headGradientMethod(const Engine& engine, Args& args) {
   Dim batch = args.dim("batch"), inputs(head.inputs());
 
   args.expect("responses", responses, batch, inputs);
-  const PackedHead packed = pack(engine, head);
   const std::size_t cells = checkedProduct(batch, head.outputs());
   args.expect("logits", logits, cells);
   args.expect("responseGradient", responseGradient, responses.size());
-  args.expect("parameterGradient", parameterGradient, head.parameters.size());
+  args.expect("parameterGradient", parameterGradient, head.packed.parameters());
   GradientTile whole{};
-  whole.head = &packed.head();
+  whole.head = &head.head;
   whole.upstream = orNull(args, "outputGradient", upstream, cells);
   whole.compared = compared.check(args, loss, batch, head.outputs(), whole.upstream == nullptr);
   whole.divisor = divisor;
@@ -234,10 +276,9 @@ Napi::Value headGradientMethod(const Engine& engine, Args& args) {
 
 Napi::Value importanceMethod(const Engine& engine, Args& args) {
   const auto out = args.f64Out("out");
-  const HeadArguments head = readHead(args);
-  args.expect("out", out, head.widths.size());
-  const PackedHead packed = pack(engine, head);
-  headImportance(runnerOf(engine), packed.head(), out.data());
+  const HeadOverPeers head = readHead(engine, args);
+  args.expect("out", out, head.peers());
+  headImportance(runnerOf(engine), head.head, out.data());
   return args.env().Undefined();
 }
 
@@ -289,6 +330,7 @@ Napi::Value quadraticFormMethod(const Engine& engine, Args& args) {
 }  // namespace
 
 void defineCurvature(Methods& methods) {
+  methods.add("prepareHead", prepareHeadMethod);
   methods.add("removalScores", removalScoresMethod);
   methods.add("peerGram", peerGramMethod);
   methods.add("headForward", headForwardMethod);

@@ -115,6 +115,8 @@ struct CurvatureKernels {
   size_t panelColumns;
   /// to[c * stride + r] = from[r * columns + c]
   void (*transpose)(const double* from, size_t rows, size_t columns, double* to, size_t stride);
+  /// to[k] = from[k]
+  void (*widen)(const float* from, double* to, size_t n);
   /// Doubles of scratch for a tile of so many samples, whichever of the functions below is called.
   size_t (*scratch)(const Head& head, size_t samples, size_t draws, const Groups& groups);
   /// The contribution of every peer to the first layer for one sample x [inputs]: out [peers, row].

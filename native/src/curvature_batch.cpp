@@ -49,7 +49,10 @@ std::size_t samplesPerTile(const Runner& runner, const Head& head, std::size_t b
   const std::size_t deep = head.layers > 1 || head.layer[0].activation != kIdentity ? 2 * head.widest : 0;
   const std::size_t inputs = head.layer[0].inputs, directions = std::max(head.peers, groups);
   const std::size_t one = directions * (head.layer[0].row + deep) + inputs;
-  const std::size_t fitting = std::clamp(kTileDoubles / one / 8 * 8, kFewSamples, kMostSamples);
+  // weights that no cache holds are read once a tile: the wider a peer, the more they outweigh the contributions
+  const bool streamed = inputs * head.layer[0].row > kTileDoubles;
+  const std::size_t fewest = streamed ? std::clamp(head.width / 8, kFewSamples, kMostSamples) : kFewSamples;
+  const std::size_t fitting = std::clamp(kTileDoubles / one / 8 * 8, fewest, kMostSamples);
   const std::size_t bounded = std::clamp<std::size_t>(kMostDoubles / one, 1, fitting);
   const std::size_t tasks = 2 * static_cast<std::size_t>(runner.threads);
   const std::size_t shared = runner.threads <= 1 ? batch : (batch + tasks - 1) / tasks;
@@ -99,17 +102,15 @@ void transposeLayer(const Runner& runner, const HeadLayer& layer, std::size_t co
 }  // namespace
 
 PackedHead::PackedHead(const Runner& runner, const double* parameters, const int32_t* sizes, const int32_t* activations,
-                       std::size_t layers, const int32_t* widths, std::size_t peers)
-    : offsets_(peers + 1, 0), layers_(layers), head_{} {
+                       std::size_t layers)
+    : kernels_(runner.kernels), layers_(layers), head_{} {
+  std::size_t count = 0;
+  for (std::size_t l = 0; l < layers; l++)
+    count += (static_cast<std::size_t>(sizes[l]) + 1) * static_cast<std::size_t>(sizes[l + 1]);
+  parameters_.assign(parameters, parameters + count);
+  parameters = parameters_.data();
   head_.layers = layers;
-  head_.peers = peers;
   head_.outputs = static_cast<std::size_t>(sizes[layers]);
-  for (std::size_t i = 0; i < peers; i++) {
-    const auto width = static_cast<std::size_t>(widths[i]);
-    offsets_[i + 1] = offsets_[i] + width;
-    head_.width = std::max(head_.width, width);
-  }
-  head_.offsets = offsets_.data();
   const auto lanes = static_cast<std::size_t>(runner.kernels.lanes);
   const std::size_t panel = runner.kernels.curvature.panelColumns;
   std::size_t total = panel * static_cast<std::size_t>(sizes[0]);  // the last panel may be short
@@ -130,6 +131,7 @@ PackedHead::PackedHead(const Runner& runner, const double* parameters, const int
     total += (layer.inputs + 1) * layer.row;
   }
   storage_.reset(new double[total]);
+  bytes_ = (total + count) * sizeof(double);
   double* free = storage_.get();
   for (HeadLayer& layer : layers_) {
     const std::size_t columns = &layer == layers_.data() ? std::min(panel, layer.row) : layer.row;
@@ -143,7 +145,35 @@ PackedHead::PackedHead(const Runner& runner, const double* parameters, const int
   head_.layer = layers_.data();
 }
 
+Head PackedHead::over(const std::vector<std::size_t>& offsets) const {
+  Head head = head_;
+  head.peers = offsets.size() - 1;
+  head.offsets = offsets.data();
+  head.width = 0;
+  for (std::size_t i = 0; i < head.peers; i++) head.width = std::max(head.width, offsets[i + 1] - offsets[i]);
+  return head;
+}
+
+std::vector<std::size_t> offsetsOf(const int32_t* widths, std::size_t peers) {
+  std::vector<std::size_t> offsets(peers + 1, 0);
+  for (std::size_t i = 0; i < peers; i++) offsets[i + 1] = offsets[i] + static_cast<std::size_t>(widths[i]);
+  return offsets;
+}
+
 namespace {
+
+/// Some rows of the responses as doubles; those in single precision are widened into `room` [count, row].
+const double* rowsOf(const Runner& runner, Responses responses, std::size_t row, std::size_t first, std::size_t count,
+                     double* room) {
+  if (responses.f64 != nullptr || count == 0) return responses.f64 + first * row;
+  runner.kernels.curvature.widen(responses.f32 + first * row, room, count * row);
+  return room;
+}
+
+/// Doubles of room that so many rows need.
+std::size_t roomOf(Responses responses, std::size_t row, std::size_t count) {
+  return responses.f32 == nullptr ? 0 : row * count;
+}
 
 /// Contributions of the baseline to the first layer, one row a peer; empty without one.
 std::vector<double> shiftsOf(const Runner& runner, const Head& head, const double* baseline) {
@@ -156,7 +186,7 @@ std::vector<double> shiftsOf(const Runner& runner, const Head& head, const doubl
 
 }  // namespace
 
-bool removalScores(const Runner& runner, const RemovalTile& whole) {
+bool removalScores(const Runner& runner, const RemovalTile& whole, Responses responses) {
   Finite finite;
   const Head& head = *whole.head;
   RemovalTile batch = whole;
@@ -167,7 +197,6 @@ bool removalScores(const Runner& runner, const RemovalTile& whole) {
   forTiles(runner, batch.samples, samples, [&](std::size_t first, std::size_t count) {
     RemovalTile tile = batch;
     tile.samples = count;
-    tile.responses += first * head.layer[0].inputs;
     tile.weights = advance(tile.weights, first);
     tile.absence.answered = advance(tile.absence.answered, first * head.peers);
     tile.compared.labels = advance(tile.compared.labels, first);
@@ -176,13 +205,16 @@ bool removalScores(const Runner& runner, const RemovalTile& whole) {
     tile.scores += first * groups.count;
     tile.linear = advance(tile.linear, first * groups.count);
     tile.quadratic = advance(tile.quadratic, first * groups.count);
-    finite.add(runner.kernels.curvature.removal(
-        tile, scratchOf(runner.kernels.curvature.scratch(head, count, tile.draws, groups))));
+    const std::size_t row = head.layer[0].inputs;
+    const std::size_t own = runner.kernels.curvature.scratch(head, count, tile.draws, groups);
+    double* scratch = scratchOf(own + roomOf(responses, row, count));
+    tile.responses = rowsOf(runner, responses, row, first, count, scratch + own);
+    finite.add(runner.kernels.curvature.removal(tile, scratch));
   });
   return finite.all();
 }
 
-bool peerGram(const Runner& runner, const GramBlock& whole, double* gram, double* factor) {
+bool peerGram(const Runner& runner, const GramBlock& whole, Responses responses, double* gram, double* factor) {
   Finite finite;
   const Head& head = *whole.head;
   const std::size_t batch = whole.samples;
@@ -199,13 +231,16 @@ bool peerGram(const Runner& runner, const GramBlock& whole, double* gram, double
       GramBlock block = whole;
       block.samples = std::min(kBlock, batch - first);
       block.tile = tile;
-      block.responses += first * head.layer[0].inputs;
       block.weights = advance(block.weights, first);
       block.absence.shifts = shifts.empty() ? nullptr : shifts.data();
       block.absence.answered = advance(block.absence.answered, first * head.peers);
       block.gram = partial.data() + index * area;
       block.factor = advance(factor, first * head.outputs * head.peers);
-      finite.add(runner.kernels.curvature.gram(block, scratchOf(runner.kernels.curvature.gramScratch(head, tile))));
+      const std::size_t row = head.layer[0].inputs;
+      const std::size_t own = runner.kernels.curvature.gramScratch(head, tile);
+      double* scratch = scratchOf(own + roomOf(responses, row, block.samples));
+      block.responses = rowsOf(runner, responses, row, first, block.samples, scratch + own);
+      finite.add(runner.kernels.curvature.gram(block, scratch));
     });
     for (std::size_t b = 0; b < count; b++)  // in order, the first as it is
       for (std::size_t k = 0; k < area; k++) gram[k] = begin + b == 0 ? partial[k] : gram[k] + partial[b * area + k];
@@ -213,19 +248,18 @@ bool peerGram(const Runner& runner, const GramBlock& whole, double* gram, double
   return finite.all();
 }
 
-bool headForward(const Runner& runner, const Head& head, std::size_t batch, const double* responses, double* logits) {
+bool headForward(const Runner& runner, const Head& head, std::size_t batch, Responses responses, double* logits) {
   Finite finite;
-  const std::size_t samples = samplesPerTile(runner, head, batch);
+  const std::size_t samples = samplesPerTile(runner, head, batch), row = head.layer[0].inputs;
   forTiles(runner, batch, samples, [&](std::size_t first, std::size_t count) {
     GradientTile tile{};
     tile.head = &head;
-    tile.samples = count;
-    tile.batch = batch;
-    tile.first = first;
-    tile.responses = responses;
-    tile.logits = logits;
-    finite.add(
-        runner.kernels.curvature.gradient(tile, scratchOf(runner.kernels.curvature.scratch(head, count, 0, Groups{}))));
+    tile.samples = tile.batch = count;
+    tile.logits = logits + first * head.outputs;
+    const std::size_t own = runner.kernels.curvature.scratch(head, count, 0, Groups{});
+    double* scratch = scratchOf(own + roomOf(responses, row, count));
+    tile.responses = rowsOf(runner, responses, row, first, count, scratch + own);
+    finite.add(runner.kernels.curvature.gradient(tile, scratch));
   });
   return finite.all();
 }

@@ -20,33 +20,54 @@ struct Runner {
   int threads;
 };
 
-/// A head with the transposed, padded weights that the products read.
+/// A copy of a head with the transposed, padded weights that the products of one instruction set read.
 class PackedHead {
  public:
-  /// `parameters` holds weights, bias of each layer in turn; sizes [layers + 1], activations [layers]; widths [peers]
-  /// add up to sizes[0].
+  /// `parameters` holds weights, bias of each layer in turn; sizes [layers + 1], activations [layers].
   PackedHead(const Runner& runner, const double* parameters, const int32_t* sizes, const int32_t* activations,
-             std::size_t layers, const int32_t* widths, std::size_t peers);
-  const Head& head() const { return head_; }
+             std::size_t layers);
+  PackedHead(const PackedHead&) = delete;
+  PackedHead& operator=(const PackedHead&) = delete;
+
+  /// The head over peers that begin at offsets [peers + 1]; valid while this and the offsets are.
+  Head over(const std::vector<std::size_t>& offsets) const;
+
+  std::size_t inputs() const { return layers_.front().inputs; }
+  std::size_t outputs() const { return head_.outputs; }
+  std::size_t parameters() const { return parameters_.size(); }
+  std::size_t bytes() const { return bytes_; }
+  /// Whose panels these are.
+  const KernelTable& kernels() const { return kernels_; }
 
  private:
+  const KernelTable& kernels_;
+  std::vector<double> parameters_;
   std::unique_ptr<double[]> storage_;
-  std::vector<std::size_t> offsets_;
   std::vector<HeadLayer> layers_;
   Head head_;
+  std::size_t bytes_;
 };
+
+/// Responses [batch, inputs] as they are stored; one of the two is null.
+struct Responses {
+  const double* f64;
+  const float* f32;
+};
+
+/// Where each peer's responses begin, and their end.
+std::vector<std::size_t> offsetsOf(const int32_t* widths, std::size_t peers);
 
 /// The four functions that read responses return whether the kernels found the first layer finite (CurvatureKernels).
 
-/// Fills tile.scores (and linear, quadratic) for all tile.samples samples.
-bool removalScores(const Runner& runner, const RemovalTile& batch);
+/// Fills tile.scores (and linear, quadratic) for all tile.samples samples; tile.responses is not read.
+bool removalScores(const Runner& runner, const RemovalTile& batch, Responses responses);
 
 /// `batch` describes all samples, without outputs. gram [peers, peers], and factor [batch * outputs, peers] unless
 /// null.
-bool peerGram(const Runner& runner, const GramBlock& batch, double* gram, double* factor);
+bool peerGram(const Runner& runner, const GramBlock& batch, Responses responses, double* gram, double* factor);
 
 /// logits [batch, outputs].
-bool headForward(const Runner& runner, const Head& head, std::size_t batch, const double* responses, double* logits);
+bool headForward(const Runner& runner, const Head& head, std::size_t batch, Responses responses, double* logits);
 
 /// `whole` describes the batch with first = 0 and no hidden or deltas; parameterGradient is laid out like parameters.
 bool headGradient(const Runner& runner, GradientTile whole, double* parameterGradient);

@@ -81,7 +81,7 @@ static double diagonalForm(const RemovalTile& tile, const SampleView& view, Head
     double* move = buffers.flow[0] + m * first.row;
     for (size_t o = 0; o < first.row; o++) move[o] = o < h ? column[o * first.inputs] * response : 0.0;
   }
-  const double* directions = carryMoves(head, buffers, tile.samples, sample, buffers.flow[0], d, d, false);
+  const double* directions = carryMoves(head, buffers, tile.samples, sample, buffers.flow[0], d, 1, false);
   scoreRows(view, kGaussNewton, directions, head.layer[head.layers - 1].row, d, score.forms, nullptr, nullptr,
             score.group);
   return treeSum(score.forms, d);
@@ -98,49 +98,49 @@ static void moveOf(const Absence& absence, const double* part, size_t sample, si
     __builtin_memcpy(out, part, row * sizeof(double));
 }
 
-/// What every peer takes away, [samples, peers, row]: the parts themselves where nothing stands in for them.
+/// What every peer takes away, [peers, samples, row]: the parts themselves where nothing stands in for them.
 static const double* movesOfPeers(const Head& head, const Absence& absence, const double* parts, size_t samples,
                                   double* room) {
   if (absence.shifts == nullptr && absence.answered == nullptr) return parts;
   const size_t row = head.layer[0].row;
-  for (size_t s = 0; s < samples; s++)
-    for (size_t i = 0; i < head.peers; i++) {
-      const size_t at = (s * head.peers + i) * row;
+  for (size_t i = 0; i < head.peers; i++)
+    for (size_t s = 0; s < samples; s++) {
+      const size_t at = (i * samples + s) * row;
       moveOf(absence, parts + at, s, i, head.peers, row, room + at);
     }
   return room;
 }
 
-/// What every group takes away, [samples, groups, row]: its peers' moves added up in order.
+/// What every group takes away, [groups, samples, row]: its peers' moves added up in order.
 static const double* movesOf(const RemovalTile& tile, const HeadBuffers& buffers, double* room) {
   const Groups& groups = tile.groups;
   const Head& head = *tile.head;
   if (groups.offsets == nullptr) return movesOfPeers(head, tile.absence, buffers.parts, tile.samples, room);
   const size_t row = head.layer[0].row;
   double* one = buffers.flow[0];
-  for (size_t s = 0; s < tile.samples; s++) {
-    const double* parts = buffers.parts + s * head.peers * row;
-    for (size_t g = 0; g < groups.count; g++) {
-      double* move = room + (s * groups.count + g) * row;
-      for (int32_t k = groups.offsets[g]; k < groups.offsets[g + 1]; k++) {
-        const auto i = static_cast<size_t>(groups.members[k]);
-        const bool starts = k == groups.offsets[g];
-        moveOf(tile.absence, parts + i * row, s, i, head.peers, row, starts ? move : one);
+  for (size_t g = 0; g < groups.count; g++)
+    for (int32_t k = groups.offsets[g]; k < groups.offsets[g + 1]; k++) {
+      const auto i = static_cast<size_t>(groups.members[k]);
+      const bool starts = k == groups.offsets[g];
+      for (size_t s = 0; s < tile.samples; s++) {
+        double* move = room + (g * tile.samples + s) * row;
+        const double* part = buffers.parts + (i * tile.samples + s) * row;
+        moveOf(tile.absence, part, s, i, head.peers, row, starts ? move : one);
         if (!starts) addTo(move, one, row);
       }
     }
-  }
   return room;
 }
 
-/// The directions of every sample and group: J f to first order, or the exact change of z on removal.
+/// The directions of every group and sample [groups, samples, row]: J f to first order, or the exact change of z on
+/// removal.
 static const double* directionsOf(const RemovalTile& tile, HeadBuffers& buffers, const double* moves, bool exact) {
   const Head& head = *tile.head;
-  const size_t perSample = tile.groups.count, rows = tile.samples * perSample;
-  if (!exact) return carryMoves(head, buffers, tile.samples, 0, moves, rows, perSample, false);
+  const size_t rows = tile.samples * tile.groups.count;
+  if (!exact) return carryMoves(head, buffers, tile.samples, 0, moves, rows, tile.samples, false);
   const size_t count = rows * head.layer[0].row;
   zipElements(moves, moves, buffers.flow[0], count, [](F64 x, F64) { return -x; });
-  return carryMoves(head, buffers, tile.samples, 0, buffers.flow[0], rows, perSample, true);
+  return carryMoves(head, buffers, tile.samples, 0, buffers.flow[0], rows, tile.samples, true);
 }
 
 static bool isMember(const Groups& groups, size_t group, size_t peer) {
@@ -167,7 +167,7 @@ static const double* movedWithout(const RemovalTile& tile, HeadBuffers& buffers,
   for (size_t i = 0; i < head.peers; i++) {
     const double* shifts = tile.absence.shifts;
     if (!isMember(tile.groups, group, i))
-      addTo(current, buffers.parts + (sample * head.peers + i) * first.row, first.row);
+      addTo(current, buffers.parts + (i * tile.samples + sample) * first.row, first.row);
     else if (shifts != nullptr)
       addTo(current, shifts + i * first.row, first.row);
   }
@@ -194,7 +194,7 @@ static void scoreLargeParts(const RemovalTile& tile, HeadBuffers& buffers, const
     SampleView view{};
     for (size_t i = 0; i < count; i++) {
       const size_t at = s * count + i;
-      if (!dwarfs(moves + at * head.layer[0].row, head.layer[0].outputs)) continue;
+      if (!dwarfs(moves + (i * tile.samples + s) * head.layer[0].row, head.layer[0].outputs)) continue;
       if (!prepared) view = preparedView(tile, score, logits + s * row, s);
       prepared = true;
       const double* moved = movedWithout(tile, buffers, s, i);
@@ -235,9 +235,9 @@ static bool removalTile(const RemovalTile& tile, double* scratch) {
         for (size_t i = 0; i < n; i++) scores[s * n + i] = diagonalForm(tile, view, buffers, s, i, score);
         continue;
       }
-      scoreRows(view, estimator, directions + s * n * row, row, n, scores == nullptr ? nullptr : scores + s * n,
-                linear == nullptr ? nullptr : linear + s * n, quadratic == nullptr ? nullptr : quadratic + s * n,
-                score.group);
+      scoreRows(view, estimator, directions + s * row, tile.samples * row, n,
+                scores == nullptr ? nullptr : scores + s * n, linear == nullptr ? nullptr : linear + s * n,
+                quadratic == nullptr ? nullptr : quadratic + s * n, score.group);
     }
   };
   if (byTangent || tile.linear != nullptr)
@@ -345,10 +345,10 @@ static bool gramBlock(const GramBlock& block, double* scratch) {
     finite &= forwardTile(head, block.responses + begin * head.layer[0].inputs, absence, samples, true, true, buffers);
     const double* logits = valuesOf(head, buffers, head.layers - 1, samples);
     const double* moves = movesOfPeers(head, absence, buffers.parts, samples, room);
-    const double* directions = carryMoves(head, buffers, samples, 0, moves, samples * n, n, false);
+    const double* directions = carryMoves(head, buffers, samples, 0, moves, samples * n, samples, false);
     for (size_t s = 0; s < samples; s++) {
       predict(block.loss, logits + s * row, score.predicted, score.weights, outputs);
-      centredColumns(block.loss, score.weights, directions + s * n * row, row, n, outputs, stride, gram.centred,
+      centredColumns(block.loss, score.weights, directions + s * row, samples * row, n, outputs, stride, gram.centred,
                      score.group, score.careful);
       const double share = block.weights == nullptr ? 1.0 : block.weights[begin + s];
       addGram(score.weights, share, gram.centred, n, outputs, stride, gram.weighted,
@@ -528,10 +528,17 @@ static void transposeInto(const double* from, size_t rows, size_t columns, doubl
   }
 }
 
+static void widen(const float* from, double* to, size_t n) {
+  size_t k = 0;
+  for (; k + kLanes <= n; k += kLanes) store(to + k, loadF32(from + k));
+  for (; k < n; k++) to[k] = static_cast<double>(from[k]);
+}
+
 constexpr CurvatureKernels curvatureKernels() {
   return {
       .panelColumns = kTileColumns,
       .transpose = transposeInto,
+      .widen = widen,
       .scratch = tileScratch,
       .contributions = contributionsOf,
       .removal = removalTile,

@@ -119,7 +119,7 @@ struct Pieces {
 /// unused.
 struct HeadBuffers {
   double *preactivation, *value, *slope;
-  double* parts;     ///< [samples, peers, row of the first layer]
+  double* parts;     ///< [peers, samples, row of the first layer]
   double* gathered;  ///< [samples, width]
   double* flow[2];   ///< [rows, widest], where directions are carried through the layers in turn
   double* product;   ///< scratch of gemm
@@ -203,15 +203,16 @@ static void standIn(const double* shifts, size_t peer, size_t row, double* out) 
     for (size_t o = 0; o < row; o++) out[o] = 0.0;
 }
 
-/// Adds the contribution of peer 0, 1, ... in order to `sums` [samples, row]; they stay in `parts` [samples, peers,
-/// row] when `keep`.
+/// Adds the contribution of peer 0, 1, ... in order to `sums` [samples, row]; they stay in `parts` [peers,
+/// samples, row] when `keep`, `stride` doubles from one peer to the next.
 static void addContributions(const Head& head, const double* responses, const Absence& absence, size_t samples,
-                             bool keep, bool gather, double* parts, double* sums, const HeadBuffers& buffers) {
+                             bool keep, size_t stride, bool gather, double* parts, double* sums,
+                             const HeadBuffers& buffers) {
   const HeadLayer& first = head.layer[0];
   const size_t h = first.row;
   for (size_t i = 0; i < head.peers; i++) {
-    double* out = keep ? parts + i * h : parts;
-    const size_t outRow = keep ? head.peers * h : h;
+    double* out = keep ? parts + i * stride : parts;
+    const size_t outRow = h;
     const size_t offset = head.offsets[i], width = head.offsets[i + 1] - offset;
     const double* x = responses + offset;
     if (gather) copyRows(x, first.inputs, samples, width, buffers.gathered);
@@ -239,8 +240,8 @@ static void firstLayer(const Head& head, const double* responses, const Absence&
   for (size_t begin = 0; begin < samples; begin += together) {
     Absence some = absence;
     if (some.answered != nullptr) some.answered += begin * head.peers;
-    addContributions(head, responses + begin * first.inputs, some, smaller(together, samples - begin), keep, gather,
-                     buffers.parts + begin * h * (keep ? head.peers : 1), buffers.preactivation + begin * h, buffers);
+    addContributions(head, responses + begin * first.inputs, some, smaller(together, samples - begin), keep,
+                     samples * h, gather, buffers.parts + begin * h, buffers.preactivation + begin * h, buffers);
   }
 }
 
@@ -303,10 +304,11 @@ static void passActivation(const HeadLayer& layer, const HeadBuffers& buffers, s
   changesOf<sigmoid, sigmoidChange>(x, value, moved, out, n);
 }
 
-/// Carries `rows` moves of the first pre-activation (`perSample` to a sample, from `sample` on) to the output:
+/// Carries `rows` moves of the first pre-activation (of samples sample .. sample + together - 1, over and over) to the
+/// output:
 /// to first order, or exactly. Returns [rows, row of the last layer]: `moves` itself when nothing had to be done.
 static const double* carryMoves(const Head& head, HeadBuffers& buffers, size_t samples, size_t sample,
-                                const double* moves, size_t rows, size_t perSample, bool exact) {
+                                const double* moves, size_t rows, size_t together, bool exact) {
   const double* current = moves;
   for (size_t l = 0; l < head.layers; l++) {
     const HeadLayer& layer = head.layer[l];
@@ -317,7 +319,7 @@ static const double* carryMoves(const Head& head, HeadBuffers& buffers, size_t s
     }
     if (layer.activation == kIdentity) continue;
     for (size_t r = 0; r < rows; r++)
-      passActivation(layer, buffers, samples, sample + r / perSample, exact, current + r * layer.row,
+      passActivation(layer, buffers, samples, sample + r % together, exact, current + r * layer.row,
                      free + r * layer.row);
     current = free;
   }

@@ -54,8 +54,10 @@ Data randomData(RandomStream& random, const Shape& shape) {
 std::vector<double> everything(const Runner& runner, const Shape& shape, const Data& data) {
   const std::vector<int32_t> widths(shape.peers, static_cast<int32_t>(shape.width));
   const PackedHead packed(runner, data.parameters.data(), shape.sizes.data(), shape.activations.data(),
-                          shape.activations.size(), widths.data(), shape.peers);
-  const Head& head = packed.head();
+                          shape.activations.size());
+  const std::vector<size_t> offsets = offsetsOf(widths.data(), shape.peers);
+  const Head head = packed.over(offsets);
+  const Responses responses{data.responses.data(), nullptr};
   const size_t cells = shape.batch * shape.peers;
   const bool softmax = shape.loss == kSoftmaxCrossEntropy;
   const Compared compared{shape.loss, softmax ? data.labels.data() : nullptr, softmax ? nullptr : data.targets.data()};
@@ -69,14 +71,13 @@ std::vector<double> everything(const Runner& runner, const Shape& shape, const D
     tile.compared = compared;
     tile.samples = shape.batch;
     tile.groups.count = shape.peers;
-    tile.responses = data.responses.data();
     tile.draws = kDraws;
     tile.noisePerSample = kDraws * (softmax ? 1 : head.outputs);
     tile.noise = shape.loss == kSquaredError ? data.normal.data() : data.uniform.data();
     tile.scores = scores.data();
     tile.linear = linear.data();
     tile.quadratic = quadratic.data();
-    CHECK(removalScores(runner, tile));
+    CHECK(removalScores(runner, tile, responses));
     keep(scores), keep(linear), keep(quadratic);
   }
   std::vector<double> gram(shape.peers * shape.peers), factor(shape.batch * head.outputs * shape.peers);
@@ -84,8 +85,7 @@ std::vector<double> everything(const Runner& runner, const Shape& shape, const D
   samples.head = &head;
   samples.loss = shape.loss;
   samples.samples = shape.batch;
-  samples.responses = data.responses.data();
-  CHECK(peerGram(runner, samples, gram.data(), factor.data()));
+  CHECK(peerGram(runner, samples, responses, gram.data(), factor.data()));
   keep(gram), keep(factor);
   std::vector<double> losses(shape.batch), logits(shape.batch * head.outputs), slopes(data.responses.size());
   std::vector<double> gradient(data.parameters.size()), importance(shape.peers);

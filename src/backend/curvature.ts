@@ -29,11 +29,9 @@ export interface CurvatureKernels {
     scores: Float64Array,
     linear: Float64Array,
     quadratic: Float64Array,
-    responses: Float64Array,
+    responses: Float64Array | Float32Array,
     answered: Int32Array,
-    parameters: Float64Array,
-    sizes: Int32Array,
-    activations: Int32Array,
+    head: object,
     widths: Int32Array,
     baseline: Float64Array,
     labels: Int32Array,
@@ -47,15 +45,15 @@ export interface CurvatureKernels {
     loss: number,
     batch: number,
   ): boolean;
-  importance(out: Float64Array, parameters: Float64Array, sizes: Int32Array, activations: Int32Array, widths: Int32Array): void;
+  importance(out: Float64Array, head: object, widths: Int32Array): void;
+  /** A handle to a copy of a head, laid out as the kernels of this backend read it; freed when nothing refers to it. */
+  prepareHead(parameters: Float64Array, sizes: Int32Array, activations: Int32Array): object;
   peerGram(
     gram: Float64Array,
     factor: Float64Array,
-    responses: Float64Array,
+    responses: Float64Array | Float32Array,
     answered: Int32Array,
-    parameters: Float64Array,
-    sizes: Int32Array,
-    activations: Int32Array,
+    head: object,
     widths: Int32Array,
     baseline: Float64Array,
     sampleWeights: Float64Array,
@@ -63,24 +61,14 @@ export interface CurvatureKernels {
     batch: number,
   ): boolean;
   sumSamples(out: Float64Array, values: Float64Array, batch: number, columns: number): void;
-  headForward(
-    out: Float64Array,
-    responses: Float64Array,
-    parameters: Float64Array,
-    sizes: Int32Array,
-    activations: Int32Array,
-    widths: Int32Array,
-    batch: number,
-  ): boolean;
+  headForward(out: Float64Array, responses: Float64Array | Float32Array, head: object, widths: Int32Array, batch: number): boolean;
   headGradient(
     losses: Float64Array,
     logits: Float64Array,
     responseGradient: Float64Array,
     parameterGradient: Float64Array,
-    responses: Float64Array,
-    parameters: Float64Array,
-    sizes: Int32Array,
-    activations: Int32Array,
+    responses: Float64Array | Float32Array,
+    head: object,
     widths: Int32Array,
     labels: Int32Array,
     targets: Float64Array,

@@ -104,7 +104,7 @@ export function checkVector(argument: string, value: unknown, length: number): F
 
 /** {@link checkVector} but for finiteness, which the caller must settle. */
 export function checkLength(argument: string, value: unknown, length: number): Float64Array {
-  if (value instanceof Float64Array) {
+  if (value instanceof Float64Array && typedArrayKind(value) !== undefined) {
     // A detached array has length 0 too, and throws wherever it is walked.
     if (value.length === length) return length === 0 ? new Float64Array(0) : value;
     throw wrongLength(argument, value.length, length);
@@ -132,8 +132,15 @@ function wrongLength(argument: string, found: number, length: number): InputErro
   });
 }
 
+/** A vector of the given length as it is stored, single precision included, for kernels that read both; not checked for finiteness. */
+export function checkStored(argument: string, value: unknown, length: number): Float64Array | Float32Array {
+  const stored = value instanceof Float32Array && typedArrayKind(value) !== undefined;
+  if (stored && length > 0 && value.length === length) return value;
+  return checkLength(argument, value, length);
+}
+
 /** Refuses a vector with an entry that is not finite, naming the first. */
-export function checkFinite(argument: string, array: Float64Array): void {
+export function checkFinite(argument: string, array: Float64Array | Float32Array): void {
   if (allFinite(array)) return;
   for (let index = 0; index < array.length; index++) {
     const value: unknown = array[index];
@@ -142,7 +149,7 @@ export function checkFinite(argument: string, array: Float64Array): void {
 }
 
 /** x * 0 is 0 for a finite x and NaN otherwise; four sums in turn, because one would wait for each addition. */
-function allFinite(array: Float64Array): boolean {
+function allFinite(array: Float64Array | Float32Array): boolean {
   const whole = array.length - (array.length % 4);
   let a = 0;
   let b = 0;

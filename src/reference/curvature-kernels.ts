@@ -1,5 +1,6 @@
 /** The curvature family of the reference backend. */
 import { importance, outputQuadraticForm, peerGram, quadraticForm, removalScores, sumSamples } from './curvature.js';
+import { prepareHead } from './head.js';
 import { headForward, headGradient } from './head-gradient.js';
 
 export const curvatureReference = {
@@ -9,6 +10,7 @@ export const curvatureReference = {
   importance,
   peerGram,
   sumSamples,
+  prepareHead,
   headForward,
   headGradient,
 };

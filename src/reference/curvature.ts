@@ -3,7 +3,19 @@
  * Kernel conventions: outputs first, then inputs, then sizes; arrays flat and row-major; arguments already validated.
  */
 import { fma, matVec, treeDot, treeSum, treeSumOf } from '../core/arithmetic/index.js';
-import { contributions, type Forward, firstIsFinite, forward, type Layer, layersOf, offsetsOf, partOf, removal, tangent } from './head.js';
+import {
+  contributions,
+  type Forward,
+  firstIsFinite,
+  forward,
+  type Layer,
+  offsetsOf,
+  partOf,
+  type ReferenceHead,
+  type Responses,
+  removal,
+  tangent,
+} from './head.js';
 import {
   ablation,
   bilinearForm,
@@ -99,11 +111,9 @@ export function removalScores(
   scores: Float64Array,
   linear: Float64Array,
   quadratic: Float64Array,
-  responses: Float64Array,
+  responses: Responses,
   answered: Int32Array,
-  parameters: Float64Array,
-  sizes: Int32Array,
-  activations: Int32Array,
+  head: object,
   widths: Int32Array,
   baseline: Float64Array,
   labels: Int32Array,
@@ -117,18 +127,17 @@ export function removalScores(
   lossCode: number,
   batch: number,
 ): boolean {
-  const layers = layersOf(parameters, sizes, activations);
+  const { layers, inputs, outputs } = head as ReferenceHead;
   const offsets = offsetsOf(widths);
   const shifts = baseline.length === 0 ? null : contributions(layers[0], baseline, offsets);
   const peers = widths.length;
   const groups = groupsOf(groupOffsets, groupMembers, peers);
-  const outputs = sizes[sizes.length - 1];
   const loss = LOSSES[lossCode];
   const estimator = ESTIMATORS[estimatorCode];
   const noiseRow = noise.length === 0 ? 0 : noise.length / batch;
   let finite = true;
   for (let b = 0; b < batch; b++) {
-    const response = responses.subarray(b * sizes[0], (b + 1) * sizes[0]);
+    const response = responses.subarray(b * inputs, (b + 1) * inputs);
     const present = answered.subarray(b * peers, (b + 1) * peers);
     const target = targetOf(labels, targets, b, outputs);
     const pass = forward(layers, response, offsets, shifts, present);
@@ -211,7 +220,7 @@ function score(estimator: Exclude<Estimator, 'diagonal'>, sample: Sample, member
 /** sum_m h_mm Delta F_m^2 over one peer's own responses: the form of each response taken alone, by the fixed tree. */
 function diagonalForm(
   sample: Sample,
-  response: Float64Array,
+  response: Responses,
   baseline: Float64Array,
   answered: Int32Array,
   offsets: Int32Array,
@@ -273,15 +282,9 @@ function drawnGradient(loss: Loss, logits: Float64Array, predicted: Float64Array
 }
 
 /** NISP: importance of the outputs (all ones) carried back through |W|^T, summed over each peer's responses: out [peers]. */
-export function importance(
-  out: Float64Array,
-  parameters: Float64Array,
-  sizes: Int32Array,
-  activations: Int32Array,
-  widths: Int32Array,
-): void {
-  const layers = layersOf(parameters, sizes, activations);
-  let carried: Float64Array = new Float64Array(sizes[sizes.length - 1]).fill(1);
+export function importance(out: Float64Array, head: object, widths: Int32Array): void {
+  const { layers, outputs } = head as ReferenceHead;
+  let carried: Float64Array = new Float64Array(outputs).fill(1);
   for (const layer of [...layers].reverse()) {
     const below = new Float64Array(layer.inputs);
     for (let k = 0; k < layer.inputs; k++) {
@@ -302,28 +305,25 @@ export function importance(
 export function peerGram(
   gram: Float64Array,
   factor: Float64Array,
-  responses: Float64Array,
+  responses: Responses,
   answered: Int32Array,
-  parameters: Float64Array,
-  sizes: Int32Array,
-  activations: Int32Array,
+  head: object,
   widths: Int32Array,
   baseline: Float64Array,
   sampleWeights: Float64Array,
   lossCode: number,
   batch: number,
 ): boolean {
-  const layers = layersOf(parameters, sizes, activations);
+  const { layers, inputs, outputs } = head as ReferenceHead;
   const offsets = offsetsOf(widths);
   const peers = widths.length;
   const shifts = baseline.length === 0 ? null : contributions(layers[0], baseline, offsets);
-  const outputs = sizes[sizes.length - 1];
   const loss = LOSSES[lossCode];
   const perSample = new Float64Array(batch * peers * peers);
   let finite = true;
   for (let b = 0; b < batch; b++) {
     const present = answered.subarray(b * peers, (b + 1) * peers);
-    const pass = forward(layers, responses.subarray(b * sizes[0], (b + 1) * sizes[0]), offsets, shifts, present);
+    const pass = forward(layers, responses.subarray(b * inputs, (b + 1) * inputs), offsets, shifts, present);
     finite &&= firstIsFinite(pass);
     const weights = curvatureWeights(loss, pass.outputs[layers.length - 1]);
     const centred = pass.moves.map((part) => centre(loss, weights, tangent(layers, pass, part)));

@@ -1,25 +1,25 @@
 /** The gradient of a dense head, in plain TypeScript: reverse mode with every product one ascending chain of fma. */
 import { fma } from '../core/arithmetic/index.js';
 import { sumSamples } from './curvature.js';
-import { activationSlope, type Forward, firstIsFinite, forward, type Layer, layersOf, offsetsOf } from './head.js';
+import {
+  activationSlope,
+  type Forward,
+  firstIsFinite,
+  forward,
+  type Layer,
+  offsetsOf,
+  type ReferenceHead,
+  type Responses,
+} from './head.js';
 import { LOSSES, lossGradient, lossValue, targetOf, weighted } from './loss.js';
 
 /** z for every sample: out [batch, outputs]. */
-export function headForward(
-  out: Float64Array,
-  responses: Float64Array,
-  parameters: Float64Array,
-  sizes: Int32Array,
-  activations: Int32Array,
-  widths: Int32Array,
-  batch: number,
-): boolean {
-  const layers = layersOf(parameters, sizes, activations);
+export function headForward(out: Float64Array, responses: Responses, head: object, widths: Int32Array, batch: number): boolean {
+  const { layers, inputs, outputs } = head as ReferenceHead;
   const offsets = offsetsOf(widths);
-  const outputs = sizes[sizes.length - 1];
   let finite = true;
   for (let b = 0; b < batch; b++) {
-    const pass = forward(layers, responses.subarray(b * sizes[0], (b + 1) * sizes[0]), offsets);
+    const pass = forward(layers, responses.subarray(b * inputs, (b + 1) * inputs), offsets);
     finite &&= firstIsFinite(pass);
     out.set(pass.outputs[layers.length - 1], b * outputs);
   }
@@ -37,10 +37,8 @@ export function headGradient(
   logits: Float64Array,
   responseGradient: Float64Array,
   parameterGradient: Float64Array,
-  responses: Float64Array,
-  parameters: Float64Array,
-  sizes: Int32Array,
-  activations: Int32Array,
+  responses: Responses,
+  head: object,
   widths: Int32Array,
   labels: Int32Array,
   targets: Float64Array,
@@ -50,16 +48,15 @@ export function headGradient(
   divisor: number,
   batch: number,
 ): boolean {
-  const layers = layersOf(parameters, sizes, activations);
+  const { layers, inputs, outputs } = head as ReferenceHead;
   const last = layers.length - 1;
-  const outputs = layers[last].outputs;
   const loss = LOSSES[lossCode];
   const offsets = offsetsOf(widths);
   const deltas = layers.map((layer) => new Float64Array(batch * layer.outputs));
-  const inputs = layers.map((layer) => new Float64Array(batch * layer.inputs));
+  const below = layers.map((layer) => new Float64Array(batch * layer.inputs));
   let finite = true;
   for (let b = 0; b < batch; b++) {
-    const response = responses.subarray(b * layers[0].inputs, (b + 1) * layers[0].inputs);
+    const response = responses.subarray(b * inputs, (b + 1) * inputs);
     const pass = forward(layers, response, offsets);
     finite &&= firstIsFinite(pass);
     const z = pass.outputs[last];
@@ -72,13 +69,13 @@ export function headGradient(
       losses[b] = weighted(sampleWeights, b, lossValue(loss, z, target));
       upstream = lossGradient(loss, z, target).map((x) => weighted(sampleWeights, b, x) / divisor);
     }
-    for (let l = 0; l <= last; l++) inputs[l].set(l === 0 ? response : pass.outputs[l - 1], b * layers[l].inputs);
-    responseGradient.set(backward(layers, pass, upstream, deltas, b), b * layers[0].inputs);
+    for (let l = 0; l <= last; l++) below[l].set(l === 0 ? response : pass.outputs[l - 1], b * layers[l].inputs);
+    responseGradient.set(backward(layers, pass, upstream, deltas, b), b * inputs);
   }
   let at = 0;
   for (const [l, layer] of layers.entries()) {
     const weightCount = layer.outputs * layer.inputs;
-    weightGradient(parameterGradient.subarray(at, at + weightCount), deltas[l], inputs[l], layer, batch);
+    weightGradient(parameterGradient.subarray(at, at + weightCount), deltas[l], below[l], layer, batch);
     sumSamples(parameterGradient.subarray(at + weightCount, at + weightCount + layer.outputs), deltas[l], batch, layer.outputs);
     at += weightCount + layer.outputs;
   }

@@ -22,6 +22,22 @@ export interface Layer {
   readonly outputs: number;
 }
 
+/** Responses as they come: single precision is read as the doubles it stands for. */
+export type Responses = Float64Array | Float32Array;
+
+/** A head as the reference keeps it. */
+export interface ReferenceHead {
+  readonly layers: Layer[];
+  readonly inputs: number;
+  readonly outputs: number;
+}
+
+/** A copy of flat parameters (weights, bias, weights, bias, ...), split into layers; see {@link layersOf}. */
+export function prepareHead(parameters: Float64Array, sizes: Int32Array, activations: Int32Array): ReferenceHead {
+  const layers = layersOf(parameters.slice(), sizes, activations);
+  return { layers, inputs: sizes[0], outputs: sizes[sizes.length - 1] };
+}
+
 /** Splits flat parameters (weights, bias, weights, bias, ...) into layers; sizes is [inputs, outputs of layer 1, 2, ...]. */
 export function layersOf(parameters: Float64Array, sizes: Int32Array, activations: Int32Array): Layer[] {
   const layers: Layer[] = [];
@@ -136,7 +152,7 @@ export function offsetsOf(widths: Int32Array): Int32Array {
 }
 
 /** W1_i f_i for every peer i of one sample: [peers][outputs of the first layer]. */
-export function contributions(first: Layer, response: Float64Array, offsets: Int32Array): Float64Array[] {
+export function contributions(first: Layer, response: Responses, offsets: Int32Array): Float64Array[] {
   return Array.from({ length: offsets.length - 1 }, (_, peer) => {
     const out = new Float64Array(first.outputs);
     for (let o = 0; o < first.outputs; o++) {
@@ -163,7 +179,7 @@ export interface Forward {
  */
 export function forward(
   layers: Layer[],
-  response: Float64Array,
+  response: Responses,
   offsets: Int32Array,
   shifts: Float64Array[] | null = null,
   answered: Int32Array = new Int32Array(0),

@@ -158,6 +158,12 @@ for (const [index, { activations, loss, soft }] of CASES.entries()) {
         test.ok(close(sum, gram[i * PEERS + j], 1e-13), 'the factor');
       }
     }
+    const mean = peerGram({ ...call, factor: 'stacked', reduction: 'mean' });
+    for (let i = 0; i < PEERS; i++) {
+      let sum = 0;
+      for (let k = 0; k < rank; k++) sum += mean.factor[k * PEERS + i] ** 2;
+      test.ok(close(sum, mean.gram[i * PEERS + i], 1e-13), 'the factor of the mean');
+    }
     const pair = groupRemoval({ ...call, groups: [[0, 2]], estimator: 'gaussNewton' }).scores[0];
     test.ok(close(pair, gram[0] + gram[2 * PEERS + 2] + 2 * gram[2], 1e-12), 'a pair is its parts and twice their product');
     // first order: the slope of the loss along the path from the answer to its baseline
