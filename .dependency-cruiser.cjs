@@ -14,6 +14,7 @@ const layers = [
     ['^src/core/', '^src/backend/', '^src/reference/', functions, '^src/equilibrium/', '^src/sweep/', '^src/ledger/'],
   ],
   ['data', '^src/data/', ['^src/core/']],
+  ['stacking', '^src/stacking/', ['^src/core/', '^src/data/', '^src/backend/', '^src/reference/', functions]],
   ['network', '^src/network/', ['^src/core/']],
   ['ledger', '^src/ledger/', ['^src/core/']],
   ['participant', '^src/participant/', below],
@@ -31,7 +32,7 @@ module.exports = {
       name: 'report-takes-data-types-only',
       severity: 'error',
       from: { path: '^src/report/' },
-      to: { path: '^src/(participant|run|process|demo|ledger|equilibrium|scenario|sweep)/', dependencyTypesNot: ['type-only'] },
+      to: { path: '^src/(participant|run|process|demo|ledger|equilibrium|scenario|stacking|sweep)/', dependencyTypesNot: ['type-only'] },
     },
     { name: 'nobody-imports-the-cli', severity: 'error', from: { pathNot: '^src/cli/' }, to: { path: '^src/cli/' } },
     ...layers.map(([name, path, allowed]) => ({

@@ -124,3 +124,4 @@ export {
   type ScoresOptions,
   spearman,
 } from './ranking.js';
+export * from './stacking/index.js';

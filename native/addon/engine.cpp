@@ -66,6 +66,7 @@ Napi::Value createEngine(const Napi::CallbackInfo& info) {
   definePayoff(methods);
   defineProjection(methods);
   defineEquilibrium(methods);
+  defineStacking(methods);
   return object;
 }
 

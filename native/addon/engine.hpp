@@ -47,6 +47,7 @@ void defineCompetition(Methods& methods);
 void definePayoff(Methods& methods);
 void defineProjection(Methods& methods);
 void defineEquilibrium(Methods& methods);
+void defineStacking(Methods& methods);
 
 /// createEngine(isa: string | undefined, threads: number | undefined): an object with every kernel as a method.
 Napi::Value createEngine(const Napi::CallbackInfo& info);

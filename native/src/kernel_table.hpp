@@ -12,6 +12,7 @@
 #include "payoff.hpp"
 #include "projection.hpp"
 #include "ranking.hpp"
+#include "stacking.hpp"
 
 namespace intermodel {
 
@@ -29,6 +30,7 @@ struct KernelTable {
   ProjectionKernels projection;
   EquilibriumKernels equilibrium;
   RowSearchKernels rows;
+  StackingKernels stacking;
 };
 
 /// One per file under isa/; a build without that instruction set has no definition of it.

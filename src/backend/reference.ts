@@ -6,6 +6,7 @@ import { curvatureReference } from '../reference/curvature-kernels.js';
 import { distillationReference } from '../reference/distillation.js';
 import { gatingReference } from '../reference/gating-product-key.js';
 import { marketReference } from '../reference/market-kernels.js';
+import { stackingReference } from '../reference/stacking.js';
 import type { Backend, Kernels } from './types.js';
 
 const kernels: Kernels = {
@@ -14,6 +15,7 @@ const kernels: Kernels = {
   ...marketReference,
   ...distillationReference,
   ...gatingReference,
+  ...stackingReference,
 };
 
 /** Creates it. */

@@ -5,9 +5,16 @@ import type { DistillationKernels } from './distillation.js';
 import type { EquilibriumKernels } from './equilibrium.js';
 import type { GatingKernels } from './gating.js';
 import type { MarketKernels } from './market.js';
+import type { StackingKernels } from './stacking.js';
 
 /** Every kernel, flat and positional: outputs first, then inputs, then sizes. Arguments are already validated. */
-export type Kernels = ArithmeticKernels & CurvatureKernels & DistillationKernels & GatingKernels & MarketKernels & EquilibriumKernels;
+export type Kernels = ArithmeticKernels &
+  CurvatureKernels &
+  DistillationKernels &
+  GatingKernels &
+  MarketKernels &
+  EquilibriumKernels &
+  StackingKernels;
 
 /** Which implementation runs. */
 export type BackendKind = 'native' | 'reference' | 'cuda';

@@ -19,6 +19,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   rank: async () => (await import('./rank.js')).rankCommand,
   report: async () => (await import('./report.js')).reportCommand,
   scenario: async () => (await import('./scenario.js')).scenarioCommand,
+  select: async () => (await import('./select.js')).selectCommand,
   simulate: async () => (await import('./simulate.js')).simulateCommand,
   sweep: async () => (await import('./sweep.js')).sweepCommand,
 };

@@ -10,10 +10,26 @@ const NEEDS: Readonly<Record<string, (words: readonly string[]) => readonly Feat
   ],
   ledger: (words) => ['configuration', ...(words[0] === 'serve' ? (['network'] as const) : [])],
   peer: (words) => (words[0] === 'init' ? ['configuration'] : ['configuration', 'network', 'tensorflow']),
-  rank: () => ['configuration'],
+  rank: (words) => [...answers(words), ...(isHead(words) ? (['configuration'] as const) : [])],
   report: () => ['configuration', 'report'],
+  select: answers,
   simulate: () => ['report'],
 };
+
+/** Files of answers by their endings, and a page where one is asked for. */
+function answers(words: readonly string[]): readonly Feature[] {
+  const ends = (...endings: readonly string[]) => words.some((word) => endings.some((ending) => word.toLowerCase().endsWith(ending)));
+  return [
+    ...(ends('.csv', '.tsv') ? (['tables'] as const) : []),
+    ...(ends('.parquet') ? (['parquet'] as const) : []),
+    ...(ends('.html') ? (['report'] as const) : []),
+  ];
+}
+
+/** Whether `rank` is given a file with a head. */
+function isHead(words: readonly string[]): boolean {
+  return words.some((word) => word.endsWith('.json')) && !words.some((word) => word === '--labels' || word.startsWith('--labels='));
+}
 
 /** Participants train encoders, on the digits unless other data is named. */
 function training(words: readonly string[]): readonly Feature[] {

@@ -1,171 +1,61 @@
-/** `intermodel rank`: what each peer is worth to a model of the user's own, from a file. */
-import { basename } from 'node:path';
+/** `intermodel rank`: which models of a pool are worth keeping, from their saved answers, or what peers are worth to a given head. */
 import { type Command, Option } from 'commander';
-import { packageVersion } from '../backend/index.js';
+import { InputError } from '../core/errors.js';
 import { outputFile } from '../core/user-files.js';
-import { type Estimator, type Reduction, type RemovalScores, removalScores } from '../curvature.js';
-import type { Loss } from '../head.js';
-import { addBackendOptions, type BackendFlags, backendOf, wholeNumber } from './backend-option.js';
-import { jsonLine } from './output.js';
-import { type RankInput, readRankInput } from './rank-input.js';
-import { textTable } from './text-table.js';
-
-interface RankFlags extends BackendFlags {
-  readonly estimator: Estimator;
-  readonly reduction: Reduction;
-  readonly loss?: Loss;
-  readonly draws: number;
-  readonly seed: number;
-  readonly json?: boolean;
-  readonly out?: string;
-}
-
-/** What `rank` prints with --json and saves with --out. */
-interface RankOutput {
-  readonly kind: 'intermodel-rank';
-  readonly formatVersion: 1;
-  readonly version: string;
-  readonly backend: { readonly kind: string; readonly isa: string };
-  readonly input: string;
-  readonly estimator: string;
-  readonly loss: string;
-  readonly reduction: string;
-  /** Draws and seed of the Monte-Carlo Fisher; null for the others, which draw nothing. */
-  readonly draws: number | null;
-  readonly seed: number | null;
-  readonly batch: number;
-  readonly width: number;
-  readonly status: RemovalScores['status'];
-  readonly peers: readonly RankedPeer[];
-  /** With reduction 'none': the scores of every sample, [batch][peers]. */
-  readonly perSample?: readonly (readonly number[])[];
-}
-
-interface RankedPeer {
-  readonly name: string;
-  /** 1 is the highest score; equal scores share the better position. */
-  readonly position: number;
-  readonly score: number;
-  /** Part of the sum of all scores; null when that sum is not positive. */
-  readonly share: number | null;
-  /** How large the dropped linear term was (R-03); null without labels or targets. */
-  readonly linearShare: number | null;
-}
+import { isPromptfoo } from '../data/index.js';
+import { addBackendOptions, wholeNumber } from './backend-option.js';
+import { addPoolOptions } from './pool-input.js';
+import type { RankHeadFlags } from './rank-head.js';
+import type { RankPoolFlags } from './rank-pool.js';
 
 const ESTIMATORS = 'gaussNewton taylor2 firstOrder empiricalFisher monteCarloFisher relativeEntropy ablation diagonal nisp'.split(' ');
+/** Options that only one of the two forms reads. */
+const HEAD_ONLY = ['estimator', 'loss', 'reduction', 'draws'] as const;
+
+type RankFlags = RankHeadFlags & RankPoolFlags;
 
 export function rankCommand(program: Command): void {
   const command = program
     .command('rank')
-    .description('score what each peer is worth to a head of your own, from a file (docs/rank-input.md)')
-    .argument('<input>', 'JSON file with responses, head and labels; arrays may lie beside it as .npy files')
-    .addOption(new Option('--estimator <name>', 'how removal is estimated').choices(ESTIMATORS).default('gaussNewton'))
+    .description('rank the models of a pool by what their absence costs, from files of answers (docs/how-to/rank-a-pool.md)')
+    .argument('[files...]', 'answers: .npy, .csv, .parquet, one file a model or several models in one; - for standard input');
+  addPoolOptions(command)
+    .option('--no-refit', 'do not fit the head again without each model')
+    .addOption(new Option('--estimator <name>', 'with --head FILE: how removal is estimated').choices(ESTIMATORS).default('gaussNewton'))
     .addOption(
-      new Option('--loss <name>', "overrides the file's loss").choices(['softmaxCrossEntropy', 'binaryCrossEntropy', 'squaredError']),
+      new Option('--loss <name>', "with --head FILE: overrides the file's loss").choices([
+        'softmaxCrossEntropy',
+        'binaryCrossEntropy',
+        'squaredError',
+      ]),
     )
-    .addOption(new Option('--reduction <name>', 'over the samples').choices(['sum', 'mean', 'none']).default('mean'))
-    .option('--draws <number>', 'targets drawn per sample (monteCarloFisher)', wholeNumber, 16)
-    .option('--seed <number>', 'seed of the draws (monteCarloFisher)', wholeNumber, 0)
-    .option('--out <file>', 'also save the scores: .json or .csv')
-    .option('--json', 'print JSON instead of a table');
-  addBackendOptions(command).action(async (input: string, flags: RankFlags) => {
-    const file = flags.out === undefined ? undefined : await outputFile('--out', flags.out, { endings: ['.json', '.csv'] });
-    const output = rank(basename(input), await readRankInput(input), flags);
-    await file?.write(file.path.endsWith('.csv') ? csv(output) : `${JSON.stringify(output, null, 1)}\n`);
-    const saved = file === undefined ? '' : `\nsaved to ${file.path}`;
-    process.stdout.write(flags.json === true ? `${jsonLine(output)}\n` : `${describe(output)}${saved}\n`);
-    if (output.status !== 'ok') process.exitCode = 1;
+    .addOption(new Option('--reduction <name>', 'with --head FILE: over the samples').choices(['sum', 'mean', 'none']).default('mean'))
+    .option('--draws <number>', 'with --head FILE: targets drawn per sample (monteCarloFisher)', wholeNumber, 16)
+    .option('--out <file>', 'also save the result: a page (.html), .csv or .json')
+    .option('--json', 'print the result as one line of JSON');
+  addBackendOptions(command).action(async (files: string[], flags: RankFlags) => {
+    const input = await headFile(files, flags);
+    if (input !== null) {
+      const file = flags.out === undefined ? undefined : await outputFile('--out', flags.out, { endings: ['.json', '.csv'] });
+      const { rankHead } = await import('./rank-head.js'); // reads its file with an optional package
+      return rankHead(input, flags, file);
+    }
+    const misplaced = HEAD_ONLY.find((name) => command.getOptionValueSource(name) === 'cli');
+    if (misplaced !== undefined) {
+      throw new InputError('BTM_DOMAIN', 'is read with --head FILE only', { argument: `--${misplaced}` });
+    }
+    const file = flags.out === undefined ? undefined : await outputFile('--out', flags.out, { endings: ['.html', '.csv', '.json'] });
+    const { rankFiles } = await import('./rank-pool.js');
+    return rankFiles(files, flags, file);
   });
 }
 
-function rank(inputName: string, input: RankInput, flags: RankFlags): RankOutput {
-  const backend = backendOf(flags);
-  const loss = flags.loss ?? input.loss;
-  const { labels, targets, names, ...data } = input;
-  const result = removalScores({
-    ...data,
-    loss,
-    estimator: flags.estimator,
-    reduction: flags.reduction,
-    ...(labels === undefined ? {} : { labels }),
-    ...(targets === undefined ? {} : { targets }),
-    ...(flags.estimator === 'monteCarloFisher' ? { draws: flags.draws, seed: flags.seed } : {}),
-    backend,
-  });
-  const scores = overSamples(result.scores, input, flags.reduction);
-  const linear = result.linearShare === null ? null : overSamples(result.linearShare, input, flags.reduction);
-  const total = scores.reduce((sum, score) => sum + score, 0);
-  const random = flags.estimator === 'monteCarloFisher';
-  const { kind, isa } = backend.describe();
-  return {
-    kind: 'intermodel-rank',
-    formatVersion: 1,
-    version: packageVersion,
-    backend: { kind, isa },
-    input: inputName,
-    estimator: result.estimator,
-    loss: result.loss,
-    reduction: result.reduction,
-    draws: random ? flags.draws : null,
-    seed: random ? flags.seed : null,
-    batch: input.batch,
-    width: input.width,
-    status: result.status,
-    peers: names.map((name, peer) => ({
-      name,
-      position: 1 + scores.filter((score) => score > scores[peer]!).length,
-      score: scores[peer]!,
-      share: total > 0 ? scores[peer]! / total : null,
-      linearShare: linear?.[peer] ?? null,
-    })),
-    ...(flags.reduction === 'none' ? { perSample: rows(result.scores, input.peers) } : {}),
-  };
-}
-
-/** With reduction 'none' the table shows the mean over the samples; the file holds every one. */
-function overSamples(values: Float64Array, input: RankInput, reduction: Reduction): number[] {
-  if (reduction !== 'none') return [...values];
-  return input.names.map((_, peer) => rows(values, input.peers).reduce((sum, row) => sum + row[peer]!, 0) / input.batch);
-}
-
-function rows(values: Float64Array, columns: number): number[][] {
-  return Array.from({ length: values.length / columns }, (_, row) => [...values.subarray(row * columns, (row + 1) * columns)]);
-}
-
-function describe(output: RankOutput): string {
-  const order = [...output.peers].sort((a, b) => a.position - b.position);
-  const body = order.map((peer) => [
-    String(peer.position),
-    peer.name,
-    peer.score.toPrecision(6),
-    peer.share === null ? '-' : `${(100 * peer.share).toFixed(1)} %`,
-    peer.linearShare === null ? '-' : peer.linearShare.toFixed(3),
-  ]);
-  const over = output.reduction === 'none' ? 'mean' : output.reduction;
-  const drawn = output.draws === null ? '' : `, ${output.draws} draws a sample, seed ${output.seed}`;
-  const lines = [
-    `${output.estimator} over ${output.loss}, ${over} over ${output.batch} samples of ${output.input}${drawn}`,
-    `backend ${output.backend.kind} (${output.backend.isa}), intermodel ${output.version}`,
-    '',
-    textTable(['position', 'peer', 'score', 'share', 'linear share'], body, [0, 2, 3, 4]),
-    '',
-  ];
-  if (output.peers[0]?.linearShare === null) lines.push('The linear share needs labels or targets in the file (R-03).');
-  if (output.status === 'overflow') lines.push('A score is beyond the range of f64: scale the responses or the head down.');
-  return lines.join('\n');
-}
-
-/** One line a peer; with reduction 'none' one line a sample and peer. */
-function csv(output: RankOutput): string {
-  const quote = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-  if (output.perSample !== undefined) {
-    const lines = output.perSample.flatMap((row, sample) =>
-      row.map((score, peer) => `${sample},${quote(output.peers[peer]!.name)},${score}`),
-    );
-    return `sample,name,score\n${lines.join('\n')}\n`;
+/** The file with a head of the user's own, as --head or, as before, the only argument. */
+async function headFile(files: readonly string[], flags: RankFlags): Promise<string | null> {
+  if (flags.head.endsWith('.json')) {
+    if (files.length === 0) return flags.head;
+    throw new InputError('BTM_DOMAIN', 'holds the responses too: name no other files', { argument: '--head', value: flags.head });
   }
-  const lines = output.peers.map((peer) =>
-    [quote(peer.name), peer.position, peer.score, peer.share ?? '', peer.linearShare ?? ''].join(','),
-  );
-  return `name,position,score,share,linear_share\n${lines.join('\n')}\n`;
+  const [only] = files;
+  return files.length === 1 && only.endsWith('.json') && flags.labels === undefined && !(await isPromptfoo(only)) ? only : null;
 }

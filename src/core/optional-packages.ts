@@ -33,6 +33,10 @@ export const FEATURES = {
   ],
   /** Ledgers on disk where Node's own SQLite is missing or too old. */
   sqlite: ['@photostructure/sqlite'],
+  /** CSV files of answers. */
+  tables: ['csv-parse'],
+  /** Parquet files of answers. */
+  parquet: ['hyparquet'],
   /** A bar in place of lines. */
   progress: ['cli-progress'],
 } as const;

@@ -69,7 +69,7 @@ t.test('the table names every peer, the estimator and the batch; CSV and per-sam
   t.match(run.stdout, /gaussNewton over softmaxCrossEntropy, mean over 2 samples of input\.json/);
   t.match(run.stdout, /1\s+bob\s+0\.\d+\s+\d+\.\d %/);
   t.match(readFileSync(join(folder, 's.csv'), 'utf8'), /^name,position,score,share,linear_share\n"a ""quoted"", name",2,/);
-  const each = intermodel(['rank', input, '--reduction', 'none', '--json', '--out', join(folder, 's.json')]);
+  const each = intermodel(['rank', input, '--reduction', 'none', '--json']);
   const { perSample, peers } = JSON.parse(each.stdout);
   t.equal(perSample.length, 2);
   t.equal(peers[0].score, (perSample[0][0] + perSample[1][0]) / 2);
@@ -78,7 +78,7 @@ t.test('the table names every peer, the estimator and the batch; CSV and per-sam
 t.test('the example that the generator writes ranks the peers by what they were built to be', async (t) => {
   const folder = t.testdir();
   execFileSync(process.execPath, [join(packageRoot, 'lib/examples/rank-input.js'), folder]);
-  const run = intermodel(['rank', join(folder, 'input.json'), '--estimator', 'ablation', '--json', '--out', join(folder, 's.json')]);
+  const run = intermodel(['rank', join(folder, 'input.json'), '--estimator', 'ablation', '--json']);
   t.equal(run.code, 0, run.stderr);
   const { peers } = JSON.parse(run.stdout) as { peers: { name: string; position: number; score: number }[] };
   const byName = new Map(peers.map((peer) => [peer.name, peer]));

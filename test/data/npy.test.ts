@@ -59,10 +59,8 @@ t.test('anything else is refused with the file in the message', async (t) => {
   refuse(new Uint8Array(0), 'BTM_TYPE', /not a \.npy file/);
   refuse(new Uint8Array(Buffer.from('PK\x03\x04 an archive of arrays')), 'BTM_TYPE', /npz/);
   refuse(file(dict('<f8', '6,'), values, 9), 'BTM_TYPE', /version 9/);
-  refuse(file(dict('<f2', '6,'), values), 'BTM_TYPE', /'<f2'/);
   refuse(file(dict('|O', '6,'), values), 'BTM_TYPE', /'\|O'/);
   refuse(file("{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (6,)}", values), 'BTM_TYPE', /descr/);
-  refuse(file(dict('<f8', '2, 3', 'True'), values), 'BTM_DOMAIN', /column-major/);
   refuse(file(dict('<f8', '7,'), values), 'BTM_SHAPE', /takes 56 bytes, but holds 48/);
   refuse(file(dict('<f8', '5,'), values), 'BTM_SHAPE', /takes 40/);
   refuse(file(dict('<f8', '-6,'), values), 'BTM_SHAPE', /-6/);

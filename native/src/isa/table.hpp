@@ -13,6 +13,7 @@
 #include "../payoff_kernels.hpp"
 #include "../projection_kernels.hpp"
 #include "../ranking_kernels.hpp"
+#include "../stacking_kernels.hpp"
 
 namespace intermodel {
 namespace {
@@ -32,6 +33,7 @@ constexpr KernelTable kernelTable() {
       .projection = market::projectionKernels(),
       .equilibrium = lanes::equilibriumKernels(),
       .rows = rows::rowSearchKernels(),
+      .stacking = stacking::stackingKernels(),
   };
 }
 
