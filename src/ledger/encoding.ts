@@ -7,7 +7,7 @@ import { InputError } from '../core/errors.js';
 import { checkInteger } from '../core/validate.js';
 import { type CanonicalWriter, canonical, fieldName, sha256Hex } from './canonical.js';
 import { checkHex, checkKey, checkWeightsOf } from './check.js';
-import type { Parameters } from './parameters.js';
+import { type Parameters, withoutOff } from './parameters.js';
 import { FIELDS, type Kind, malformed, type Transaction, type UnsignedTransaction, type Weights } from './transaction.js';
 
 const HEX_FIELDS = new Set(['chain', 'from', 'signature', 'hash', 'salt', 'to', 'newKey', 'newSignature']);
@@ -45,7 +45,7 @@ function packParameters(parameters: Partial<Parameters>): Record<string, unknown
   return packed;
 }
 
-const AMOUNT_NAMES = ['tau', 'tauGain', 'tauTarget', 'tauMinimum', 'tauMaximum', 'minimumStake'];
+const AMOUNT_NAMES = ['tau', 'tauGain', 'tauTarget', 'tauMinimum', 'tauMaximum', 'minimumStake', 'ratingCap'];
 
 function unpackParameters(packed: Record<string, unknown>): Partial<Parameters> {
   const parameters: Record<string, unknown> = { ...packed };
@@ -60,7 +60,7 @@ const PARAMETERS_BYTES = new WeakMap<Parameters, Uint8Array>();
 export function parametersBytes(parameters: Parameters): Uint8Array {
   let bytes = PARAMETERS_BYTES.get(parameters);
   if (bytes === undefined) {
-    bytes = encode(packParameters(parameters));
+    bytes = encode(packParameters(withoutOff(parameters)));
     PARAMETERS_BYTES.set(parameters, bytes);
   }
   return bytes;

@@ -4,7 +4,7 @@ import type { Genesis } from './genesis.js';
 import type { Parameters } from './parameters.js';
 import { rowToParts, sparseRow } from './rows.js';
 
-const AMOUNTS = ['tau', 'tauGain', 'tauTarget', 'tauMinimum', 'tauMaximum', 'minimumStake'] as const;
+const AMOUNTS = ['tau', 'tauGain', 'tauTarget', 'tauMinimum', 'tauMaximum', 'minimumStake', 'ratingCap'] as const;
 
 const key = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits');
 

@@ -15,7 +15,7 @@ import {
   rowPage,
   type StandingPage,
 } from './pages.js';
-import { DEFAULT_PARAMETERS, malformedParameters, type Parameters, parametersOutOfRange } from './parameters.js';
+import { DEFAULT_PARAMETERS, malformedParameters, type Parameters, parametersOutOfRange, withoutOff } from './parameters.js';
 import { type Row, rowSum, vertexRow } from './rows.js';
 import type { State } from './state.js';
 import { ENDPOINT_BYTES_MAX, type PublicKey } from './transaction.js';
@@ -48,7 +48,7 @@ export function encodeGenesis(genesis: Genesis): Uint8Array {
   return encode({
     format: FORMAT,
     note: genesis.note ?? '',
-    parameters: packParameters({ ...DEFAULT_PARAMETERS, ...genesis.parameters }),
+    parameters: packParameters(withoutOff({ ...DEFAULT_PARAMETERS, ...genesis.parameters })),
     accounts: (genesis.accounts ?? []).map(({ key, balance }) => [fromHex(key), balance]),
     participants: (genesis.participants ?? []).map((p, slot) => {
       const row = p.row ?? vertexRow(slot);

@@ -37,8 +37,27 @@ export interface Parameters {
   readonly revealDelay: number;
   /** Blocks for which the reveal stays possible after the delay. */
   readonly revealWindow: number;
+  /** Most stake of one participant that counts in the ranking, base units; 0: all of it. */
+  readonly ratingCap: bigint;
+  /** Part of the rating stake, in parts per billion, that must support a weight; what is above counts for nothing. 0: every weight counts. */
+  readonly consensus: number;
   /** Public key that may change these rules, or null where they are fixed. */
   readonly authority: string | null;
+}
+
+/** Defences beyond the paper. While they are off they are left out of every encoding, so that a ledger without them keeps its bytes. */
+const OFF: Pick<Parameters, 'ratingCap' | 'consensus'> = { ratingCap: 0n, consensus: 0 };
+
+/** A complete set of rules as it is encoded. */
+export function withoutOff(parameters: Parameters): Partial<Parameters> {
+  return Object.fromEntries(
+    Object.entries(parameters).filter(([name, value]) => !(name in OFF) || value !== OFF[name as keyof typeof OFF]),
+  );
+}
+
+/** The complete set of rules that was encoded as {@link withoutOff} gives it. */
+export function withOff(encoded: Partial<Parameters>): Parameters {
+  return { ...OFF, ...encoded } as Parameters;
 }
 
 /** What holds where a genesis does not say otherwise. */
@@ -59,6 +78,7 @@ export const DEFAULT_PARAMETERS: Parameters = {
   rows: 'open',
   revealDelay: 1,
   revealWindow: 8,
+  ...OFF,
   authority: null,
 };
 
@@ -73,6 +93,7 @@ const INTEGERS: { readonly [name in keyof Parameters]?: Range } = {
   immunity: [0n, 1n << 30n],
   revealDelay: [1n, 1n << 20n],
   revealWindow: [1n, 1n << 20n],
+  consensus: [0n, BigInt(ROW_PARTS)],
 };
 
 const AMOUNTS: { readonly [name in keyof Parameters]?: Range } = {
@@ -82,6 +103,7 @@ const AMOUNTS: { readonly [name in keyof Parameters]?: Range } = {
   tauMinimum: [0n, MAXIMUM_SUPPLY],
   tauMaximum: [0n, MAXIMUM_SUPPLY],
   minimumStake: [0n, MAXIMUM_SUPPLY],
+  ratingCap: [0n, MAXIMUM_SUPPLY],
 };
 
 const CHOICES: { readonly [name in keyof Parameters]?: readonly string[] } = {

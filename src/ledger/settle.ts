@@ -4,7 +4,8 @@
  */
 import { bitLength, ceilSqrt } from './integers.js';
 import type { StandingPage } from './pages.js';
-import { type Processor, referenceProcessor, type Wide } from './processor.js';
+import { type Processor, referenceProcessor, type Wide, wideAt } from './processor.js';
+import { ratedRows, ratingStake } from './rating.js';
 import type { State } from './state.js';
 import { MAXIMUM_SUPPLY, PAGE, ROW_PARTS } from './units.js';
 
@@ -58,11 +59,13 @@ export function settle(
   processor: Processor = referenceProcessor,
 ): { readonly state: State; readonly settlement: Settlement } {
   const stake = stakeColumn(state);
+  const rating = ratingStake(stake, state.parameters);
   let staked = 0n;
-  for (let slot = 0; slot < stake.length; slot++) staked += stake[slot];
-  const total = staked * BigInt(ROW_PARTS);
-  const shift = Math.max(0, bitLength(total) - 62);
-  const ranking = processor.rank(state.rowPages, stake);
+  for (let slot = 0; slot < rating.length; slot++) staked += rating[slot];
+  const bound = staked * BigInt(ROW_PARTS);
+  const shift = Math.max(0, bitLength(bound) - 62);
+  const ranking = processor.rank(ratedRows(state.rowPages, rating, state.parameters), rating);
+  const total = state.parameters.consensus === 0 ? bound : sumOf(ranking); // rows that sum to one rank exactly the stake behind them
   const { sum, squares } = processor.norms(ranking, shift);
   const minted = amountToMint(state, total, sum, squares);
   const paid = minted === 0n ? new BigUint64Array(state.slots) : processor.distribute(ranking, shift, minted, sum);
@@ -87,6 +90,12 @@ export function settle(
       standingPages: standing(state.standingPages.length, stake, ranking, paid),
     },
   };
+}
+
+function sumOf(ranking: Wide): bigint {
+  let sum = 0n;
+  for (let slot = 0; slot < ranking.low.length; slot++) sum += wideAt(ranking, slot);
+  return sum;
 }
 
 function standing(pages: number, stake: BigUint64Array, ranking: Wide, paid: BigUint64Array): StandingPage[] {

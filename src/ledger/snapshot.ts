@@ -3,7 +3,7 @@ import { decode, encode } from 'cborg';
 import { bytesToWords, fromHex, packParameters, toHex, unpackParameters } from './encoding.js';
 import { indexOf } from './key-index.js';
 import { type AccountPage, type Commitment, type ParticipantPage, type RowPage, rowAt, rowPage, type StandingPage } from './pages.js';
-import type { Parameters } from './parameters.js';
+import { withOff, withoutOff } from './parameters.js';
 import { littleEndian } from './root.js';
 import type { State } from './state.js';
 import { PAGE } from './units.js';
@@ -23,7 +23,7 @@ export function encodeSnapshot(state: State): Uint8Array {
     format: FORMAT,
     chain: fromHex(state.chain),
     height: state.height,
-    parameters: packParameters(state.parameters),
+    parameters: packParameters(withoutOff(state.parameters)),
     tau: state.tau,
     supply: state.supply,
     minted: state.minted,
@@ -59,7 +59,7 @@ function unpack(packed: Record<string, unknown>): State {
   return {
     chain: toHex(packed['chain'] as Uint8Array),
     height: number('height'),
-    parameters: unpackParameters(packed['parameters'] as Record<string, unknown>) as Parameters,
+    parameters: withOff(unpackParameters(packed['parameters'] as Record<string, unknown>)),
     tau: amount('tau'),
     supply: amount('supply'),
     minted: amount('minted'),

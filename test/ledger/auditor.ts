@@ -40,18 +40,36 @@ export class Auditor {
   settle(rules: Parameters, tau: bigint): Map<string, bigint> {
     const people = this.inSlotOrder();
     const ranking = new Map<string, bigint>(people.map(([key]) => [key, 0n]));
-    for (const [, rater] of people)
-      for (const [key, weight] of rater.row) ranking.set(key, (ranking.get(key) as bigint) + rater.stake * weight);
-    const total = people.reduce((sum, [, member]) => sum + member.stake, 0n) * WHOLE;
+    const voice = (member: Member): bigint => (rules.ratingCap === 0n || member.stake < rules.ratingCap ? member.stake : rules.ratingCap);
+    const voices = people.reduce((sum, [, member]) => sum + voice(member), 0n);
+    for (const [key] of people) {
+      const level = this.level(key, people, voice, (voices * BigInt(rules.consensus) + WHOLE - 1n) / WHOLE);
+      for (const [, rater] of people) {
+        const weight = rater.row.get(key) ?? 0n;
+        ranking.set(key, (ranking.get(key) as bigint) + voice(rater) * (rules.consensus === 0 || weight < level ? weight : level));
+      }
+    }
+    const total = [...ranking.values()].reduce((a, b) => a + b, 0n);
     if (total === 0n) return ranking;
     let shift = 0n;
-    while (total >> shift >= 1n << 62n) shift++;
+    while ((voices * WHOLE) >> shift >= 1n << 62n) shift++;
     const shares = people.map(([key]) => (ranking.get(key) as bigint) >> shift);
     const sum = shares.reduce((a, b) => a + b, 0n);
     let amount = this.emission(rules, tau, total, sum, shares, BigInt(people.length));
     if (amount > MOST - this.supply) amount = MOST - this.supply;
     this.pay(people, shares, sum, amount);
     return ranking;
+  }
+
+  /** The largest weight that enough of the voices support, found by trying every weight there is. */
+  private level(key: string, people: readonly [string, Member][], voice: (member: Member) => bigint, needed: bigint): bigint {
+    let best = 0n;
+    for (const [, { row }] of people) {
+      const candidate = row.get(key) ?? 0n;
+      const support = people.reduce((sum, [, other]) => sum + ((other.row.get(key) ?? 0n) >= candidate ? voice(other) : 0n), 0n);
+      if (support >= needed && candidate > best) best = candidate;
+    }
+    return best;
   }
 
   private emission(rules: Parameters, tau: bigint, total: bigint, sum: bigint, shares: readonly bigint[], n: bigint): bigint {

@@ -1,5 +1,5 @@
 /** Runs a random history on a ledger with the auditor beside it. */
-import { type Code, type Ledger, memoryStore, openLedger, type Store } from '../../src/ledger/index.js';
+import { type Code, type Ledger, memoryStore, openLedger, type Parameters, type Processor, type Store } from '../../src/ledger/index.js';
 import { Auditor } from './auditor.js';
 import { Workload } from './workload.js';
 
@@ -12,15 +12,19 @@ export interface History {
 
 export interface HistoryOptions {
   readonly store?: Store;
+  readonly processor?: Processor;
   /** Added to the tau the auditor believes in: the negative control. */
   readonly tauError?: bigint;
+  /** Rules that differ from those of the workload. */
+  readonly parameters?: Partial<Parameters>;
 }
 
 /** Throws at the first block in which the auditor disagrees; the message names the seed. */
 export async function runHistory(seed: number, blocks: number, options: HistoryOptions = {}): Promise<History> {
-  const { store = memoryStore(), tauError = 0n } = options;
+  const { store = memoryStore(), tauError = 0n, parameters = {}, processor } = options;
   const work = new Workload(seed);
-  const ledger = await openLedger({ store, genesis: work.genesis });
+  const genesis = { ...work.genesis, parameters: { ...work.genesis.parameters, ...parameters } };
+  const ledger = await openLedger({ store, genesis, ...(processor === undefined ? {} : { processor }) });
   const auditor = new Auditor(work.genesis);
   const refused = new Map<Code, number>();
   let accepted = 0;
