@@ -33,6 +33,7 @@ export class BoundedStore<Value> {
   readonly #clock: Clock;
   readonly #worth: (owner: string) => number;
   readonly #entries = new Map<string, Entry<Value>>(); // insertion order: oldest first
+  readonly #owners = new Map<string, { entries: number; bytes: number }>();
   #bytes = 0;
 
   /** @param worth how useful an owner is, for instance its weight in this peer's row; the least useful is evicted first. */
@@ -64,7 +65,7 @@ export class BoundedStore<Value> {
       this.#dropOldest(victim);
     }
     this.#entries.set(keyOf(owner, name), { owner, name, value, bytes, until_ms: this.#clock.now() + lifetime_ms });
-    this.#bytes += bytes;
+    this.#count(owner, 1, bytes);
     return 'kept';
   }
 
@@ -80,12 +81,13 @@ export class BoundedStore<Value> {
     const key = keyOf(owner, name);
     const entry = this.#entries.get(key);
     if (entry === undefined) return false;
-    this.#bytes -= entry.bytes;
+    this.#count(owner, -1, -entry.bytes);
     return this.#entries.delete(key);
   }
 
   clear(): void {
     this.#entries.clear();
+    this.#owners.clear();
     this.#bytes = 0;
   }
 
@@ -102,19 +104,21 @@ export class BoundedStore<Value> {
     for (const { owner, name, until_ms } of this.#entries.values()) if (until_ms <= now_ms) this.delete(owner, name);
   }
 
-  #sumOf(owner: string): { entries: number; bytes: number } {
-    const sum = { entries: 0, bytes: 0 };
-    for (const entry of this.#entries.values()) {
-      if (entry.owner !== owner) continue;
-      sum.entries++;
-      sum.bytes += entry.bytes;
-    }
-    return sum;
+  #sumOf(owner: string): { readonly entries: number; readonly bytes: number } {
+    return this.#owners.get(owner) ?? { entries: 0, bytes: 0 };
+  }
+
+  #count(owner: string, entries: number, bytes: number): void {
+    const sum = this.#sumOf(owner);
+    const next = { entries: sum.entries + entries, bytes: sum.bytes + bytes };
+    if (next.entries === 0) this.#owners.delete(owner);
+    else this.#owners.set(owner, next);
+    this.#bytes += bytes;
   }
 
   #leastUseful(): string | undefined {
     let least: string | undefined;
-    for (const { owner } of this.#entries.values()) if (least === undefined || this.#worth(owner) < this.#worth(least)) least = owner;
+    for (const owner of this.#owners.keys()) if (least === undefined || this.#worth(owner) < this.#worth(least)) least = owner;
     return least;
   }
 

@@ -43,6 +43,8 @@ export interface NetworkOptions {
   readonly clock?: Clock;
   /** Replaces the replay guard; for simulations. */
   readonly replay?: ReplayGuard;
+  /** Who holds stake: the announcements of others are not heard. Default: as the service says; without one, none does. */
+  readonly stakeOf?: (key: PeerKey) => bigint;
   /** Blocks of the ledger as this peer knows it; announcements carry it. Default: always 0. */
   readonly height?: () => number;
   /** When the announcements of others count. */
@@ -108,6 +110,7 @@ export class Network {
   /** Owner of every task that nothing awaits. */
   readonly tasks: Supervisor;
   readonly #height: () => number;
+  readonly #stakeOf: ((key: PeerKey) => bigint) | null;
   readonly #announcements: AnnouncementFilter;
   readonly #handlers = new Map<string, readonly AnnouncementHandler[]>();
   readonly #turnedAway = new RefusalLog();
@@ -123,6 +126,7 @@ export class Network {
     this.#maxInFlight = checkInteger('maxInFlight', options.maxInFlight ?? 32, 1);
     this.#service = options.service === undefined ? null : new Service(options.service, this.clock, options.replay);
     this.tasks = new Supervisor(options.onTaskFailure);
+    this.#stakeOf = options.stakeOf ?? null;
     this.#height = options.height ?? (() => 0);
     const context = { self: this.self, clock: this.clock, height: this.#height, isMember: (key: PeerKey) => this.#isMember(key) };
     this.#announcements = new AnnouncementFilter(context, { ...DEFAULT_ANNOUNCEMENTS, ...options.announcements });
@@ -334,6 +338,7 @@ export class Network {
   }
 
   #isMember(key: PeerKey): boolean {
+    if (this.#stakeOf !== null) return this.#stakeOf(key) > 0n;
     return this.#service?.isMember(key) ?? false;
   }
 

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { readUserJson } from '../core/user-files.js';
 import { genesisFile } from '../ledger/genesis-file.js';
 import type { Genesis } from '../ledger/index.js';
+import { type RunSettings, resolveSettings } from '../run/settings.js';
 import { checkConfig, listenField, patienceField, processFields } from './peer-config.js';
 
 /** The store that is gone with the process. */
@@ -21,12 +22,19 @@ const schema = z.strictObject({
   patience_s: patienceField.default(120),
   /** The same for the first round: seconds from the first participant that comes to the last that is waited for. */
   joinPatience_s: patienceField.default(600),
+  /** The run that it keeps the ledger of: participants with other settings are refused, and blocks close where these say. Left out: it takes whatever all agree on. */
+  run: z
+    .strictObject({ seed: z.int().min(0), settings: z.record(z.string(), z.unknown()), inputWidth: z.int().min(1).optional() })
+    .optional(),
   /** Whether it ends when everybody has delivered its results. */
   once: z.boolean().default(false),
 });
 
 /** A configuration that was checked; its genesis was read. */
-export type CoordinatorConfig = Omit<z.infer<typeof schema>, 'genesis'> & { readonly genesis?: Genesis };
+export type CoordinatorConfig = Omit<z.infer<typeof schema>, 'genesis' | 'run'> & {
+  readonly genesis?: Genesis;
+  readonly run?: { readonly seed: number; readonly settings: RunSettings; readonly inputWidth?: number };
+};
 
 /**
  * Checks a configuration. Paths in it are relative to `folder`.
@@ -34,7 +42,14 @@ export type CoordinatorConfig = Omit<z.infer<typeof schema>, 'genesis'> & { read
  * @throws InputError BTM_DOMAIN naming the field, EnvironmentError BTM_IO when its genesis file cannot be read
  */
 export async function parseCoordinatorConfig(value: unknown, folder: string): Promise<CoordinatorConfig> {
-  const { genesis, ...config } = checkConfig(schema, value);
+  const { genesis, run, ...given } = checkConfig(schema, value);
+  const settings = run === undefined ? undefined : resolveSettings(run.settings as Partial<RunSettings>, 'config.run.settings');
+  const { inputWidth } = run ?? {};
+  const described =
+    run === undefined || settings === undefined
+      ? {}
+      : { run: { seed: run.seed, settings, ...(inputWidth === undefined ? {} : { inputWidth }) } };
+  const config = { ...given, ...described };
   const store = config.store === IN_MEMORY ? IN_MEMORY : resolve(folder, config.store);
   if (genesis === undefined) return { ...config, store };
   if (typeof genesis !== 'string') return { ...config, store, genesis: checkConfig(genesisFile, genesis, 'config.genesis') };

@@ -9,6 +9,7 @@ import { type Identity, Libp2pTransport, type PeerKey, type WireType } from '../
 import type { TensorflowChoice } from '../participant/models/tensorflow.js';
 import { Coordinator } from '../run/coordinator.js';
 import { coordinatorIdentity, genesisOf, identityOf } from '../run/genesis.js';
+import { settingsHash } from '../run/messages.js';
 import { placeOfData } from '../run/named-data.js';
 import type { PeerProgress, PeerResult } from '../run/protocol.js';
 import type { Roster } from '../run/roster.js';
@@ -163,6 +164,9 @@ class ProcessRun {
       transport,
       store,
       genesis: genesisOf(keys, settings),
+      schedule: settings,
+      expected: { settings: settingsHash(settings, seed), width: settings.width },
+      onKeyInUse: (peer) => this.hooks.onProgress?.(`a second process came with the key of ${this.names[this.#indexOf.get(peer) ?? 0]}`),
       onFailure: (error) => this.#fail(error),
       onBlock: (round, refused) => {
         this.#blocks.push(describeBlock((this.#coordinator as Coordinator).ledger, names, round, refused));

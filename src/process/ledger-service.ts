@@ -1,9 +1,10 @@
 /** A coordinator of the ledger in a process of its own: serves the chain, lets rounds begin and end, and tells what happens. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AbortedError } from '../core/errors.js';
+import { AbortedError, EnvironmentError } from '../core/errors.js';
 import { memoryStore, type Store, sqliteStore } from '../ledger/index.js';
-import type { Libp2pTransport, PeerKey } from '../network/index.js';
+import type { Libp2pTransport, PeerKey, RefusalReport } from '../network/index.js';
 import { Coordinator, type Refusal } from '../run/coordinator.js';
+import { settingsHash } from '../run/messages.js';
 import type { PeerProgress } from '../run/protocol.js';
 import { type BlockRecord, describeBlock, describeLedger } from '../run/run-record.js';
 import type { CoordinatorConfig } from './coordinator-config.js';
@@ -22,6 +23,10 @@ export type ServeEvent =
   | ({ readonly type: 'block'; readonly hash: string } & Omit<BlockRecord, 'refused'>)
   | { readonly type: 'refused'; readonly key: PeerKey; readonly code: string }
   | { readonly type: 'member'; readonly key: PeerKey; readonly change: 'in' | 'out' | 'waiting' }
+  /** A second process came with a key that is in use. */
+  | { readonly type: 'keyInUse'; readonly key: PeerKey }
+  /** What was turned away since the start, told with every block in which it changed. */
+  | ({ readonly type: 'refusals' } & RefusalReport)
   | { readonly type: 'progress'; readonly key: PeerKey; readonly progress: PeerProgress }
   | { readonly type: 'result'; readonly key: PeerKey; readonly result: unknown }
   | ({ readonly type: 'finished' } & Served);
@@ -88,6 +93,9 @@ class LedgerService {
   readonly #emit: (event: ServeEvent) => void;
   readonly #stopWatching: () => void;
   #coordinator!: Coordinator;
+  #rows = 0;
+  readonly #rowsRefused = new Map<string, number>();
+  #told = '';
   #finish!: (served: Served) => void;
   #fail!: (error: unknown) => void;
 
@@ -129,7 +137,7 @@ class LedgerService {
   }
 
   #start(transport: Libp2pTransport, store: Store): Promise<Coordinator> {
-    const { genesis, patience_s, joinPatience_s } = this.config;
+    const { genesis, patience_s, joinPatience_s, run } = this.config;
     return Coordinator.start({
       transport,
       store,
@@ -137,6 +145,8 @@ class LedgerService {
       patience_ms: 1000 * patience_s,
       joinPatience_ms: 1000 * joinPatience_s,
       ...(genesis === undefined ? {} : { genesis }),
+      ...(run === undefined ? {} : { schedule: run.settings, expected: expectedOf(run) }),
+      onKeyInUse: (key) => this.#emit({ type: 'keyInUse', key }),
       onFailure: (error) => this.#fail(error),
       onBlock: (round, refused) => this.#block(round, refused),
       onProgress: (key, progress) => this.#emit({ type: 'progress', key, progress }),
@@ -175,6 +185,14 @@ class LedgerService {
     for (const refusal of refusals) this.#emit({ type: 'refused', ...refusal });
     const { refused: _, ...block } = describeBlock(ledger, new Map(this.#keys().map((key) => [key, key])), round, refusals);
     this.#emit({ type: 'block', hash: ledger.head, ...block });
+    this.#rows += block.accepted;
+    for (const { key, code } of refusals) this.#rowsRefused.set(`${key} ${code}`, (this.#rowsRefused.get(`${key} ${code}`) ?? 0) + 1);
+    const report = this.#coordinator.network.refusals();
+    const told = JSON.stringify(report);
+    if (told !== this.#told && (report.bySender.length > 0 || Object.keys(report.taskFailures).length > 0)) {
+      this.#told = told;
+      this.#emit({ type: 'refusals', ...report });
+    }
   }
 
   #result(key: PeerKey, result: unknown): void {
@@ -186,11 +204,21 @@ class LedgerService {
   /** Those who went away and did not come back are not waited for. */
   #checkFinished(): void {
     if (this.#results.size === 0 || this.#coordinator.members.length > 0) return;
+    const { height } = this.#coordinator.ledger;
+    if (this.config.run !== undefined && this.#rows === 0) {
+      const attempts = [...this.#rowsRefused].map(([what, times]) => ({ what, reason: `refused ${times} times` }));
+      this.#fail(new EnvironmentError('BTM_IO', `no row of a participant is in any of the ${height} blocks`, attempts));
+      return;
+    }
     this.#standings().then((served) => {
       this.#emit({ type: 'finished', ...served });
       if (this.config.once) this.#finish(served);
     }, this.#fail);
   }
+}
+
+function expectedOf({ seed, settings, inputWidth }: NonNullable<CoordinatorConfig['run']>) {
+  return { settings: settingsHash(settings, seed), width: settings.width, ...(inputWidth === undefined ? {} : { inputWidth }) };
 }
 
 function openStore(place: string): Promise<Store> | Store {

@@ -73,7 +73,7 @@ export async function planNetwork(options: PlanOptions): Promise<Plan> {
     coordinator: {
       name: 'coordinator.json',
       key: coordinator.key,
-      config: coordinatorConfig(coordinator, peers, `${own(host)}/tcp/${port}`, settings),
+      config: { ...coordinatorConfig(coordinator, peers, `${own(host)}/tcp/${port}`, settings), run: { seed, settings, inputWidth } },
     },
     address,
     peers: peers.map((identity, index) => ({

@@ -1,9 +1,22 @@
 /** Keeps the ledger of a run: takes transactions, closes a block when everybody is ready, serves the chain to replicas, and lets late ones in. */
-import { decode, encode } from 'cborg';
-import { decodeTransaction, type Genesis, type Ledger, openLedger, type Store } from '../ledger/index.js';
-import { type Clock, type HandlerContext, Network, type PeerKey, type Transport } from '../network/index.js';
+import { encode } from 'cborg';
+import { decodeTransaction, type Genesis, type Ledger, openLedger, type Store, type Transaction } from '../ledger/index.js';
+import { type Clock, type HandlerContext, Network, type PeerKey, systemClock, type Transport } from '../network/index.js';
 import { Membership, type MembershipOptions } from './membership.js';
-import { type Barrier, type BarrierAnswer, CALL, type PeerProgress, type RejoinAnswer, type RejoinRequest } from './protocol.js';
+import { readBarrier, readBytes, readHeight, readHello, readProgress, readRejoin, readResult, sessionOf } from './messages.js';
+import {
+  type Barrier,
+  type BarrierAnswer,
+  CALL,
+  type PeerProgress,
+  type RefusedAnswer,
+  type RejoinAnswer,
+  type RejoinRequest,
+} from './protocol.js';
+import { type CallName, type CoordinatorPhase, refusedByRule } from './rules.js';
+import { isScheduled, type RunSchedule } from './schedule.js';
+import { type Expected, Sessions } from './sessions.js';
+import { MessageError, readValue } from './value.js';
 
 /** How a coordinator starts. */
 export interface CoordinatorOptions {
@@ -29,6 +42,12 @@ export interface CoordinatorOptions {
   readonly onApplicant?: (peer: PeerKey) => void;
   /** Default: the machine's. */
   readonly clock?: Clock;
+  /** Which barriers the run has: what closes a block follows from it. Left out: any barrier of the next block. */
+  readonly schedule?: RunSchedule;
+  /** What has to be equal in all participants. Left out: they need not say it. */
+  readonly expected?: Expected;
+  /** A second process came with a key that is in use; both are told. */
+  readonly onKeyInUse?: (peer: PeerKey) => void;
 }
 
 /** A transaction that the ledger refused. */
@@ -36,6 +55,12 @@ export interface Refusal {
   readonly key: PeerKey;
   readonly code: string;
 }
+
+/** Transactions that change who is on the list of participants, or under which key. */
+const CHANGES_MEMBERS: ReadonlySet<string> = new Set(['register', 'unregister', 'rotateKey']);
+
+/** Refused transactions told of one block; a sender can make any number. */
+const MOST_REFUSED = 1024;
 
 /** One long poll lasts at most this long; the caller then asks again. */
 const POLL_MS = 10_000;
@@ -45,12 +70,18 @@ export class Coordinator {
   readonly network: Network;
   readonly #options: CoordinatorOptions;
   readonly #membership: Membership;
+  readonly #sessions: Sessions;
   #refused: Refusal[] = [];
+  /** Changes of the list of participants, until the block closes. By sender: the latest. */
+  readonly #deferred = new Map<PeerKey, Transaction>();
+  /** Messages since the last block, by kind and sender. */
+  readonly #sent = new Map<string, number>();
 
   private constructor(options: CoordinatorOptions, ledger: Ledger) {
     this.#options = options;
     this.ledger = ledger;
     this.#membership = new Membership(this.#membershipOptions());
+    this.#sessions = new Sessions(options.clock ?? systemClock, options.expected);
     this.network = new Network({
       transport: options.transport,
       ...(options.clock === undefined ? {} : { clock: options.clock }),
@@ -71,6 +102,7 @@ export class Coordinator {
 
   /** A participant is gone: nobody waits for it any more, until it rejoins. */
   leave(key: PeerKey): void {
+    this.#sessions.end(key);
     this.#membership.leave(key);
   }
 
@@ -106,39 +138,111 @@ export class Coordinator {
     };
   }
 
-  #calls(): Record<string, (bytes: Uint8Array, context: HandlerContext) => Promise<Uint8Array>> {
-    const { store, onProgress, onResult } = this.#options;
-    return {
-      [CALL.genesis]: async () => encode(await store.genesis()),
-      [CALL.head]: async () => encode(await store.head()),
-      [CALL.block]: async (bytes) => encode((await store.read(decode(bytes) as number)) ?? null),
-      [CALL.submit]: async (bytes, { from }) => encode(this.#submit(decode(bytes) as Uint8Array, from)),
-      [CALL.barrier]: async (bytes, context) => encode(await this.#wait(decode(bytes) as Barrier, context)),
-      [CALL.rejoin]: async (bytes, context) => encode(await this.#rejoin(decode(bytes) as RejoinRequest, context)),
-      [CALL.progress]: async (bytes, { from }) => {
-        onProgress?.(from, decode(bytes) as PeerProgress);
-        return encode(null);
-      },
-      [CALL.result]: async (bytes, { from }) => {
-        this.#membership.finish(from);
-        onResult?.(from, decode(bytes));
-        return encode(null);
-      },
-    };
+  get #phase(): CoordinatorPhase {
+    if (this.#membership.over) return 'over';
+    return this.#membership.running ? 'running' : 'gathering';
   }
 
+  /** Every message passes here: its rule, its form, its session, and then what it is for. */
+  #calls(): Record<string, (bytes: Uint8Array, context: HandlerContext) => Promise<Uint8Array>> {
+    const { store, onProgress, onResult } = this.#options;
+    const actions: Readonly<Record<CallName, (value: unknown, context: HandlerContext) => unknown>> = {
+      [CALL.genesis]: () => store.genesis(),
+      [CALL.head]: () => store.head(),
+      [CALL.block]: async (value) => (await store.read(readHeight(value))) ?? null,
+      [CALL.hello]: (value, { from }) => this.#hello(value, from),
+      [CALL.submit]: (value, { from }) => this.#submit(readBytes(value), from),
+      [CALL.barrier]: (value, context) => this.#wait(readBarrier(value), context),
+      [CALL.rejoin]: (value, context) => this.#rejoin(readRejoin(value), context),
+      [CALL.progress]: (value, { from }) => {
+        onProgress?.(from, readProgress(value));
+        return null;
+      },
+      [CALL.result]: (value, { from }) => {
+        const read = this.#result(value);
+        this.#membership.finish(from);
+        onResult?.(from, read);
+        return null;
+      },
+    };
+    const named = Object.entries(actions) as [CallName, (typeof actions)[CallName]][];
+    return Object.fromEntries(
+      named.map(([call, action]) => [call, async (bytes, context) => encode(await this.#act(call, action, bytes, context))]),
+    );
+  }
+
+  async #act(
+    call: CallName,
+    action: (value: unknown, context: HandlerContext) => unknown,
+    bytes: Uint8Array,
+    context: HandlerContext,
+  ): Promise<unknown> {
+    const { from } = context;
+    const counter = `${call} ${from}`;
+    const sent = this.#sent.get(counter) ?? 0;
+    const participant = this.ledger.state().participant(from) !== undefined;
+    const broken = refusedByRule(call, this.#phase, bytes.length, { key: from, participant, sent });
+    if (broken !== null) return this.#refuse(broken, from, `${call} in the phase ${this.#phase}, ${bytes.length} bytes`);
+    if (participant) this.#sent.set(counter, sent + 1);
+    try {
+      const value = readValue(bytes);
+      const foreign = call.startsWith('run/') && call !== CALL.hello ? this.#sessions.problem(from, sessionOf(value)) : null;
+      if (foreign !== null) return this.#refuse('phase', from, foreign.reason, foreign.refused);
+      return await action(value, context);
+    } catch (error) {
+      if (!(error instanceof MessageError)) throw error;
+      return this.#refuse('malformed', from, error.message);
+    }
+  }
+
+  /** What a participant measured; where this coordinator knows the run, in the form that whoever prints it relies on. */
+  #result(value: unknown): unknown {
+    const told = typeof value === 'object' && value !== null && 'result' in value ? value.result : value;
+    return this.#options.expected === undefined ? told : readResult(told, this.ledger.state().weights().keys.length);
+  }
+
+  /** Counted, and told in a form that the caller can read. */
+  #refuse(counted: Parameters<Network['note']>[0], from: PeerKey, reason: string, refused: string = counted): RefusedAnswer {
+    this.network.note(counted, from);
+    return { refused, reason };
+  }
+
+  #hello(value: unknown, from: PeerKey): unknown {
+    const answer = this.#sessions.hello(from, readHello(value));
+    if (answer !== null) {
+      if (answer.refused === 'keyInUse') this.#options.onKeyInUse?.(from);
+      return this.#refuse('phase', from, answer.reason, answer.refused);
+    }
+    return null;
+  }
+
+  /**
+   * Changes of the list of participants wait until the block closes, behind all rows: a row is made for the participants that its block begins with, and no
+   * participant can make the rows of others invalid by coming, leaving or changing its key.
+   */
   #submit(bytes: Uint8Array, from: PeerKey): string {
     const tx = decodeTransaction(bytes);
-    const code = tx === undefined ? 'malformed' : this.ledger.submit(tx).code;
-    if (code !== 'ok') this.#refused.push({ key: from, code });
+    if (tx !== undefined && CHANGES_MEMBERS.has(tx.kind)) {
+      if (tx.from !== from) return this.#counted('bad_signature', from);
+      this.#deferred.set(from, tx);
+      return 'deferred';
+    }
+    return this.#counted(tx === undefined ? 'malformed' : this.ledger.submit(tx).code, from);
+  }
+
+  #counted(code: string, from: PeerKey): string {
+    if (code !== 'ok' && this.#refused.length < MOST_REFUSED) this.#refused.push({ key: from, code });
     return code;
   }
 
   async #wait(barrier: Barrier, { from, signal }: HandlerContext): Promise<BarrierAnswer> {
     let done = false;
+    const { schedule } = this.#options;
+    const next = !('height' in barrier) || barrier.height <= this.ledger.height + Number(barrier.kind === 'block');
+    if (!next || (schedule !== undefined && !isScheduled(barrier, schedule))) throw new MessageError('this run has no such barrier now');
     if (this.#membership.has(from)) {
       const gathering = this.#membership.arrive(from, barrier);
-      await this.#atMost(POLL_MS, gathering.opened, signal);
+      await this.#sessions.polling(from, signal, () => this.#atMost(POLL_MS, gathering.opened, signal));
       done = gathering.done;
     }
     const out = !done && !this.#membership.has(from);
@@ -147,11 +251,10 @@ export class Coordinator {
 
   /** Waits for the next block while others train; it is let in as that block closes, so that all go on together. */
   async #rejoin({ round }: RejoinRequest, { from, signal }: HandlerContext): Promise<RejoinAnswer> {
-    if (this.ledger.state().participant(from) === undefined) throw new Error('not a participant');
     this.#membership.apply(from, round);
     let admitted = this.#membership.takeAdmission(from);
     if (admitted === undefined && !this.#membership.over) {
-      await this.#atMost(POLL_MS, this.#membership.change(), signal);
+      await this.#sessions.polling(from, signal, () => this.#atMost(POLL_MS, this.#membership.change(), signal));
       admitted = this.#membership.takeAdmission(from);
     }
     return { round: admitted ?? null, over: admitted === undefined && this.#membership.over };
@@ -169,6 +272,9 @@ export class Coordinator {
   }
 
   async #close(round: number): Promise<boolean> {
+    for (const [from, tx] of this.#deferred) this.#counted(this.ledger.submit(tx).code, from);
+    this.#deferred.clear();
+    this.#sent.clear();
     try {
       await this.ledger.closeBlock();
     } catch (error) {
@@ -178,6 +284,8 @@ export class Coordinator {
     const refused = this.#refused;
     this.#refused = [];
     await this.#options.onBlock?.(round, refused);
+    const state = this.ledger.state();
+    for (const key of this.#membership.members) if (state.participant(key) === undefined) this.leave(key);
     return true;
   }
 }

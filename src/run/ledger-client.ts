@@ -1,11 +1,22 @@
 /** A participant's side of the ledger: a replica that it replays and checks itself, rows submitted in bounded steps, and the mask that follows. */
+import { randomBytes } from 'node:crypto';
 import type { Backend } from '../backend/index.js';
 import { competitionMask } from '../competition.js';
 import { EnvironmentError } from '../core/errors.js';
 import { encodeTransaction } from '../ledger/encoding.js';
 import { type Action, boundedStep, type Ledger, ROW_PARTS, rowToParts, type SigningKey, signTransaction, TOKEN } from '../ledger/index.js';
 import { Network, type PeerKey, type Transport } from '../network/index.js';
-import { ask, type Barrier, type BarrierAnswer, CALL, type PeerProgress, type RejoinAnswer, type Waiting } from './protocol.js';
+import {
+  ask,
+  type Barrier,
+  type BarrierAnswer,
+  CALL,
+  type Hello,
+  type PeerProgress,
+  type RejoinAnswer,
+  RUN_PROTOCOL,
+  type Waiting,
+} from './protocol.js';
 import { openReplica } from './replica.js';
 
 /** What a ledger is reached through. */
@@ -20,12 +31,42 @@ export interface LedgerClientOptions {
   readonly waiting?: Waiting;
 }
 
+/** A place among the participants of the run: the slot that was held when it began, by whichever key holds it since. */
+interface Place {
+  readonly slot: number;
+  readonly registeredAt: number;
+  key: PeerKey;
+  /** Whether the participant is still on the ledger. */
+  held: boolean;
+}
+
+/** What became of the rows that this participant wrote. */
+export interface RowsWritten {
+  readonly submitted: number;
+  readonly accepted: number;
+  /** Refused ones by code. */
+  readonly refused: Readonly<Record<string, number>>;
+}
+
 export class LedgerClient {
+  readonly #places: readonly Place[];
+  readonly #session = randomBytes(16).toString('hex');
+  #members: number;
+  /** Height up to which accepted rows are counted. */
+  #counted: number;
+  #rows: { submitted: number; accepted: number; refused: Record<string, number> } = { submitted: 0, accepted: 0, refused: {} };
+
   private constructor(
     private readonly options: LedgerClientOptions,
     private readonly network: Network,
     private readonly replica: Ledger,
-  ) {}
+  ) {
+    const state = replica.state();
+    const held = state.participants().sort((a, b) => a.slot - b.slot);
+    this.#places = held.map(({ slot, registeredAt, key }) => ({ slot, registeredAt, key, held: true }));
+    this.#members = state.members;
+    this.#counted = state.height;
+  }
 
   /** @throws EnvironmentError BTM_IO when the coordinator is silent or serves a block that does not verify */
   static async open(options: LedgerClientOptions): Promise<LedgerClient> {
@@ -42,9 +83,27 @@ export class LedgerClient {
     return this.replica.height;
   }
 
-  /** Participants in the order of the ledger. */
+  /** Participants of the run in the order of the ledger as it began. One that left keeps its place; one that changed its key has the new one. */
   keys(): PeerKey[] {
-    return this.replica.state().weights().keys;
+    return this.#places.map(({ key }) => key);
+  }
+
+  /** Whether the participant of each place is still on the ledger. */
+  held(): boolean[] {
+    return this.#places.map(({ held }) => held);
+  }
+
+  /** Rows that this participant wrote, and what became of them. */
+  get rows(): RowsWritten {
+    return this.#rows;
+  }
+
+  /**
+   * Says which process this is, and what has to be equal in all.
+   * @throws EnvironmentError naming what differs, or when another process uses this key
+   */
+  async hello(hello: Pick<Hello, 'settings' | 'inputWidth' | 'width'>): Promise<void> {
+    await this.#ask(CALL.hello, { ...hello, protocol: RUN_PROTOCOL });
   }
 
   /** Where they can be reached, as they wrote it on the ledger; empty where they have not. */
@@ -62,34 +121,54 @@ export class LedgerClient {
     return this.replica.state().stake(key);
   }
 
-  /** W and S as they stand: `[n, n]` on the simplex, `[n]` in tokens. */
+  /** W and S of the participants of the run as they stand: `[n, n]` on the simplex, `[n]` in tokens. A place that is no longer held has no stake and rates itself. */
   market(): { weights: Float64Array; stake: Float64Array } {
     const state = this.replica.state();
-    return {
-      weights: Float64Array.from(state.weights().parts, (part) => part / ROW_PARTS),
-      stake: Float64Array.from(this.keys(), (key) => Number(state.stake(key)) / Number(TOKEN)),
-    };
+    const n = this.#places.length;
+    const stake = Float64Array.from(this.#places, ({ key, held }) => (held ? Number(state.stake(key)) / Number(TOKEN) : 0));
+    const { keys, parts } = state.weights();
+    if (keys.length === n && this.#places.every(({ key, held }, at) => held && keys[at] === key)) {
+      return { weights: Float64Array.from(parts, (part) => part / ROW_PARTS), stake };
+    }
+    const at = new Map(keys.map((key, position) => [key, position]));
+    const weights = new Float64Array(n * n);
+    for (const [rater, place] of this.#places.entries()) {
+      const row = this.#places.map(({ key, held }) =>
+        place.held && held ? parts[(at.get(place.key) ?? 0) * keys.length + (at.get(key) ?? 0)] : 0,
+      );
+      const total = row.reduce((sum, part) => sum + part, 0);
+      for (const [ranked, part] of row.entries()) weights[rater * n + ranked] = total > 0 ? part / total : Number(ranked === rater);
+    }
+    return { weights, stake };
   }
 
-  /** The competition mask (7) of the current weights and stake, `[n, n]`. */
+  /** The competition mask (7) of the current weights and stake, `[n, n]`; 0 for those that are no longer on the ledger. */
   mask(): Float64Array {
     const { temperature, backend } = this.options;
-    return competitionMask({ ...this.market(), temperature, n: this.keys().length, backend }).mask;
+    const n = this.#places.length;
+    const { mask } = competitionMask({ ...this.market(), temperature, n, backend });
+    for (const [peer, { held }] of this.#places.entries()) {
+      if (!held) for (let rater = 0; rater < n; rater++) mask[rater * n + peer] = 0;
+    }
+    return mask;
   }
 
-  /** A bounded step (R-09) of the own row towards its share of these scores; negative estimates count as nothing (R-10). */
+  /** A bounded step (R-09) of the own row towards its share of these scores, one per place; negative estimates count as nothing (R-10). */
   async submitRow(scores: Float64Array): Promise<void> {
-    const positive = scores.map((score) => Math.max(0, score));
-    if (!positive.some((score) => score > 0)) return; // nothing to say: the row stays
     const state = this.replica.state();
+    const positive = new Float64Array(state.slots);
+    for (const [peer, { slot, held }] of this.#places.entries()) if (held) positive[slot] = Math.max(0, scores[peer]);
+    if (!positive.some((score) => score > 0)) return; // nothing to say: the row stays
     const current = state.denseRow(this.options.key.publicKey);
     const weights = boundedStep(current, rowToParts(positive), state.parameters.epsilon);
-    await this.#submit({ kind: 'setWeights', row: { members: state.members, weights } });
+    this.#rows.submitted++;
+    const code = await this.#submit({ kind: 'setWeights', row: { members: state.members, weights } });
+    if (code !== 'ok') this.#rows.refused[code] = (this.#rows.refused[code] ?? 0) + 1;
   }
 
   /** Tells everybody where the participant can be reached; known with the next block. */
-  submitEndpoint(endpoint: string): Promise<void> {
-    return this.#submit({ kind: 'setEndpoint', endpoint });
+  async submitEndpoint(endpoint: string): Promise<void> {
+    await this.#submit({ kind: 'setEndpoint', endpoint });
   }
 
   /** Waits for all members. False when they continued without this one. */
@@ -103,8 +182,11 @@ export class LedgerClient {
 
   /** Waits for the next block and replays it. False when the others went on without this one. */
   async block(round: number): Promise<boolean> {
-    const together = await this.barrier({ kind: 'block', round, height: this.height + 1 });
-    await this.replica.refresh();
+    const height = this.height + 1;
+    const together = await this.barrier({ kind: 'block', round, height });
+    await this.#refresh();
+    if (together && this.height < height)
+      throw new EnvironmentError('BTM_IO', `the coordinator opened the barrier of block ${height} without a block`);
     return together;
   }
 
@@ -114,7 +196,7 @@ export class LedgerClient {
       const answer = await this.#ask<RejoinAnswer>(CALL.rejoin, { round });
       if (answer.over) throw new EnvironmentError('BTM_IO', 'the others have finished: there is nobody left to train with');
       if (answer.round === null) continue;
-      await this.replica.refresh();
+      await this.#refresh();
       return answer.round;
     }
   }
@@ -126,17 +208,43 @@ export class LedgerClient {
 
   /** Hands over what it measured. */
   async deliver(result: unknown): Promise<void> {
-    await this.#ask(CALL.result, result);
+    await this.#ask(CALL.result, { result });
   }
 
-  async #submit(action: Action): Promise<void> {
+  /** Takes over new blocks, and who holds which place since. @throws EnvironmentError when this participant is no longer on the ledger */
+  async #refresh(): Promise<void> {
+    await this.replica.refresh();
+    const state = this.replica.state();
+    const own = state.participant(this.options.key.publicKey);
+    if (own?.lastSet === state.height && state.height > this.#counted) this.#rows.accepted++;
+    this.#counted = state.height;
+    if (state.members === this.#members) return;
+    this.#members = state.members;
+    const bySlot = new Map(state.participants().map((participant) => [participant.slot, participant]));
+    for (const place of this.#places) {
+      const holder = bySlot.get(place.slot);
+      place.held = holder?.registeredAt === place.registeredAt;
+      if (place.held) place.key = holder?.key ?? place.key;
+    }
+    if (own !== undefined) return;
+    const cure = 'start it again with the key that is on the ledger';
+    throw new EnvironmentError(
+      'BTM_IO',
+      'the key of this participant is no longer on the ledger: it has left, or changed its key',
+      [],
+      [cure],
+    );
+  }
+
+  async #submit(action: Action): Promise<string> {
     const { key } = this.options;
     const nonce = this.replica.state().nonce(key.publicKey);
     const tx = signTransaction({ ...action, chain: this.replica.chain, from: key.publicKey, nonce }, key);
-    await this.#ask(CALL.submit, encodeTransaction(tx));
+    return this.#ask<string>(CALL.submit, encodeTransaction(tx));
   }
 
   #ask<T>(method: string, value: unknown): Promise<T> {
-    return ask(this.network, this.options.coordinator, method, value, this.options.waiting);
+    const named = method.startsWith('run/') ? { ...(value as object), session: this.#session } : value;
+    return ask(this.network, this.options.coordinator, method, named, this.options.waiting);
   }
 }

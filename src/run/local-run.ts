@@ -11,6 +11,7 @@ import { Coordinator } from './coordinator.js';
 import { coordinatorIdentity, genesisOf, identityOf } from './genesis.js';
 import { LedgerClient } from './ledger-client.js';
 import type { Member, MemberFactory } from './member.js';
+import { settingsHash } from './messages.js';
 import { ParticipantRun, type Phase, type RunProgress } from './participant-run.js';
 import { PeerClient } from './peer-client.js';
 import { type BlockRecord, describeBlock, describeLedger, type RunRecord } from './run-record.js';
@@ -118,6 +119,8 @@ async function openLedgerOfRun(
     store,
     genesis: genesisOf(keys, settings),
     patience_ms: ONE_DAY_MS,
+    schedule: settings,
+    expected: { settings: settingsHash(settings, seed), width: settings.width },
     onFailure,
     onBlock: (round, refused) => blocks.push(describeBlock(coordinator.ledger, names, round, refused)),
   });

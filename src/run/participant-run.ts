@@ -6,20 +6,23 @@
  * whether its participants share a process or not.
  */
 import type { Backend } from '../backend/index.js';
-import { InputError } from '../core/errors.js';
+import { EnvironmentError, InputError } from '../core/errors.js';
 import { blockOf } from '../network/index.js';
 import { competingRow } from '../participant/competing.js';
 import { type Measurement, measure, measureRow } from '../participant/measure.js';
 import { applyMask, type Evaluation, type Lesson, type Participant, type StepLosses, type View } from '../participant/participant.js';
 import { refitHead } from '../participant/refit-head.js';
-import { firstSamples, type Samples } from '../participant/samples.js';
+import { firstSamples, inputWidthOf, type Samples } from '../participant/samples.js';
 import { numberIn, partsOf, type Saved } from '../participant/saved.js';
 import type { StandIn } from '../participant/students/stand-in.js';
 import { AbsenceObserver } from './absence.js';
 import type { Returned } from './gradient-inbox.js';
+import { clipped, learnSafely, loudest } from './learning.js';
 import type { LedgerClient } from './ledger-client.js';
+import { settingsHash } from './messages.js';
 import type { Answers, PeerClient } from './peer-client.js';
 import type { ParticipantResult } from './protocol.js';
+import { blocksDue } from './schedule.js';
 import type { RunSettings } from './settings.js';
 
 /** Where a run is. */
@@ -176,7 +179,9 @@ export class ParticipantRun {
 
   /** Step 1. Writes its address on the ledger; comes with all the others, or late. */
   async #join(): Promise<void> {
-    const { ledger, endpoint, settings } = this.#parts;
+    const { ledger, endpoint, settings, seed, participant } = this.#parts;
+    const inputWidth = inputWidthOf(participant.data);
+    await ledger.hello({ settings: settingsHash(settings, seed), inputWidth, width: settings.width });
     await ledger.submitEndpoint(endpoint);
     const late = ledger.height > 0 || !(await ledger.block(0));
     const round = late ? await ledger.rejoin(this.#state.round) : 0;
@@ -252,8 +257,22 @@ export class ParticipantRun {
     }
     await ledger.block(rounds);
     if (closed <= closingBlocks) await this.#follow(rounds);
+    else this.#checkRows();
     this.#progress('closing', closed, closingBlocks + 1);
     this.#go({ closed, phase: closed === closingBlocks + 1 ? 'done' : 'closing' });
+  }
+
+  /** A run whose rows never reached the ledger has measured for nothing, and says so. */
+  #checkRows(): void {
+    const { submitted, accepted, refused } = this.#parts.ledger.rows;
+    if (submitted === 0 || accepted > 0) return;
+    const attempts = Object.entries(refused).map(([code, times]) => ({ what: `${times} rows`, reason: code }));
+    const problem = `none of the ${submitted} rows of ${this.#parts.participant.name} is on the ledger`;
+    throw new EnvironmentError(
+      'BTM_IO',
+      problem,
+      attempts.length > 0 ? attempts : [{ what: 'the rows', reason: 'taken, and in no block' }],
+    );
   }
 
   /** The encoder learns from everybody's gradients in the order of the ledger, the proxy from G(x), the stand-in from what was answered. */
@@ -263,12 +282,14 @@ export class ParticipantRun {
     const keys = ledger.keys();
     const taken = client.inbox.take();
     const parts: Returned[] = keys.flatMap((key, peer) => {
-      if (peer !== participant.index) return taken.get(key) ?? [];
+      if (peer !== participant.index)
+        return (taken.get(key) ?? []).map((one) => ({ ...one, gradient: clipped(one.gradient, settings.gradientClip) }));
       const own = blockOf(lesson.gradient, batch.size, keys.length, width, peer);
       return [{ input: { shape: [batch.size], data: batch.inputs }, gradient: { shape: [batch.size, width], data: own } }];
     });
     const gradient = concat(parts.map((part) => part.gradient.data));
-    await participant.learn(concat(parts.map((part) => part.input.data)), gradient, gradient.length / width);
+    const undone = await learnSafely(participant, concat(parts.map((part) => part.input.data)), gradient, gradient.length / width, width);
+    if (undone !== null) for (const from of loudest(taken)) client.network.note('norm', from);
     standIn?.learn();
     return participant.distil(batch, lesson.mixture);
   }
@@ -296,8 +317,9 @@ export class ParticipantRun {
 
   /** After a block: the mask that follows from it, and peers that moved. Waits until all members are as far. False when they continued without this one. */
   async #follow(round: number): Promise<boolean> {
-    const { ledger, client, onEndpoint } = this.#parts;
+    const { ledger, client, onEndpoint, participant } = this.#parts;
     this.#mask = ledger.mask();
+    client.attach(participant, ledger.keys());
     for (const [key, endpoint] of ledger.endpoints()) {
       if (endpoint === '' || key === client.network.self || this.#known.get(key) === endpoint) continue;
       this.#known.set(key, endpoint);
@@ -322,8 +344,7 @@ export class ParticipantRun {
   }
 
   #blocksDue(round: number): number {
-    const { rounds, blocks } = this.#parts.settings;
-    return Math.floor((round * blocks) / rounds);
+    return blocksDue(round, this.#parts.settings);
   }
 
   #go(change: Partial<RunState>): void {

@@ -3,7 +3,7 @@ import { Network, type PeerKey, type Tensor, type Transport } from '../network/i
 import { askChosen, type Origin, type RoutedQuery, type RoutedResponses, returnGradients } from '../participant/gates/routing.js';
 import type { Participant, Received } from '../participant/participant.js';
 import type { StandIn } from '../participant/students/stand-in.js';
-import { StudentCache, StudentOffer } from '../participant/students/student-cache.js';
+import { isHash, StudentCache, StudentOffer } from '../participant/students/student-cache.js';
 import { encodeStudent } from '../participant/students/student-file.js';
 import { GradientInbox } from './gradient-inbox.js';
 
@@ -78,7 +78,7 @@ export class PeerClient {
     this.#options = options;
     this.#oneProcess = oneProcess;
     this.#call = oneProcess ? { deadline_ms: ONE_PROCESS.deadline_ms } : {};
-    this.students = new StudentCache({ inputWidth, width }, this.#call);
+    this.students = new StudentCache({ inputWidth, width }, this.#call, (key) => this.#keys.includes(key));
     this.#network = this.#join(transport);
   }
 
@@ -177,8 +177,9 @@ export class PeerClient {
     await Promise.all(
       others.map(async (key) => {
         const told = await this.network.call(key, STUDENT_HASH, new Uint8Array(0), this.#call);
-        const hash = told.ok ? new TextDecoder().decode(told.value) : '';
-        if (hash !== '' && this.students.hashOf(key) !== hash) await this.students.fetch(this.network, key, hash);
+        const hash = told.ok ? new TextDecoder().decode(told.value.subarray(0, 64)) : '';
+        if (isHash(hash) && this.students.hashOf(key) !== hash) await this.students.fetch(this.network, key, hash);
+        else if (!told.ok) await this.students.recover(this.network, key, others);
       }),
     );
   }
@@ -200,10 +201,11 @@ export class PeerClient {
         handlers: {
           query: (input, { from }) => this.#answer(input, from),
           backward: (input, gradient, { from }) => {
-            this.inbox.put(from, { input, gradient });
+            const refused = this.inbox.put(from, { input, gradient });
+            if (refused !== null) this.network.note(refused, from);
             return null;
           },
-          calls: { ...this.#offer.calls, [STUDENT_HASH]: () => new TextEncoder().encode(this.#offer.hash) },
+          calls: { ...this.#offer.calls(this.students), [STUDENT_HASH]: () => new TextEncoder().encode(this.#offer.hash) },
         },
       },
     });
@@ -245,6 +247,7 @@ export class PeerClient {
     if (!this.#serving) throw new Error('not ready yet');
     const [batch] = input.shape;
     const data = await this.#model().answer(input.data, batch);
+    this.inbox.answered(from, input);
     this.#options.standIn?.watch(from, input.data, data, batch);
     return { shape: [batch, this.#options.width], data };
   }

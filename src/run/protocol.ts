@@ -1,21 +1,46 @@
 /** What the participants of a run tell the one that keeps the ledger, and what it answers. All of it is CBOR. */
-import { decode, encode } from 'cborg';
+import { encode } from 'cborg';
 import { AbortedError, EnvironmentError } from '../core/errors.js';
+import { printable } from '../core/printable.js';
 import type { DataDescription } from '../data/dataset.js';
 import type { Clock, Network, PeerKey, PeerTraffic, ServiceCounters } from '../network/index.js';
 import type { Absence } from './absence.js';
+import { readValue } from './value.js';
 
 /** Named calls of the coordinator. Reading the ledger is open to everybody; the rest needs stake. */
 export const CALL = {
   genesis: 'ledger/genesis',
   head: 'ledger/head',
   block: 'ledger/block',
+  hello: 'run/hello',
   submit: 'ledger/submit',
   barrier: 'run/barrier',
   rejoin: 'run/rejoin',
   progress: 'run/progress',
   result: 'run/result',
 } as const;
+
+/** Version of these messages. */
+export const RUN_PROTOCOL = 2;
+
+/** What a participant says before anything else: what has to be equal in all of a run, and which process it is. */
+export interface Hello {
+  readonly protocol: number;
+  /** SHA-256 of the settings and the seed of the run, 64 hexadecimal digits. */
+  readonly settings: string;
+  /** Numbers per sample. */
+  readonly inputWidth: number;
+  /** Numbers per response. */
+  readonly width: number;
+  /** Drawn when the process starts: a second process with the same key has another. */
+  readonly session: string;
+}
+
+/** The coordinator does not act on a message. */
+export interface RefusedAnswer {
+  readonly refused: string;
+  readonly reason: string;
+}
 
 /**
  * Where members wait for one another: after all queries of a round, after all have learnt, and after all students are offered; at a block, which is closed when all
@@ -27,7 +52,8 @@ export type Barrier =
 
 /** Equal for equal barriers. */
 export function barrierName(barrier: Barrier): string {
-  return `${barrier.kind} ${'height' in barrier ? barrier.height : barrier.round}`;
+  // All of it: who names another round waits at another barrier, and decides nothing for the others.
+  return 'height' in barrier ? `${barrier.kind} ${barrier.height} after ${barrier.round}` : `${barrier.kind} ${barrier.round}`;
 }
 
 /** `done` false: ask again. `out`: too late, the others continued; rejoin. */
@@ -54,6 +80,7 @@ export interface PeerProgress {
   readonly phase: string;
   readonly done: number;
   readonly total: number;
+  readonly loss?: number;
 }
 
 /** Loss and, where there are classes, accuracy; see samples.ts. */
@@ -96,7 +123,10 @@ export interface PeerResult extends ParticipantResult {
 }
 
 /** Failures after which the coordinator may simply have been restarted: a new one refuses calls that are older than itself, and all calls until it has opened its store. */
-const PASSING: ReadonlySet<string> = new Set(['unreachable', 'timeout', 'banned', 'replay', 'unsupported']);
+const PASSING: ReadonlySet<string> = new Set(['unreachable', 'timeout', 'banned', 'replay', 'unsupported', 'busy']);
+
+/** Refusals that pass: another process with this key may be ending. */
+const PASSING_REFUSALS: ReadonlySet<string> = new Set(['keyInUse']);
 
 /** Between two attempts. */
 const PAUSE_MS = 500;
@@ -124,12 +154,19 @@ export async function ask<T>(network: Network, coordinator: PeerKey, method: str
   const { clock } = network;
   for (const started_ms = clock.now(); ; ) {
     const outcome = await network.call(coordinator, method, bytes, options);
-    if (outcome.ok) return decode(outcome.value) as T;
+    const late = clock.now() - started_ms >= patience_ms;
+    if (outcome.ok) {
+      const answer = readValue(outcome.value);
+      if (!isRefused(answer)) return answer as T;
+      if (!PASSING_REFUSALS.has(answer.refused) || late) throw refusal(method, answer);
+    }
     if (signal?.aborted === true) throw new AbortedError('waiting for the coordinator of the ledger');
-    const { code, reason } = outcome.failure;
-    if (patience_ms > 0 && PASSING.has(code) && !told) onSilence?.(`${code}: ${reason}`);
-    told = true;
-    if (!PASSING.has(code) || clock.now() - started_ms >= patience_ms) throw silent(method, `${code}: ${reason}`);
+    if (!outcome.ok) {
+      const { code, reason } = outcome.failure;
+      if (patience_ms > 0 && PASSING.has(code) && !told) onSilence?.(`${code}: ${reason}`);
+      told = true;
+      if (!PASSING.has(code) || late) throw silent(method, `${code}: ${reason}`);
+    }
     await pause(clock, signal);
   }
 }
@@ -151,6 +188,15 @@ async function pause(clock: Clock, signal: AbortSignal | undefined): Promise<voi
 
 /** Longer than the longest poll. */
 const DEADLINE_MS = 60_000;
+
+function isRefused(answer: unknown): answer is RefusedAnswer {
+  return typeof answer === 'object' && answer !== null && typeof (answer as RefusedAnswer).refused === 'string';
+}
+
+function refusal(method: string, { refused, reason }: RefusedAnswer): EnvironmentError {
+  const attempts = [{ what: method, reason: printable(`${refused}: ${reason}`, 500) }];
+  return new EnvironmentError('BTM_IO', 'the coordinator of the ledger refused a message', attempts);
+}
 
 function silent(method: string, reason: string): EnvironmentError {
   return new EnvironmentError(

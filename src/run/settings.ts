@@ -40,6 +40,7 @@ const schema = z.strictObject({
   weightDecay: nonNegative(2, 'decoupled weight decay of heads, gates and readouts'),
   encoderRate: positive(2e-3, 'learning rate of the encoders'),
   proxyRate: positive(3e-3, 'learning rate of the proxies'),
+  gradientClip: positive(1e6, 'largest l2 norm of a gradient that a peer sends back for one sample; longer ones are shortened'),
   gateRate: positive(1e-2, 'learning rate of the gates'),
   readoutRate: positive(1e-2, 'learning rate of the linear readouts of G(x) and of the own response'),
   gate: oneOf(['sparse', 'productKey'], 'sparse', 'how a participant chooses whom to ask'),

@@ -130,13 +130,14 @@ t.test('only the chosen are asked, about their samples, and get the gradients of
 t.test('a peer goes, its student takes its position, it returns and takes over; without a student zeros', async (t) => {
   const hub = createHub();
   const offer = new StudentOffer();
-  const first = peerOf(1, hub, offer.calls);
+  const first = peerOf(1, hub, offer.calls());
   const second = peerOf(2, hub);
   let network = first.join();
   second.join();
   const asker = new Network({
     transport: hub.join(createIdentity(new Uint8Array(32).fill(9))),
     bans: { threshold: 1, base_ms: 1, ceiling_ms: 1 },
+    stakeOf: () => 1n,
   });
   const students = new StudentCache({ inputWidth: 1, width: 2 });
   const fetched = new Promise((resolve) => students.follow(asker, (_, outcome) => resolve(outcome)));

@@ -94,6 +94,7 @@ export function demoFixture(): DemoResult {
       weightDecay: 2,
       encoderRate: 0.002,
       proxyRate: 0.01,
+      gradientClip: 1e6,
       gateRate: 0.01,
       readoutRate: 0.01,
       gate: 'sparse',

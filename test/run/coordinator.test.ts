@@ -49,11 +49,18 @@ t.test('gradients wait per sender, oldest first, and are taken once', async (t) 
     gradient: { shape: [1, 1], data: Float32Array.of(value) },
   });
   const values = (from: string) => (inbox.take().get(from) ?? []).map((one) => one.input.data[0]);
-  inbox.put('a', returned(1));
-  inbox.put('a', returned(2));
+  const put = (from: string, value: number) => {
+    inbox.answered(from, returned(value).input);
+    return inbox.put(from, returned(value));
+  };
+  t.equal(inbox.put('a', returned(1)), 'unasked', 'for what was not answered');
+  t.equal(put('a', 1), null);
+  t.equal(inbox.put('a', returned(1)), 'unasked', 'a second time');
+  t.equal(inbox.put('b', returned(1)), 'unasked', 'for what another was answered');
+  put('a', 2);
   t.same(values('a'), [1, 2]);
   t.same(values('a'), [], 'nothing stays');
-  for (let i = 0; i < 6; i++) inbox.put('c', returned(i));
+  for (let i = 0; i < 6; i++) put('c', i);
   t.same(values('c'), [2, 3, 4, 5], 'a sender that runs ahead loses its oldest');
 });
 

@@ -4,6 +4,7 @@ import t from 'tap';
 import { createBackend } from '../../src/backend/index.js';
 import { EnvironmentError } from '../../src/core/errors.js';
 import { memoryStore, type Store } from '../../src/ledger/index.js';
+import { createHub, createIdentity, Network } from '../../src/network/index.js';
 import { normals, uniforms } from '../../src/participant/draw.js';
 import type { GateSettings } from '../../src/participant/gates/gate.js';
 import { Participant } from '../../src/participant/index.js';
@@ -15,7 +16,7 @@ import { pickSamples, type Samples, score, type Targets } from '../../src/partic
 import { decodeSaved, encodeSaved, type Saved } from '../../src/participant/saved.js';
 import { STAND_IN_STREAM, StandIn } from '../../src/participant/students/stand-in.js';
 import { DEFAULT_OBJECTIVE } from '../../src/participant/students/student.js';
-import { StudentCache } from '../../src/participant/students/student-cache.js';
+import { StudentCache, StudentOffer } from '../../src/participant/students/student-cache.js';
 import { contentHash, encodeStudent } from '../../src/participant/students/student-file.js';
 import { openLocalRun, runLocally } from '../../src/run/local-run.js';
 import type { MemberFactory } from '../../src/run/member.js';
@@ -253,10 +254,16 @@ t.test('a stand-in learns what its participant answers, keeps a bounded memory, 
   const students = new StudentCache({ inputWidth: INPUTS, width: WIDTH });
   const bytes = encodeStudent(standIn.student);
   t.match(students.keep('peer', bytes, contentHash(bytes)), { ok: true });
+  t.same(students.save(), { peer: new TextEncoder().encode(contentHash(bytes)) }, 'what is saved is the hash');
+  const hub = createHub();
+  const [holder, restarted] = [createIdentity(), createIdentity()];
+  new Network({ transport: hub.join(holder), service: { handlers: { calls: new StudentOffer().calls(students) }, stakeOf: () => 1n } });
   const again = new StudentCache({ inputWidth: INPUTS, width: WIDTH });
   again.restore(students.save());
+  t.equal(again.hashOf('peer'), undefined);
+  t.ok(await again.recover(new Network({ transport: hub.join(restarted) }), 'peer', [holder.key]), 'another that has it hands it on');
   const { inputs } = samples(300, 4, 'squaredError');
-  t.same(again.respond('peer', inputs, 4), students.respond('peer', inputs, 4), 'a cache is saved with its students');
+  t.same(again.respond('peer', inputs, 4), students.respond('peer', inputs, 4));
   t.equal(again.hashOf('peer'), contentHash(bytes));
 });
 

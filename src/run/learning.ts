@@ -1,0 +1,74 @@
+/** Learning from gradients that others sent: bounded, and undone where it would end the model. */
+import type { PeerKey, Tensor } from '../network/index.js';
+import type { Participant } from '../participant/participant.js';
+import type { Returned } from './gradient-inbox.js';
+
+/** Norms above this are no honest gradient of a loss in nats: only then is a step watched, so that usual rounds cost nothing. */
+const WATCHED = 1e3;
+
+/** A gradient with rows `[batch, width]` shortened to this l2 norm; the same tensor when none is longer. */
+export function clipped(gradient: Tensor, most: number): Tensor {
+  const [batch] = gradient.shape;
+  const width = gradient.data.length / batch;
+  let data: Float32Array | null = null;
+  for (let row = 0; row < batch; row++) {
+    const norm = rowNorm(gradient.data, row, width);
+    if (norm <= most) continue;
+    data ??= gradient.data.slice();
+    for (let at = row * width; at < (row + 1) * width; at++) data[at] = gradient.data[at] * (most / norm);
+  }
+  return data === null ? gradient : { shape: gradient.shape, data };
+}
+
+/**
+ * One step of the encoder. Where a gradient is far beyond any honest one, what it was before is kept, and taken up again if it no longer answers with finite numbers.
+ * @returns the largest norm of a row when the step was undone, otherwise null
+ */
+export async function learnSafely(
+  participant: Participant,
+  inputs: Float32Array,
+  gradient: Float32Array,
+  batch: number,
+  width: number,
+): Promise<number | null> {
+  const norm = largestNorm(gradient, width);
+  const { encoder } = participant;
+  if (!(norm > WATCHED) || encoder.save === undefined || encoder.restore === undefined) {
+    await participant.learn(inputs, gradient, batch);
+    return null;
+  }
+  const before = await encoder.save();
+  let fails = false;
+  try {
+    await participant.learn(inputs, gradient, batch);
+    fails = (await participant.answer(inputs, batch)).some((value) => !Number.isFinite(value));
+  } catch {
+    fails = true; // a step that throws has perhaps changed a part of the model: it is undone as well
+  }
+  if (!fails) return null;
+  await encoder.restore(before);
+  return norm;
+}
+
+/** Senders of the largest gradients. */
+export function loudest(taken: ReadonlyMap<PeerKey, readonly Returned[]>): PeerKey[] {
+  const norms = [...taken].map(([key, parts]) => [key, Math.max(0, ...parts.map(({ gradient }) => largestOf(gradient)))] as const);
+  const most = Math.max(0, ...norms.map(([, norm]) => norm));
+  return norms.filter(([, norm]) => norm === most && norm > WATCHED).map(([key]) => key);
+}
+
+function largestOf({ shape, data }: Tensor): number {
+  return largestNorm(data, data.length / shape[0]);
+}
+
+function largestNorm(data: Float32Array, width: number): number {
+  let largest = 0;
+  for (let row = 0; row * width < data.length; row++) largest = Math.max(largest, rowNorm(data, row, width));
+  return largest;
+}
+
+function rowNorm(data: Float32Array, row: number, width: number): number {
+  let sum = 0;
+  for (let at = row * width; at < (row + 1) * width; at++) sum += data[at] * data[at];
+  return Math.sqrt(sum);
+}
