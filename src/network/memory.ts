@@ -67,6 +67,7 @@ class MemoryTransport implements Transport {
 
   async exchange(request: Request, signal: AbortSignal, traffic: Traffic): Promise<Answer> {
     if (!this.#members.has(this.self)) throw new TransportError('closed', 'this transport is closed');
+    if (request.from !== this.self) throw new TransportError('signature', 'a transport speaks for its own key alone');
     const peer = this.#members.get(request.to);
     if (peer === undefined) throw new TransportError('unreachable', 'no such peer in this process');
     const size = sizeOf(request.tensors, request.bytes);

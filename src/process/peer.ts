@@ -99,7 +99,14 @@ async function runOn(transport: Libp2pTransport, config: PeerConfig, hooks: Peer
   const inputWidth = inputWidthOf(participant.data);
   const stream = [STAND_IN_STREAM, index];
   const standIn = config.students ? { standIn: new StandIn({ ...STAND_IN, inputWidth, width, seed, stream, backend }) } : {};
-  const client: PeerClient = new PeerClient({ transport, stakeOf: (peer) => ledger.stakeOf(peer), inputWidth, width, ...standIn });
+  const client: PeerClient = new PeerClient({
+    transport,
+    stakeOf: (peer) => ledger.stakeOf(peer),
+    inputWidth,
+    width,
+    height: () => ledger.height,
+    ...standIn,
+  });
   const run = new ParticipantRun({
     ...{ participant, validation, settings, seed, client, ledger, backend, ...standIn },
     endpoint: endpointOf(config.announce ?? transport.addresses()),

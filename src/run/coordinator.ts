@@ -14,7 +14,7 @@ import {
   type RejoinRequest,
 } from './protocol.js';
 import { type CallName, type CoordinatorPhase, refusedByRule } from './rules.js';
-import { isScheduled, type RunSchedule } from './schedule.js';
+import { blocksDue, isScheduled, type RunSchedule } from './schedule.js';
 import { type Expected, Sessions } from './sessions.js';
 import { MessageError, readValue } from './value.js';
 
@@ -251,6 +251,11 @@ export class Coordinator {
 
   /** Waits for the next block while others train; it is let in as that block closes, so that all go on together. */
   async #rejoin({ round }: RejoinRequest, { from, signal }: HandlerContext): Promise<RejoinAnswer> {
+    const { schedule } = this.#options;
+    // As many blocks as these rounds have are on the ledger: it is what the others would go on from.
+    if (schedule !== undefined && (round > schedule.rounds || blocksDue(round, schedule) > Math.max(0, this.ledger.height - 1))) {
+      throw new MessageError(`${round} rounds are not behind any participant of this ledger`);
+    }
     this.#membership.apply(from, round);
     let admitted = this.#membership.takeAdmission(from);
     if (admitted === undefined && !this.#membership.over) {

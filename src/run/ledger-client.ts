@@ -5,7 +5,7 @@ import { competitionMask } from '../competition.js';
 import { EnvironmentError } from '../core/errors.js';
 import { encodeTransaction } from '../ledger/encoding.js';
 import { type Action, boundedStep, type Ledger, ROW_PARTS, rowToParts, type SigningKey, signTransaction, TOKEN } from '../ledger/index.js';
-import { Network, type PeerKey, type Transport } from '../network/index.js';
+import { type Clock, Network, type PeerKey, type Transport } from '../network/index.js';
 import {
   ask,
   type Barrier,
@@ -29,6 +29,8 @@ export interface LedgerClientOptions {
   readonly backend: Backend;
   /** What to do while the coordinator does not answer, for instance because it is being started again. Default: fail at once. */
   readonly waiting?: Waiting;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
 }
 
 /** A place among the participants of the run: the slot that was held when it began, by whichever key holds it since. */
@@ -70,7 +72,7 @@ export class LedgerClient {
 
   /** @throws EnvironmentError BTM_IO when the coordinator is silent or serves a block that does not verify */
   static async open(options: LedgerClientOptions): Promise<LedgerClient> {
-    const network = new Network({ transport: options.transport }); // asks the coordinator alone, so its books are apart from those of the peers
+    const network = new Network({ transport: options.transport, ...(options.clock === undefined ? {} : { clock: options.clock }) }); // asks the coordinator alone, so its books are apart from those of the peers
     return new LedgerClient(options, network, await openReplica(network, options.coordinator, options.waiting));
   }
 

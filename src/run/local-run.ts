@@ -162,7 +162,15 @@ export class LocalRun {
     const inputWidth = inputWidthOf(participant.data);
     const standIn = this.#standIn(index, inputWidth);
     const stakeOf = (peer: PeerKey) => ledger.stakeOf(peer);
-    const client: PeerClient = new PeerClient({ transport, stakeOf, inputWidth, width: settings.width, oneProcess: true, ...standIn });
+    const client: PeerClient = new PeerClient({
+      transport,
+      stakeOf,
+      inputWidth,
+      width: settings.width,
+      oneProcess: true,
+      height: () => ledger.height,
+      ...standIn,
+    });
     const onProgress = (progress: RunProgress) => hooks.onProgress?.(index, progress);
     const run = new ParticipantRun({ participant, validation, settings, seed, client, ledger, backend, endpoint, onProgress, ...standIn });
     names.set(identity.key, participant.name);

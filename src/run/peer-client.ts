@@ -1,5 +1,5 @@
 /** One participant's connection: it serves its encoder to holders of stake, asks its peers, and puts students where peers are missing. */
-import { Network, type PeerKey, type Tensor, type Transport } from '../network/index.js';
+import { type Clock, Network, type PeerKey, type Tensor, type Transport } from '../network/index.js';
 import { askChosen, type Origin, type RoutedQuery, type RoutedResponses, returnGradients } from '../participant/gates/routing.js';
 import type { Participant, Received } from '../participant/participant.js';
 import type { StandIn } from '../participant/students/stand-in.js';
@@ -46,6 +46,10 @@ export interface PeerClientOptions {
   readonly standIn?: StandIn;
   /** Whether all peers share this process. Default: whether the transport does. */
   readonly oneProcess?: boolean;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
+  /** Blocks of the ledger as this participant knows it; its announcements carry it. Default: always 0. */
+  readonly height?: () => number;
 }
 
 /** What to ask. */
@@ -189,9 +193,11 @@ export class PeerClient {
   }
 
   #join(transport: Transport): Network {
-    const { stakeOf, inputWidth, width } = this.#options;
+    const { stakeOf, inputWidth, width, clock, height } = this.#options;
     const network = new Network({
       transport,
+      ...(clock === undefined ? {} : { clock }),
+      ...(height === undefined ? {} : { height }),
       ...(this.#oneProcess ? { bans: ONE_PROCESS.bans } : { deadline: DEADLINE, bans: BANS }),
       service: {
         stakeOf,
