@@ -5,7 +5,7 @@ import { RandomStream } from '../../src/core/random.js';
 import { signTransaction } from '../../src/ledger/index.js';
 import { createIdentity } from '../../src/network/index.js';
 import { MEMBER_DEEDS, member, Sender, STRANGER_DEEDS, strangers } from './support/attacks.js';
-import { playWorld, type WorldResult } from './support/world.js';
+import { MEMBERS, playWorld, type WorldResult } from './support/world.js';
 
 t.setTimeout(280_000);
 
@@ -95,6 +95,19 @@ t.test('a gradient of 3e38 that is not clipped: the step is undone, and the run 
   const attack = member(0, 'gradients');
   const { violations } = await playWorld({ attack, hostileMember: true, settings: { gradientClip: 1e300 } });
   t.same(violations, []);
+});
+
+t.test('where no row reaches a block, every participant ends with an error that says who and why', async (t) => {
+  const { violations } = await playWorld({
+    attack: async ({ coordinator: { ledger } }) => {
+      const submit = ledger.submit.bind(ledger);
+      ledger.submit = (tx) => (tx.kind === 'setWeights' ? { code: 'stale_members', reason: '', hash: '', height: 0 } : submit(tx));
+    },
+  });
+  for (let index = 0; index < MEMBERS; index++) {
+    const told = violations.find((violation) => violation.startsWith(`participant ${index} ended`));
+    t.match(told, new RegExp(`none of the 3 rows of p${index} is on the ledger[^]*stale_members`));
+  }
 });
 
 t.test('no rejection was left without an owner', async (t) => t.same(unowned, []));
