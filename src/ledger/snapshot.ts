@@ -56,6 +56,8 @@ function unpack(packed: Record<string, unknown>): State {
   const accountPages = (packed['accountPages'] as Uint8Array[][]).map(unpackAccounts);
   const accounts = number('accounts');
   const keys = accountPages.flatMap((page) => page.keys).slice(0, accounts);
+  const sound = keys.length === accounts && keys.every((key) => /^[0-9a-f]{64}$/.test(key)) && new Set(keys).size === keys.length;
+  if (!sound) throw new Error('the keys of its accounts do not add up'); // the index of keys would search for ever
   return {
     chain: toHex(packed['chain'] as Uint8Array),
     height: number('height'),
