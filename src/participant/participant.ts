@@ -4,99 +4,44 @@
  * Its state is explicit: its data, an encoder f_i that answers queries, a head over the masked responses of all peers, a gate G over them, a readout of G and one of
  * its own response, and a proxy distilled from G. Its encoder sees [x, proxy(x)], so an answer stands on what the network knew without asking any further (depth 1).
  */
-import type { Backend } from '../backend/index.js';
+import type { Evaluation, Lesson, ParticipantParts, ParticipantSettings, Prepared, Received, View } from './contract.js';
 import { permutation } from './draw.js';
-import { createGate, type GateSettings } from './gates/gate.js';
-import type { GateChoice, GateMixture, TrainableGate } from './gates/mixture.js';
+import { createGate } from './gates/gate.js';
+import type { TrainableGate } from './gates/mixture.js';
 import { DenseNet } from './models/dense-net.js';
 import type { ResponseModel } from './models/model.js';
-import { inputWidthOf, pickSamples, type Samples, type Scored, score } from './samples.js';
+import { inputWidthOf, pickSamples, type Samples, score } from './samples.js';
 import { numberIn, partsOf, type Saved } from './saved.js';
-import { type DistillationObjective, studentLesson } from './students/student.js';
+import { studentLesson } from './students/student.js';
 
-/** Sizes and step sizes of a participant. */
-export interface ParticipantSettings {
-  /** Participants of the network, itself included. */
-  readonly peers: number;
-  /** Numbers per response; the same for all. */
-  readonly width: number;
-  /** Outputs of its own readers: classes, or values it predicts. Its own affair. */
-  readonly outputs: number;
-  readonly headHidden: number;
-  readonly headRate: number;
-  readonly gateRate: number;
-  readonly readoutRate: number;
-  readonly weightDecay: number;
-  readonly gate: GateSettings;
-  /** How the proxy learns G(x). */
-  readonly distillation: DistillationObjective;
-  readonly seed: number;
-  readonly backend: Backend;
-}
-
-/** What makes one participant. */
-export interface ParticipantParts {
-  readonly index: number;
-  readonly name: string;
-  readonly data: Samples;
-  /** Takes inputs alone, or inputs followed by the proxy's response. */
-  readonly encoder: ResponseModel;
-  /** The student of G: takes inputs. */
-  readonly proxy: ResponseModel;
-}
-
-/** Its own answer to its own batch, and whom its gate would ask. */
-export interface Prepared {
-  /** f_i `[size, width]` */
-  readonly own: Float64Array;
-  readonly choice: GateChoice;
-}
-
-/** What came back for a batch. */
-export interface Received {
-  /** F `[size, peers, width]`, the own response included; zeros where nobody was asked or nobody answered. */
-  readonly responses: Float64Array;
-  /** `[size, peers]`; 1 where the peer, or its student, answered. */
-  readonly answered: Int32Array;
-}
-
-/** Mean losses of one training step, in nats except the proxy's squared error. */
-export interface StepLosses {
-  readonly head: number;
-  readonly own: number;
-  readonly gate: number;
-  readonly proxy: number;
-}
-
-/** What training on the responses gave. */
-export interface Lesson {
-  readonly losses: Omit<StepLosses, 'proxy'>;
-  /** dL/dF `[size, peers, width]`, to be sent back to the peers. */
-  readonly gradient: Float64Array;
-  /** G(x) `[size, width]`: what the proxy learns next. */
-  readonly mixture: Float64Array;
-}
-
-/** How a batch looks through the gate, untrained. */
-export interface View extends GateMixture {
-  /** m_ij f_j(x) `[size, peers, width]`. */
-  readonly masked: Float64Array;
-  /** What the readout makes of G(x), `[size, outputs]`. */
-  readonly outputs: Float64Array;
-}
-
-/** What it reaches on held-out samples: with all responses, its own alone, through the gate, and with the proxy in the gate's place. */
-export interface Evaluation {
-  readonly head: Scored;
-  readonly own: Scored;
-  readonly gate: Scored;
-  readonly proxy: Scored;
-}
+export type * from './contract.js';
 
 /** Streams of random numbers of a participant: family, index, purpose. */
 const STREAM_FAMILY = 1;
 const STREAM = { head: 1, own: 2, readout: 3, order: 4, gate: 5 } as const;
 
+/**
+ * A model with its data and its loss, and all that it learns about its peers. It holds no network: what peers answered is given to it, and the gradients that they are
+ * owed are what it returns. `ParticipantRun` says when it does what.
+ *
+ * @throws InputError BTM_DOMAIN when the gate asks more peers than there are
+ * @numerics heads, readouts and gate in f64, the same bits on every processor; encoder and proxy as their engines compute, f32 at the boundary
+ * @paper section 1.6; (7) for the mask, R-18 for the gate, R-19 for the proxy
+ * @example
+ * ```ts
+ * import { createBackend } from 'intermodel';
+ * import { Participant, participantSettings, plainModel, resolveSettings } from 'intermodel/participant';
+ * const model = () => plainModel({ inputWidth: 2, width: 1, respond: (x) => x.filter((_, at) => at % 2 === 0) });
+ * const data = { size: 2, inputs: Float32Array.of(1, 0, 0, 1), targets: { loss: 'squaredError', targets: Float64Array.of(1, 0) } } as const;
+ * const settings = resolveSettings({ participants: 2, width: 1 });
+ * const backend = createBackend({ kind: 'reference' });
+ * const participant = new Participant(
+ *   { index: 0, name: 'first', data, encoder: model(), proxy: model() },
+ *   participantSettings(settings, { outputs: 1, seed: 1, backend }),
+ * );
+ * console.log(await participant.answer(data.inputs, 2)); // Float32Array [ 1, 0 ]
+ * ```
+ */
 export class Participant {
   readonly index: number;
   readonly name: string;
@@ -146,7 +91,11 @@ export class Participant {
     });
   }
 
-  /** The next batch of its own samples, epoch by epoch in a seeded order. */
+  /**
+   * The next batch of its own samples, epoch by epoch in a seeded order.
+   *
+   * @param size samples; an epoch that ends within the batch is followed by the next
+   */
   nextBatch(size: number): Samples {
     const rows = new Uint32Array(size);
     for (let row = 0; row < size; row++) {
@@ -159,7 +108,13 @@ export class Participant {
     return pickSamples(this.data, rows);
   }
 
-  /** Answers a query `[batch, inputWidth]` with f_i `[batch, width]`, from its own proxy and encoder alone. */
+  /**
+   * Answers a query from its own proxy and encoder alone (depth 1).
+   *
+   * @param inputs `[batch, inputWidth]`; not changed
+   * @param batch samples
+   * @returns f_i `[batch, width]`, a fresh array
+   */
   async answer(inputs: Float32Array, batch: number): Promise<Float32Array> {
     return this.encoder.respond(await this.#encoderInputs(inputs, batch), batch);
   }
@@ -172,6 +127,9 @@ export class Participant {
 
   /**
    * Step 3: masks what came back and trains head, gate and readouts on it. Nothing that peers see changes yet.
+   *
+   * @param batch its own samples
+   * @param received what came back, F `[size, peers, width]` with zeros where none answered
    * @param maskRow its row m_i of the competition mask (7), `[peers]`
    */
   receive(batch: Samples, { own, choice }: Prepared, { responses, answered }: Received, maskRow: Float64Array): Lesson {
@@ -193,7 +151,12 @@ export class Participant {
     return { losses: { head: head.loss, own: alone.loss, gate: readout.loss }, gradient, mixture: mixed.mixture };
   }
 
-  /** Step 3, on the other side: trains f_i on the gradients its askers returned, `[batch, width]`. */
+  /**
+   * Step 3, on the other side: trains f_i on the gradients its askers returned, one step on all of them. Nothing happens to an encoder that does not learn.
+   *
+   * @param inputs `[batch, inputWidth]`, what was asked, asker after asker
+   * @param gradient `[batch, width]`, dL/df of each asker's loss, scaled by its mask
+   */
   async learn(inputs: Float32Array, gradient: Float32Array, batch: number): Promise<void> {
     if (this.encoder.train === undefined) return;
     await this.encoder.train(await this.#encoderInputs(inputs, batch), gradient, batch);
@@ -219,7 +182,11 @@ export class Participant {
     return { ...mixed, masked, outputs: this.readout.forward(mixed.mixture, batch.size) };
   }
 
-  /** Step 6: what it reaches on held-out samples with the network's responses, and without the network. */
+  /**
+   * Step 6: what it reaches on held-out samples with the network's responses, and without the network. Nothing is trained.
+   *
+   * @returns mean losses (nats, or the squared error), and shares of right classes where there are classes
+   */
   async verify(batch: Samples, received: Received, maskRow: Float64Array): Promise<Evaluation> {
     const prepared = await this.prepare(batch, false);
     const { masked, outputs } = this.view(batch, prepared, received, maskRow);

@@ -65,6 +65,11 @@ const MOST_REFUSED = 1024;
 /** One long poll lasts at most this long; the caller then asks again. */
 const POLL_MS = 10_000;
 
+/**
+ * Keeps the ledger of a run and orders its transactions: participants submit to it, wait at its barriers, and replay its blocks. It computes none of their scores.
+ *
+ * A replica detects a block that does not follow from its transactions; a transaction that the coordinator left out cannot be detected.
+ */
 export class Coordinator {
   readonly ledger: Ledger;
   readonly network: Network;

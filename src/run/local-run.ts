@@ -136,7 +136,12 @@ interface Ground extends LedgerOfRun {
   readonly fabric: TransportFabric;
 }
 
-/** The participants of one process, their ledger and the way between them. */
+/**
+ * The participants of one process, their ledger and what connects them. {@link runLocally} runs them to the end; opened by {@link openLocalRun} they can be advanced phase by phase,
+ * taken away and brought back.
+ *
+ * @numerics the same bits as participants in processes of their own, whatever connects them
+ */
 export class LocalRun {
   readonly participants: LocalParticipant[] = [];
 

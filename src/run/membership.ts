@@ -41,6 +41,11 @@ export interface Gathering {
 /** Barriers that have opened and are remembered for members that ask late. */
 const REMEMBERED = 256;
 
+/**
+ * Decides who is waited for. All times are those of its clock, so that a simulation can move it; nothing here reads the machine's time or talks to a network.
+ *
+ * A member that misses a barrier is out after `patience_ms`; it applies, and is admitted with the next block. Where fewer than half have arrived it is they who are out of step.
+ */
 export class Membership {
   readonly #options: MembershipOptions;
   readonly #clock: Clock;

@@ -75,6 +75,12 @@ export interface RunView extends View {
 /** The random stream of the last training of the heads. */
 const REFIT_STREAM = 9;
 
+/**
+ * One participant's part of a run. `step` makes one transition; between two of them `save` and `restore` keep and take up everything it has learnt.
+ *
+ * @throws EnvironmentError BTM_IO when the coordinator does not answer
+ * @paper section 1.6, steps 1 to 6
+ */
 export class ParticipantRun {
   readonly #parts: ParticipantRunParts;
   #state: RunState = { phase: 'joining', round: 0, blocks: 0, closed: 0 };
