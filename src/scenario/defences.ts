@@ -109,6 +109,12 @@ export function entryCost(price = 0.05): Defence {
   return { name: `entry cost(${price})`, entryCost: price };
 }
 
+/** Answers louder than `loudest` times an honest one are scaled down to that, as a norm bound on responses does. */
+export function boundedAnswers(loudest = 1): Defence {
+  if (!(checkNumber('loudest', loudest) > 0)) throw domain('loudest', loudest, 'must be above 0');
+  return { name: `bounded answers(${loudest})`, loudest };
+}
+
 /** Several defences, each at its own step; where two change the same step, the later one reads what the earlier one made. */
 export function together(defences: readonly Defence[]): Defence {
   const rated = defences.filter((d) => d.rate !== undefined);
@@ -122,6 +128,7 @@ export function together(defences: readonly Defence[]): Defence {
     weigh: (rows, rating, n) => weighing.reduce((all, d) => d.weigh!(all, rating, n), rows),
     rate: (stake) => rated.reduce((s, d) => d.rate!(s), stake),
     settle: (stake) => settling.reduce((s, d) => d.settle!(s), stake),
+    loudest: defences.reduce((least, d) => Math.min(least, d.loudest ?? Number.POSITIVE_INFINITY), Number.POSITIVE_INFINITY),
     entryCost: defences.reduce((sum, d) => sum + (d.entryCost ?? 0), 0),
     ...(shift === undefined ? {} : { shift }),
   };
@@ -130,6 +137,7 @@ export function together(defences: readonly Defence[]): Defence {
 /** Every defence with its default settings, by the word that the command line uses. */
 export const DEFENCES: Readonly<Record<string, () => Defence>> = {
   paper: () => paper,
+  'bounded-answers': () => boundedAnswers(),
   'bounded-rows': () => boundedRows(),
   'maximum-weight': () => maximumWeight(),
   'consensus-clip': () => consensusClip(),

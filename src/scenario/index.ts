@@ -1,6 +1,7 @@
 /** Does lying pay? Strategies against defences in the empirical game, measured against honest twins. See docs/concepts/scenario.md. */
 export { clipped, weightedMedian } from './consensus.js';
 export {
+  boundedAnswers,
   boundedRows,
   consensusClip,
   consensusPull,

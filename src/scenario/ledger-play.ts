@@ -17,7 +17,7 @@ import {
 import { beginMemories, checkCoalition, enterPlayers, HISTORY_BLOCKS, type Players, type Scene, writtenRow } from './members.js';
 import { type Member, measuredRows } from './world.js';
 
-export interface LedgerPlayOptions extends Omit<Players, 'entryCost'> {
+export interface LedgerPlayOptions extends Omit<Players, 'entryCost' | 'loudest'> {
   readonly blocks: number;
   /** Tokens of inflation in a block; a player holds one at the start on average. */
   readonly tau: number;

@@ -17,6 +17,8 @@ export interface Players {
   readonly stakeShare?: number;
   /** What every identity pays to come in, in tokens. */
   readonly entryCost?: number;
+  /** Largest factor on an answer that others take in. Default: none. */
+  readonly loudest?: number;
 }
 
 /** The identities of all players in their order, with their first stake in tokens; a player holds one on average. */
@@ -37,7 +39,8 @@ export function enterPlayers(options: Players): { readonly members: readonly Mem
     const held = firstStake(players, coalition.length, inside, options.stakeShare);
     const left = Math.max(0, held - (options.entryCost ?? 0) * identities.length);
     for (const identity of identities) {
-      members.push({ ...identity, player });
+      const { source, share } = identity.answer;
+      members.push({ ...identity, answer: { source, share: Math.min(share, options.loudest ?? share) }, player });
       stake.push(left * identity.stakeShare);
     }
   }

@@ -119,7 +119,11 @@ export function playScenario(options: PlayOptions): Play {
 
 function begin(options: PlayOptions, defence: Defence): State {
   const { world, coalition, strategy } = options;
-  const { members, stake } = enterPlayers({ ...options, entryCost: defence.entryCost ?? 0 });
+  const { members, stake } = enterPlayers({
+    ...options,
+    entryCost: defence.entryCost ?? 0,
+    loudest: defence.loudest ?? Number.POSITIVE_INFINITY,
+  });
   const measured = measuredRows(world, members);
   const memories = beginMemories(members, coalition, strategy);
   return { members, carried: carriedShares(members), measured, memories, history: [measured], stake };

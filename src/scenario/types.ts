@@ -71,6 +71,8 @@ export interface Defence {
   shift?(rows: Float64Array, rating: Float64Array, n: number): Float64Array;
   /** Stake after the block's inflation, [n]. */
   settle?(stake: Float64Array): Float64Array;
+  /** The largest factor on an answer that others take in; louder answers are scaled down to it. */
+  readonly loudest?: number;
   /** What an identity pays to come in, in units of the mean first stake of a player. */
   readonly entryCost?: number;
 }

@@ -2,6 +2,7 @@
 import t from 'tap';
 import { createBackend } from '../../src/backend/index.js';
 import {
+  boundedAnswers,
   boundedRows,
   cabal,
   compareWithTwin,
@@ -142,6 +143,8 @@ t.test('what each defence changes, by hand', async (t) => {
   t.ok(near(shiftOverStaked(0.6).shift!(rows, rating, 2), [2.75, 1.25]), 'one rater holds 0.6 of the mean of 2');
   const paid = playScenario({ ...base, strategy: honest, defences: [entryCost(0.25)], blocks: 1, tau: 0 });
   t.ok(near(paid.stake.subarray(0, 5), [0.75, 0.75, 0.75, 0.75, 0.75]));
+  const quiet = playScenario({ ...base, strategy: loud(10), defences: [boundedAnswers(1)] });
+  t.same(quiet.stake, playScenario({ ...base, strategy: honest }).stake, 'a loud answer is scaled down to an honest one');
   for (const [word, make] of Object.entries(DEFENCES)) t.ok(make().name.length > 0, word);
 });
 
