@@ -24,7 +24,7 @@ function inOrder(ranking: PoolRanking): RankedModel[] {
 function worthFigure(ranking: PoolRanking): Figure {
   const order = inOrder(ranking);
   const names = order.map(({ name }) => name);
-  const measures = ranking.refitGradientNorm === null ? ['same head'] : ['same head', 'fitted again'];
+  const measures = ranking.refitBy === null ? ['same head'] : ['same head', 'fitted again'];
   const rows = order.flatMap((model) => [
     { name: model.name, measure: 'same head', ...model.worth },
     ...(model.refitted === null ? [] : [{ name: model.name, measure: 'fitted again', ...model.refitted }]),

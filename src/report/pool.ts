@@ -100,7 +100,7 @@ function modelTable(ranking: PoolRanking): Markup {
       { title: 'Verdict', cell: ({ verdict }) => verdict.text },
       { title: 'Worth', numeric: true, cell: ({ worth }) => interval(worth) },
       { title: 'p', numeric: true, cell: ({ worthAdjustedP }) => number(worthAdjustedP, 2) },
-      ...(ranking.refitGradientNorm === null
+      ...(ranking.refitBy === null
         ? []
         : [{ title: 'Fitted again', numeric: true, cell: ({ refitted }: RankedModel) => interval(refitted) }]),
       { title: 'Gauss-Newton', numeric: true, cell: ({ gaussNewton }) => change(gaussNewton) },

@@ -1,7 +1,7 @@
 /** Cross-fitting: one head a fold, each fitted to the other folds; the L2 that predicts held-out samples best, along a warm-started path. */
 import type { Kernels } from '../backend/index.js';
 import { LOSSES } from '../reference/loss.js';
-import type { Design } from './design.js';
+import { type Design, thinned } from './design.js';
 import { type FittedHead, fitHeads } from './fit.js';
 import { type Preconditioner, precondition } from './preconditioner.js';
 
@@ -48,6 +48,8 @@ const PATH = [1, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 3e-4, 1e-4, 3e-5, 1e-5, 3e-
 const ROUNDS = 3;
 /** A model's penalty is at most this many times the mean's, and at least the inverse. */
 const STRONGEST = 1e4;
+/** Numbers in the features above which L2 is chosen on fewer rows. */
+const LARGE = 1.6e7;
 /** Gradient norm that is enough to compare two values of L2. */
 const ROUGH = 1e-4;
 /** A preconditioner serves until L2 has fallen by this factor. */
@@ -62,8 +64,18 @@ interface Walk {
   readonly parameters: readonly Float64Array[];
 }
 
-/** Fits the heads of every fold. */
+/** Fits the heads of every fold. In very large pools L2 is chosen on some of the rows, and made smaller as they become more. */
 export function crossFit(kernels: Kernels, design: Design, options: CrossFitOptions): CrossFit {
+  const stride = Math.ceil((design.samples * design.width) / LARGE);
+  if (stride === 1 || options.l2 !== 'auto') return finish(kernels, design, ...choose(kernels, design, options), options);
+  const some = thinned(design, stride);
+  const [best, walks] = choose(kernels, some, options);
+  const share = some.samples / design.samples;
+  return finish(kernels, design, { ...best, point: { ...best.point, l2: best.point.l2 * share } }, walks, options);
+}
+
+/** The best point of the path, and all that were tried. */
+function choose(kernels: Kernels, design: Design, options: CrossFitOptions): [Walk, Walk[]] {
   const folds = design.foldStarts.length - 1;
   const models = design.starts.length - 1;
   const even = Array.from({ length: folds }, () => new Float64Array(models).fill(1));
@@ -79,7 +91,7 @@ export function crossFit(kernels: Kernels, design: Design, options: CrossFitOpti
     if (next.point.loss >= best.point.loss) break;
     best = next;
   }
-  return finish(kernels, design, best, walks, options);
+  return [best, walks];
 }
 
 function bestOf(walks: readonly Walk[]): Walk {

@@ -63,6 +63,36 @@ export function buildDesign(kernels: Kernels, pool: CheckedPool, fold: Int32Arra
   return { samples, width, outputs, loss, features, starts, absent, labels, targets, weights, order, foldStarts, means, scales };
 }
 
+/** Every `stride`-th row of each fold: enough to choose an L2 by, in very large pools. */
+export function thinned(design: Design, stride: number): Design {
+  const { width, outputs, foldStarts, starts, absent } = design;
+  const rows: number[] = [];
+  const ends = new Int32Array(foldStarts.length);
+  for (let fold = 0; fold + 1 < foldStarts.length; fold++) {
+    for (let row = foldStarts[fold]; row < foldStarts[fold + 1]; row += stride) rows.push(row);
+    ends[fold + 1] = rows.length;
+  }
+  const models = starts.length - 1;
+  const pick = <T extends Float64Array | Uint8Array>(from: T, columns: number, to: T): T => {
+    rows.forEach((row, r) => {
+      to.set(from.subarray(row * columns, (row + 1) * columns), r * columns);
+    });
+    return to;
+  };
+  const { features, targets, weights, labels, order } = design;
+  return {
+    ...design,
+    samples: rows.length,
+    features: pick(features, width, new Float64Array(rows.length * width)),
+    absent: absent === null ? null : pick(absent, models, new Uint8Array(rows.length * models)),
+    targets: targets.length === 0 ? targets : pick(targets, outputs, new Float64Array(rows.length * outputs)),
+    weights: Float64Array.from(rows, (row) => weights[row]),
+    labels: Int32Array.from(rows, (row) => labels[row]),
+    order: Int32Array.from(rows, (row) => order[row]),
+    foldStarts: ends,
+  };
+}
+
 function sortByFold(fold: Int32Array, folds: number): { order: Int32Array; foldStarts: Int32Array } {
   const foldStarts = new Int32Array(folds + 1);
   for (const f of fold) foldStarts[f + 1] += 1;

@@ -105,8 +105,10 @@ export interface PoolRanking {
   readonly head: PoolHead;
   /** Null for a head without parameters. */
   readonly fit: PoolFit | null;
-  /** Largest gradient norm of the refitted heads. */
+  /** Largest gradient norm of the refitted heads; null without a refit, and where `refitBy` is 'quadratic'. */
   readonly refitGradientNorm: number | null;
+  /** How heads were fitted again: to the gradient norm asked for, or, in very large pools, by one Newton step. */
+  readonly refitBy: 'fit' | 'quadratic' | null;
   /** [models, models], row-major: the peer Gram matrix, mean over the samples. */
   readonly gram: Float64Array;
   /** [models, models]: how alike the answers are, from 0 to 1. */
@@ -132,6 +134,8 @@ export interface PoolRanking {
 
 /** Above this the quadratic measure says little, and a warning is given. */
 const HIGH_LINEAR_SHARE = 0.5;
+/** Multiplications of the refits beyond which one Newton step must do. */
+const REFIT_WORK = 2e12;
 /** Steps of a fit before it is given up. */
 export const MAX_STEPS = 300;
 
@@ -182,7 +186,8 @@ export async function rankPool(options: RankPoolOptions): Promise<PoolRanking> {
     accuracy: accuracyOf(design, contributions.logits),
     head: settings.head,
     fit,
-    refitGradientNorm: refitted?.gradientNorm ?? null,
+    refitGradientNorm: refitted?.by === 'fit' ? refitted.gradientNorm : null,
+    refitBy: refitted?.by ?? null,
     gram: measured.gram,
     similarity: alike,
     clusterOrder: clusterOrder(alike, n),
@@ -198,7 +203,7 @@ export async function rankPool(options: RankPoolOptions): Promise<PoolRanking> {
     resampled: { units: units.count, what: units.what },
     baseline: settings.baseline,
     status: converged ? 'ok' : 'notConverged',
-    warnings: warningsOf(models, converged, pool),
+    warnings: warningsOf(models, converged, pool, refitted?.by === 'quadratic'),
   };
 }
 
@@ -321,24 +326,38 @@ function contributionsOf({ backend, design, settings }: PoolCall, fit: CrossFit 
 }
 
 /** Sums over units of the change of the loss without each model, after refitting. */
-async function refit(call: PoolCall, fit: CrossFit): Promise<{ sums: Float64Array; gradientNorm: number; converged: boolean }> {
+interface Refitted {
+  readonly sums: Float64Array;
+  readonly gradientNorm: number;
+  readonly converged: boolean;
+  readonly by: 'fit' | 'quadratic';
+}
+
+/** Fits the heads again without each model in turn. */
+async function refit(call: PoolCall, fit: CrossFit): Promise<Refitted> {
   const { backend, design, units, pool } = call;
   const n = pool.models.length;
   const sums = new Float64Array(units.count * n);
+  // about ten evaluations a refit, two products each
+  const quadratic = n * call.settings.folds * design.samples * design.width * design.outputs * 20 > REFIT_WORK;
   let gradientNorm = 0;
   let converged = true;
   for (let model = 0; model < n; model++) {
-    const options = { tolerance: call.settings.tolerance, maxSteps: MAX_STEPS, onStep: () => call.report('refit', model / n) };
+    const options = {
+      tolerance: call.settings.tolerance,
+      maxSteps: quadratic ? 0 : MAX_STEPS,
+      onStep: () => call.report('refit', model / n),
+    };
     refitWithout(backend.kernels, design, fit, [[model]], options, (found) => {
       const change = found.losses.map((loss, row) => loss - fit.losses[row]);
       const own = sumOverUnits(design, units, change, 1);
       for (let unit = 0; unit < units.count; unit++) sums[unit * n + model] = own[unit];
       gradientNorm = Math.max(gradientNorm, found.gradientNorm);
-      converged &&= found.converged;
+      converged &&= quadratic || found.converged;
     });
     await call.pause();
   }
-  return { sums, gradientNorm, converged };
+  return { sums, gradientNorm, converged, by: quadratic ? 'quadratic' : 'fit' };
 }
 
 function describeModels(
@@ -411,7 +430,7 @@ function accuracyOf(design: Design, logits: Float64Array): number | null {
   return weightedMean(right, design.weights);
 }
 
-function warningsOf(models: readonly RankedModel[], converged: boolean, pool: CheckedPool): string[] {
+function warningsOf(models: readonly RankedModel[], converged: boolean, pool: CheckedPool, quadratic: boolean): string[] {
   const warnings: string[] = [];
   const high = models.filter(({ linearShare, verdict }) => linearShare > HIGH_LINEAR_SHARE && verdict.code !== 'noEffect');
   if (high.length > 0) {
@@ -420,6 +439,7 @@ function warningsOf(models: readonly RankedModel[], converged: boolean, pool: Ch
     );
   }
   if (!converged) warnings.push('A head did not reach the gradient norm asked for: raise tolerance, or fix l2 at a larger value.');
+  if (quadratic) warnings.push('The pool is so large that heads without a model were fitted by one Newton step, not to a gradient norm.');
   const partial = pool.models.filter(({ answered }) => answered !== null);
   if (partial.length > 0) {
     warnings.push(

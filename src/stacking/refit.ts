@@ -2,7 +2,7 @@
 import type { Kernels } from '../backend/index.js';
 import { type CrossFit, heldOutLogits, lossesOf } from './cross-fit.js';
 import type { Design } from './design.js';
-import { fitHeads, withoutModels } from './fit.js';
+import { type FittedHead, fitHeads, withoutModels } from './fit.js';
 
 /** Held-out losses of the heads without one set of models. */
 export interface Refit {
@@ -17,6 +17,7 @@ export interface Refit {
 /** When refits stop, and whom they tell. */
 export interface RefitOptions {
   readonly tolerance: number;
+  /** 0: the quadratic model's minimum, with no evaluation. */
   readonly maxSteps: number;
   /** Called with the sets that are done; may throw to stop. */
   readonly onSets?: ((done: number) => void) | undefined;
@@ -43,8 +44,11 @@ export function refitWithout(
     const starts = batch.flatMap((without) =>
       base.heads.map(({ parameters }) => withoutModels(design, base.preconditioner, parameters, without)),
     );
-    const { tolerance, maxSteps } = options;
-    const heads = fitHeads(kernels, design, problems, base.preconditioner, { tolerance, maxSteps, onStep: options.onStep }, starts);
+    const { tolerance, maxSteps, onStep } = options;
+    const heads: readonly Pick<FittedHead, 'parameters' | 'gradientNorm' | 'status'>[] =
+      maxSteps === 0
+        ? starts.map((parameters) => ({ parameters, gradientNorm: Number.POSITIVE_INFINITY, status: 'stepLimit' }))
+        : fitHeads(kernels, design, problems, base.preconditioner, { tolerance, maxSteps, onStep }, starts);
     batch.forEach((_, k) => {
       const own = heads.slice(k * folds, (k + 1) * folds);
       const parameters = own.map((head) => head.parameters);
