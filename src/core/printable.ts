@@ -12,7 +12,7 @@ const SHOWN = 200;
  * @param text whatever came, of any length and kind.
  * @param most characters shown; the rest is cut and marked.
  * @returns printable text: `\u{1b}` in place of an escape character.
- * @example printable('a\u001b[2Jb') // returns 'a\\u{1b}[2Jb'
+ * @example printable('a\tb').length // returns 7
  */
 export function printable(text: unknown, most = SHOWN): string {
   const whole = String(text);

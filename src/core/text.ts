@@ -21,8 +21,7 @@ function isUnsafe(code: number): boolean {
  * same value.
  *
  * @param keep characters to leave as they are, for instance `'\n'` in a message of several lines
- * @example
- * visible('red \u001b[31m') // 'red \\u001b[31m'
+ * @example visible('a\tb').length // returns 8
  */
 export function visible(text: string, keep = ''): string {
   let shown = '';

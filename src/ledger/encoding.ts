@@ -159,7 +159,12 @@ export function rotationBytes(chain: string, from: string, nonce: number, newKey
  * @param salt 64 hexadecimal digits that nobody can guess
  * @throws InputError BTM_TYPE
  * @example
- * commitmentHash(key.publicKey, { targets: [key.publicKey], weights: [1_000_000_000] }, '5a'.repeat(32)).length // 64
+ * ```ts
+ * import { commitmentHash, createKey } from 'intermodel/ledger';
+ *
+ * const { publicKey } = createKey(new Uint8Array(32).fill(7));
+ * console.log(commitmentHash(publicKey, { targets: [publicKey], weights: [1_000_000_000] }, '5a'.repeat(32)).length); // 64
+ * ```
  */
 export function commitmentHash(from: string, row: Weights, salt: string): string {
   checkKey('from', from);

@@ -36,8 +36,15 @@ export interface HeadComparison {
  * @throws InputError BTM_TYPE, BTM_DOMAIN for a head that is none
  * @throws EnvironmentError BTM_IO when the store fails
  * @example
- * const seen = { height: ledger.height, hash: ledger.head }
- * (await verifyAgainstHead(store, seen)).verdict // 'same'
+ * ```ts
+ * import { createKey, memoryStore, openLedger, TOKEN, verifyAgainstHead } from 'intermodel/ledger';
+ *
+ * const key = createKey(new Uint8Array(32).fill(7));
+ * const store = memoryStore();
+ * const ledger = await openLedger({ store, genesis: { participants: [{ key: key.publicKey, stake: 5n * TOKEN }] } });
+ * const seen = { height: ledger.height, hash: ledger.head };
+ * console.log((await verifyAgainstHead(store, seen)).verdict); // same
+ * ```
  */
 export async function verifyAgainstHead(store: Store, seen: Head): Promise<HeadComparison> {
   checkStore(store);

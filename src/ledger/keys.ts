@@ -77,7 +77,15 @@ export function verifyBytes(bytes: Uint8Array, signature: string, publicKey: Pub
  * @param key the sender's key; another one gives a transaction that is refused as `bad_signature`
  * @throws InputError BTM_TYPE for a key that is none
  * @example
- * signTransaction({ kind: 'bond', amount: 5n, chain: ledger.chain, from: key.publicKey, nonce: 0 }, key)
+ * ```ts
+ * import { createKey, memoryStore, openLedger, signTransaction, TOKEN } from 'intermodel/ledger';
+ *
+ * const key = createKey(new Uint8Array(32).fill(7));
+ * const store = memoryStore();
+ * const ledger = await openLedger({ store, genesis: { participants: [{ key: key.publicKey, stake: 5n * TOKEN }] } });
+ * const tx = signTransaction({ kind: 'unbond', amount: TOKEN, chain: ledger.chain, from: key.publicKey, nonce: 0 }, key);
+ * console.log(tx.signature.length); // 128
+ * ```
  */
 export function signTransaction(tx: UnsignedTransaction, key: SigningKey): Transaction {
   checkObject('tx', tx);

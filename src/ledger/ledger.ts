@@ -136,7 +136,14 @@ export class Ledger {
    * @returns as {@link submit}
    * @throws InputError BTM_TYPE for a key that is none
    * @example
-   * ledger.submitAction(key, { kind: 'bond', amount: 5n }).code // 'ok', or the guard that refused
+   * ```ts
+   * import { createKey, memoryStore, openLedger, TOKEN } from 'intermodel/ledger';
+   *
+   * const key = createKey(new Uint8Array(32).fill(7));
+   * const store = memoryStore();
+   * const ledger = await openLedger({ store, genesis: { participants: [{ key: key.publicKey, stake: 5n * TOKEN }] } });
+   * console.log(ledger.submitAction(key, { kind: 'bond', amount: 5n }).code); // insufficient_balance
+   * ```
    */
   submitAction(key: SigningKey, action: Action): Receipt {
     const from = checkKey('key.publicKey', (checkObject('key', key) as SigningKey).publicKey);
@@ -161,7 +168,15 @@ export class Ledger {
    * @throws EnvironmentError BTM_IO when the store fails, or other writers were faster a thousand times
    * @cost one block, unless a call beside it closes one that takes both
    * @example
-   * const { code, height } = await ledger.submitAndClose(key, { kind: 'bond', amount: 5n })
+   * ```ts
+   * import { createKey, memoryStore, openLedger, TOKEN } from 'intermodel/ledger';
+   *
+   * const key = createKey(new Uint8Array(32).fill(7));
+   * const store = memoryStore();
+   * const ledger = await openLedger({ store, genesis: { participants: [{ key: key.publicKey, stake: 5n * TOKEN }] } });
+   * const { code, height } = await ledger.submitAndClose(key, { kind: 'unbond', amount: TOKEN });
+   * console.log(code, height); // ok 1
+   * ```
    */
   async submitAndClose(key: SigningKey, action: Action): Promise<Settled> {
     for (let race = 0; race < RACES_MAX; race++) {

@@ -96,7 +96,15 @@ export async function snapshotOrigin(store: Store, chain: string): Promise<Origi
  * @throws EnvironmentError BTM_IO when the store cannot be read
  * @cost as much as making the blocks, without their syncs
  * @example
- * (await verifyStore(store, { contains: ledger.head, minHeight: ledger.height })).ok // true
+ * ```ts
+ * import { createKey, memoryStore, openLedger, TOKEN, verifyStore } from 'intermodel/ledger';
+ *
+ * const key = createKey(new Uint8Array(32).fill(7));
+ * const store = memoryStore();
+ * const ledger = await openLedger({ store, genesis: { participants: [{ key: key.publicKey, stake: 5n * TOKEN }] } });
+ * await ledger.closeBlock();
+ * console.log((await verifyStore(store, { contains: ledger.head, minHeight: 1 })).ok); // true
+ * ```
  */
 export async function verifyStore(store: Store, options: VerifyOptions = {}): Promise<Verification> {
   checkStore(store);

@@ -31,8 +31,7 @@ export function vertexRow(target: number): Row {
  *
  * @param parts integers from 0 to 1,000,000,000
  * @throws InputError BTM_TYPE, BTM_DOMAIN naming the index
- * @example
- * sparseRow([0, 250_000_000, 0, 750_000_000]).targets // Uint32Array [1, 3]
+ * @example sparseRow([0, 250_000_000, 0, 750_000_000]).targets // returns Uint32Array [1, 3]
  */
 export function sparseRow(parts: ArrayLike<number>): Row {
   checkList('parts', parts);

@@ -15,10 +15,14 @@ const KEPT = 16;
  * The owner of asynchronous tasks and callbacks. A rejection, and an exception thrown before the first `await`, both end here.
  *
  * @example
+ * ```ts
+ * import { Supervisor } from 'intermodel/network';
+ *
  * const tasks = new Supervisor();
  * tasks.run('fetch', async () => { throw new Error('no route'); });
  * await tasks.idle();
- * tasks.failures(); // returns { fetch: 1 }
+ * console.log(tasks.failures()); // { fetch: 1 }
+ * ```
  */
 export class Supervisor {
   readonly #onFailure: ((failure: TaskFailure) => void) | undefined;
