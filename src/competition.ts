@@ -55,7 +55,8 @@ export interface CompetitionMask {
  */
 export function competitionMask(options: CompetitionOptions): CompetitionMask {
   const n = checkPeers(options?.n);
-  const weights = checkWeights('weights', options.weights, n);
+  const { kernels } = backendOf(options.backend);
+  const weights = checkWeights('weights', options.weights, n, kernels);
   const stake = checkStake(options.stake, n);
   const temperature = checkTemperature(options.temperature, stake);
   const shiftGradient = SHIFT_GRADIENTS.indexOf(checkOneOf('shiftGradient', options.shiftGradient ?? 'exact', SHIFT_GRADIENTS));
@@ -64,7 +65,6 @@ export function competitionMask(options: CompetitionOptions): CompetitionMask {
   const shift = new Float64Array(n);
   const dead = new Float64Array(1);
   const open = options.openDiagonal === true ? 1 : 0;
-  const { kernels } = backendOf(options.backend);
   kernels.competitionMask(mask, derivative, shift, dead, weights, stake, temperature, shiftGradient, open, n);
   return { mask, shift, derivative, deadShare: n === 0 ? 0 : dead[0] / (n * n) };
 }

@@ -73,11 +73,11 @@ export function maskedLoss(options: MaskedLossOptions): Float64Array {
 export function weightGradient(options: MaskedLossOptions): WeightGradient {
   const { mask, derivative, deadShare } = competitionMask(options);
   const n = options.n;
-  const { data, storage, rank, own } = checkPeerHessians(options.hessian, n);
+  const { kernels } = backendOf(options.backend);
+  const { data, storage, rank, own } = checkPeerHessians(options.hessian, n, kernels);
   const reference = referenceMask(options);
   const gradient = new Float64Array(n * n);
   const loss = new Float64Array(n);
-  const { kernels } = backendOf(options.backend);
   kernels.weightGradient(gradient, loss, mask, derivative, reference, data, storage, rank, own, n);
   return { gradient, loss, deadShare };
 }

@@ -11,6 +11,8 @@ export interface ProjectSimplexOptions {
   readonly n: number;
   /** Least weight of every entry, 0 (default) to 1/n. */
   readonly floor?: number;
+  /** [count, n], where the result goes; may be `rows` itself. Default: a new array. */
+  readonly out?: Float64Array;
   readonly backend?: Backend;
 }
 
@@ -32,12 +34,13 @@ export interface ProjectSimplexOptions {
  */
 export function projectSimplex(options: ProjectSimplexOptions): Float64Array {
   const n = checkPeers(options?.n);
-  const { rows, count } = checkRows('rows', options.rows, n);
+  const count = countRows(options.rows, n);
+  const rows = checkVector('rows', options.rows, count * n);
   const floor = checkNonNegative('floor', options.floor ?? 0);
   if (floor * n > 1) {
     throw new InputError('BTM_DOMAIN', `must be at most 1/n, got ${floor}`, { argument: 'floor', value: floor });
   }
-  const out = new Float64Array(rows.length);
+  const out = outputOf(options.out, rows.length);
   kernelsOf(options).projectSimplex(out, rows, floor, count, n);
   return out;
 }
@@ -50,6 +53,8 @@ export interface ProjectBoundedStepOptions {
   readonly steps: NumericArray;
   /** Largest Euclidean length of the change of a row, > 0. */
   readonly epsilon: number;
+  /** [count, n], where the result goes, neither `rows` nor `steps`; a new array costs as much as the step. Default: a new array. */
+  readonly out?: Float64Array;
   readonly n: number;
   readonly backend?: Backend;
 }
@@ -74,12 +79,14 @@ export interface ProjectBoundedStepOptions {
  */
 export function projectBoundedStep(options: ProjectBoundedStepOptions): Float64Array {
   const n = checkPeers(options?.n);
-  const { count } = checkRows('rows', options.rows, n);
-  const rows = checkWeightRows('rows', options.rows, count, n);
+  const kernels = kernelsOf(options);
+  const count = countRows(options.rows, n);
+  const rows = checkWeightRows('rows', options.rows, count, n, kernels);
   const steps = checkVector('steps', options.steps, rows.length);
   const epsilon = checkPositive('epsilon', options.epsilon);
-  const out = new Float64Array(rows.length);
-  kernelsOf(options).projectBoundedStep(out, rows, steps, epsilon, count, n);
+  const out = outputOf(options.out, rows.length);
+  refuseOverlap(out, rows, steps);
+  kernels.projectBoundedStep(out, rows, steps, epsilon, count, n);
   return out;
 }
 
@@ -124,20 +131,37 @@ export interface Residuals {
  */
 export function residuals(options: ResidualsOptions): Residuals {
   const n = checkPeers(options?.n);
-  const { count } = checkRows('weights', options.weights, n);
-  const weights = checkWeightRows('weights', options.weights, count, n);
+  const kernels = kernelsOf(options);
+  const count = countRows(options.weights, n);
+  const weights = checkWeightRows('weights', options.weights, count, n, kernels);
   const gradient = checkVector('gradient', options.gradient, weights.length);
   const epsilon = checkPositive('epsilon', options.epsilon);
   const gap = new Float64Array(count);
   const natural = new Float64Array(count);
   const regret = new Float64Array(count);
-  kernelsOf(options).residuals(gap, natural, regret, weights, gradient, epsilon, count, n);
+  kernels.residuals(gap, natural, regret, weights, gradient, epsilon, count, n);
   return { gap, natural, regret };
 }
 
-function checkRows(argument: string, value: NumericArray, n: number): { rows: Float64Array; count: number } {
-  const count = n === 0 ? 0 : Math.floor((value?.length ?? 0) / n);
-  return { rows: checkVector(argument, value, count * n), count };
+function countRows(value: NumericArray, n: number): number {
+  return n === 0 ? 0 : Math.floor((value?.length ?? 0) / n);
+}
+
+/** The array to write to: the caller's, or a new one. */
+function outputOf(out: Float64Array | undefined, length: number): Float64Array {
+  if (out === undefined) return new Float64Array(length);
+  if (!(out instanceof Float64Array) || out.length !== length) {
+    throw new InputError('BTM_SHAPE', `must be a Float64Array of length ${length}`, { argument: 'out', value: out?.length });
+  }
+  return out;
+}
+
+/** Rows are read again after they were written. */
+function refuseOverlap(out: Float64Array, ...inputs: Float64Array[]): void {
+  for (const { buffer, byteOffset, byteLength } of inputs) {
+    const isApart = buffer !== out.buffer || byteOffset >= out.byteOffset + out.byteLength || out.byteOffset >= byteOffset + byteLength;
+    if (!isApart && byteLength > 0) throw new InputError('BTM_DOMAIN', 'must not overlap the inputs', { argument: 'out' });
+  }
 }
 
 function kernelsOf(options: { readonly backend?: Backend }): Backend['kernels'] {

@@ -96,10 +96,11 @@ export interface NetworkRankingOptions {
  */
 export function networkRanking(options: NetworkRankingOptions): Float64Array {
   const n = checkPeers(options?.n);
-  const weights = checkWeights('weights', options.weights, n);
+  const kernels = kernelsOf(options);
+  const weights = checkWeights('weights', options.weights, n, kernels);
   const stake = checkStake(options.stake, n);
   const out = new Float64Array(n);
-  kernelsOf(options).networkRanking(out, weights, stake, n);
+  kernels.networkRanking(out, weights, stake, n);
   return out;
 }
 
@@ -128,7 +129,7 @@ export interface RankGradientOptions extends NetworkRankingOptions {
  */
 export function rankGradient(options: RankGradientOptions): Float64Array {
   const n = checkPeers(options?.n);
-  const weights = checkWeights('weights', options.weights, n);
+  const weights = checkWeights('weights', options.weights, n, kernelsOf(options));
   const norm = NORMS.indexOf(checkOneOf('norm', options.norm ?? 'none', NORMS));
   const out = new Float64Array(n * n);
   kernelsOf(options).rankGradient(out, weights, checkStake(options.stake, n), norm, n);

@@ -189,6 +189,11 @@ class Args {
     return index<std::uint32_t>(name, entry, napi_uint32_array, "Uint32Array", kAnyLength);
   }
 
+  /// An entry of a list as numbers.
+  std::span<const double> doubles(const char* name, napi_value entry) {
+    return typed<double>(name, entry, napi_float64_array, "Float64Array", kAnyLength);
+  }
+
   /// Moves past an argument that was read by its place.
   void skip() { ++at_; }
 

@@ -106,18 +106,19 @@ void checkSettings(const Args& args, std::span<const double> settings) {
     args.fail("BTM_DOMAIN", "settings", "must name a method and whole numbers of steps");
 }
 
-/// createGameBatch(data, hessianIndex, stake, referenceMask, terms, settings, hessianCount, storage, rank, own, count,
-/// n)
+/// createGameBatch(hessians, hessianIndex, stake, referenceMask, terms, settings, storage, rank, own, count, n). The
+/// Hessians stay where they are: the handle keeps their arrays alive.
 Napi::Value createGameBatch(const Engine& engine, Args& args) {
   GameBatchArrays arrays{};
-  arrays.data = args.f64("data");
+  const auto entries = args.listAt(0, "hessians");
+  args.skip();
+  for (napi_value entry : entries) arrays.hessians.push_back(args.doubles("hessians", entry));
   arrays.hessianIndex = args.i32("hessianIndex");
   arrays.stake = args.f64("stake");
   arrays.referenceMask = args.f64("referenceMask");
   arrays.terms = args.f64("terms");
   arrays.settings = args.f64("settings", GameBatch::kSettings);
   checkSettings(args, arrays.settings);
-  Dim hessianCount = args.dim("hessianCount");
   PeerHessians& form = arrays.form;
   form.storage = static_cast<HessianStorage>(args.integer("storage", 0, 3));
   Dim rank = args.dim("rank");
@@ -127,17 +128,16 @@ Napi::Value createGameBatch(const Engine& engine, Args& args) {
   const bool isMatrix = form.storage == HessianStorage::kDense || form.storage == HessianStorage::kShared;
   Dim one(1), copies = form.own ? n : one;
   Dim& rows = isMatrix ? n : form.storage == HessianStorage::kDiagonal ? one : rank;
-  args.expect("data", arrays.data, hessianCount, rows, n, copies);
+  for (const auto hessian : arrays.hessians) args.expect("hessians", hessian, rows, n, copies);
   args.expect("hessianIndex", arrays.hessianIndex, count);
   args.expect("stake", arrays.stake, count, n);
   args.expect("referenceMask", arrays.referenceMask, count, n, n);
   args.expect("terms", arrays.terms, count, terms);
-  arrays.hessianCount = hessianCount.asked();
   arrays.count = count;
   form.n = n;
   form.rank = rank;
   for (const std::int32_t index : arrays.hessianIndex)
-    if (index < 0 || static_cast<std::size_t>(index) >= arrays.hessianCount)
+    if (index < 0 || static_cast<std::size_t>(index) >= arrays.hessians.size())
       args.fail("BTM_DOMAIN", "hessianIndex", "must name one of the Hessians");
   auto held = std::make_shared<HeldBatch>(arrays, engine);
   Napi::Object handle = Napi::Object::New(args.env());
@@ -149,6 +149,10 @@ Napi::Value createGameBatch(const Engine& engine, Args& args) {
   add("write", write);
   add("setFactors", setFactors);
   add("setOrders", setOrders);
+  Napi::Array kept = Napi::Array::New(args.env(), entries.size());
+  for (std::size_t k = 0; k < entries.size(); k++)
+    kept.Set(static_cast<std::uint32_t>(k), Napi::Value(args.env(), entries[k]));
+  handle.DefineProperty(Napi::PropertyDescriptor::Value("hessians", kept, napi_default));
   return handle;
 }
 

@@ -1,3 +1,5 @@
+#include <atomic>
+
 #include "market_args.hpp"
 
 namespace intermodel::addon {
@@ -54,6 +56,21 @@ Napi::Value weightGradient(const Engine& engine, Args& args) {
   return args.env().Undefined();
 }
 
+/// areSymmetric(matrices, count, n): whether `count` matrices [n, n] are finite and exactly symmetric.
+Napi::Value areSymmetric(const Engine& engine, Args& args) {
+  const auto matrices = args.f64("matrices");
+  Dim count = args.dim("count"), n = args.dim("n"), rows = n;
+  args.expect("matrices", matrices, count, rows, n);
+  std::atomic<bool> clean{true};
+  const std::size_t square = static_cast<std::size_t>(n) * n;
+  forRowBlocks(engine.threads, count, rowBlocks(engine.threads, count, square),
+               [&](std::size_t begin, std::size_t end, std::size_t) {
+                 for (std::size_t m = begin; m < end && clean.load(std::memory_order_relaxed); m++)
+                   if (!engine.kernels.payoff.isSymmetric(matrices.data() + m * square, n)) clean.store(false);
+               });
+  return Napi::Boolean::New(args.env(), clean.load());
+}
+
 /// headWeightGradient(gradient, inner, inputGradient, responses, derivativeRow, batch, n, width)
 Napi::Value headWeightGradient(const Engine& engine, Args& args) {
   const auto gradient = args.f64Out("gradient");
@@ -100,6 +117,7 @@ Napi::Value payoffGradient(const Engine& engine, Args& args) {
 }  // namespace
 
 void definePayoff(Methods& methods) {
+  methods.add("areSymmetric", areSymmetric);
   methods.add("weightGradient", weightGradient);
   methods.add("headWeightGradient", headWeightGradient);
   methods.add("payoffGradient", payoffGradient);

@@ -1,3 +1,4 @@
+#include <atomic>
 #include <cmath>
 
 #include "market_args.hpp"
@@ -28,6 +29,23 @@ void columnMeans(const Engine& engine, const double* matrix, const double* stake
   for (std::size_t i = 0; stake != nullptr && i < rows; i++) factors[i] = stake[i] * kUnit;
   plainColumnMeans(engine, matrix, factors.data(), rows, n, divisor, out);
   for (std::size_t j = 0; j < n; j++) out[j] = out[j] / kUnit;
+}
+
+/// areWeights(rows, tolerance, count, n): whether every row lies on the simplex.
+Napi::Value areWeights(const Engine& engine, Args& args) {
+  const auto rows = args.f64("rows");
+  const double tolerance = args.number("tolerance");
+  Dim count = args.dim("count"), n = args.dim("n");
+  args.expect("rows", rows, count, n);
+  std::atomic<bool> clean{true};
+  const std::size_t width = n;
+  forRowBlocks(engine.threads, count, rowBlocks(engine.threads, count, width),
+               [&](std::size_t begin, std::size_t end, std::size_t) {
+                 for (std::size_t i = begin; i < end && clean.load(std::memory_order_relaxed); i++)
+                   if (!engine.kernels.ranking.isWeightRow(rows.data() + i * width, tolerance, width))
+                     clean.store(false);
+               });
+  return Napi::Boolean::New(args.env(), clean.load());
 }
 
 /// idealRanking(out, scores, participants, n)
@@ -110,6 +128,7 @@ Napi::Value inflate(const Engine& engine, Args& args) {
 }  // namespace
 
 void defineRanking(Methods& methods) {
+  methods.add("areWeights", areWeights);
   methods.add("idealRanking", idealRanking);
   methods.add("interRanking", interRanking);
   methods.add("networkRanking", networkRanking);

@@ -30,27 +30,19 @@ SearchSettings settingsFrom(std::span<const double> list) {
           .epsilon = list[8]};
 }
 
-std::size_t hessianLength(const PeerHessians& form) {
-  if (form.own) return form.stride() * form.n;
-  PeerHessians one = form;
-  one.own = true;
-  return one.stride();
-}
-
 }  // namespace
 
 GameBatch::GameBatch(const GameBatchArrays& arrays)
     : form_(arrays.form),
       settings_(settingsFrom(arrays.settings)),
-      data_(arrays.data.begin(), arrays.data.end()),
       stake_(arrays.stake.begin(), arrays.stake.end()),
       referenceMask_(arrays.referenceMask.begin(), arrays.referenceMask.end()),
       states_(arrays.count * stateLength(arrays.form.n)),
       hessianIndex_(arrays.hessianIndex.begin(), arrays.hessianIndex.end()) {
-  const std::size_t n = form_.n, one = hessianLength(form_);
+  const std::size_t n = form_.n;
   for (std::size_t k = 0; k < arrays.count; k++) {
     const double* terms = arrays.terms.data() + k * kTerms;
-    games_.push_back({.hessian = data_.data() + static_cast<std::size_t>(hessianIndex_[k]) * one,
+    games_.push_back({.hessian = arrays.hessians[static_cast<std::size_t>(hessianIndex_[k])].data(),
                       .stake = stake_.data() + k * n,
                       .referenceMask = referenceMask_.data() + k * n * n,
                       .terms = {terms[0], terms[1], terms[2], terms[3] == 0.0, terms[4] == 1.0, terms[5] == 1.0},

@@ -12,10 +12,9 @@ namespace intermodel {
 
 /// The arrays of createGameBatch (src/backend/equilibrium.ts), already checked for length.
 struct GameBatchArrays {
-  std::span<const double> data;
+  std::vector<std::span<const double>> hessians;  ///< must stay as they are for as long as the batch runs
   std::span<const std::int32_t> hessianIndex;
   std::span<const double> stake, referenceMask, terms, settings;
-  std::size_t hessianCount;
   PeerHessians form;  ///< size, storage, rank, own
   std::size_t count;
 };
@@ -54,7 +53,7 @@ class GameBatch {
 
   PeerHessians form_;
   SearchSettings settings_;
-  std::vector<double> data_, stake_, referenceMask_, states_;
+  std::vector<double> stake_, referenceMask_, states_;
   std::vector<std::int32_t> hessianIndex_, orders_;
   std::vector<SearchGame> games_;
 };

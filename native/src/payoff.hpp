@@ -24,6 +24,8 @@ struct PeerHessians {
 };
 
 struct PayoffKernels {
+  /// Whether every entry of h [n, n] is finite and equals its mirror image.
+  bool (*isSymmetric)(const double* h, size_t n);
   /// Doubles of scratch that weightGradientRows needs for this many rows at a time.
   size_t (*weightGradientScratch)(const PeerHessians& hessians, size_t rows);
   /// Rows begin .. end - 1 of loss_i = delta_i^T H_i delta_i and gradient_ij = 2 (H_i delta_i)_j derivative_ij, with

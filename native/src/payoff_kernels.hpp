@@ -5,6 +5,7 @@
 #include "mat_vec.hpp"
 #include "payoff.hpp"
 #include "reduce.hpp"
+#include "sym_vec.hpp"
 
 namespace intermodel {
 namespace {
@@ -52,7 +53,7 @@ static void pullOne(const PeerHessians& h, const double* data, const double* del
     matVec(data, h.n, delta, nullptr, coordinates, h.rank, h.n);
     gemm(product(1, h.n, h.rank, coordinates, data, false, out), packed);
   } else {
-    matVec(data, h.n, delta, nullptr, out, h.n, h.n);
+    symVec(data, delta, out, h.n);
   }
 }
 
@@ -102,8 +103,36 @@ static void payoffRow(const double* lossGradient, double stake, double lossFacto
   out[i] += rankFactor * (stake / static_cast<double>(n));
 }
 
+static bool isSymmetric(const double* h, size_t n) {
+  Mask odd = less(zero(), zero());
+  const F64 nothing = zero();
+  size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    size_t j = i;
+    for (; j + kLanes <= n; j += kLanes) {
+      F64 mirror[kLanes];
+      for (size_t r = 0; r < kLanes; r++) mirror[r] = load(h + (j + r) * n + i);
+      transposeSquare(mirror);
+      for (size_t r = 0; r < kLanes; r++) {
+        const F64 entry = load(h + (i + r) * n + j);
+        odd = odd | notEqual(entry, mirror[r]) | notEqual(entry - entry, nothing);
+      }
+    }
+    bool rest = true;
+    for (; j < n; j++)
+      for (size_t r = i; r < i + kLanes; r++)
+        rest = rest && h[r * n + j] == h[j * n + r] && h[r * n + j] - h[r * n + j] == 0.0;
+    if (any(odd) || !rest) return false;
+  }
+  for (; i < n; i++)
+    for (size_t j = i; j < n; j++)
+      if (!(h[i * n + j] == h[j * n + i] && h[i * n + j] - h[i * n + j] == 0.0)) return false;
+  return true;
+}
+
 constexpr PayoffKernels payoffKernels() {
   return {
+      .isSymmetric = isSymmetric,
       .weightGradientScratch = weightGradientScratch,
       .weightGradientRows = weightGradientRows,
       .innerProduct = innerProduct,

@@ -13,6 +13,8 @@ struct RankingKernels {
   /// ascending chain of fused multiply-adds. A null stake counts one each.
   void (*columnMeans)(const double* matrix, const double* stake, size_t rows, size_t n, double divisor, size_t begin,
                       size_t end, double* out);
+  /// Whether a row holds finite numbers of at least 0 that sum to 1 within `tolerance`.
+  bool (*isWeightRow)(const double* row, double tolerance, size_t n);
   /// One row of (3): scores over their sum; a row of zeros becomes 1/n.
   void (*interRankingRow)(const double* scores, double* out, size_t n);
   /// (6): out = stake + tau ranking / |ranking|; returns what was added in all. out must not overlap the inputs.

@@ -43,6 +43,27 @@ static void columnMeans(const double* matrix, const double* stake, size_t rows, 
   }
 }
 
+static bool isWeightRow(const double* row, double tolerance, size_t n) {
+  F64 least[2] = {zero(), zero()}, sum[2] = {zero(), zero()};
+  size_t j = 0;
+  for (; j + 2 * kLanes <= n; j += 2 * kLanes)
+    for (size_t v = 0; v < 2; v++) {
+      const F64 entry = load(row + j + v * kLanes);
+      least[v] = minimum(entry, least[v]);
+      sum[v] = sum[v] + entry;
+    }
+  double lane[kLanes], total = 0.0, lowest = 0.0;
+  store(lane, sum[0] + sum[1]);
+  for (int r = 0; r < kLanes; r++) total += lane[r];
+  store(lane, minimum(least[0], least[1]));
+  for (int r = 0; r < kLanes; r++) lowest = lane[r] < lowest ? lane[r] : lowest;
+  for (; j < n; j++) {
+    total += row[j];
+    lowest = row[j] < lowest ? row[j] : lowest;
+  }
+  return lowest == 0.0 && __builtin_fabs(total - 1.0) <= tolerance;  // a NaN or an infinity fails the sum
+}
+
 static void interRankingRow(const double* scores, double* out, size_t n) {
   const double most = maximumOf(scores, n);
   const double largest = most > 0.0 ? most : 0.0;
@@ -109,6 +130,7 @@ static void rankGradientRow(const double* ranking, double stake, EmissionNorm no
 constexpr RankingKernels rankingKernels() {
   return {
       .columnMeans = columnMeans,
+      .isWeightRow = isWeightRow,
       .interRankingRow = interRankingRow,
       .inflate = inflate,
       .rankGradientRow = rankGradientRow,

@@ -25,20 +25,20 @@ export interface GameBatch {
 }
 
 /**
- * Kernels of the equilibrium family; see src/reference/equilibrium.ts. Games of one size n whose Hessians have one storage. All
- * arrays are copied. data: the different Hessians, one after the other; hessianIndex [count]; stake [count, n]; referenceMask
+ * Kernels of the equilibrium family; see src/reference/equilibrium.ts. Games of one size n whose Hessians have one storage.
+ * hessians: the different ones, read in place and kept alive by the handle, so they must not change while it is used; the other arrays
+ * are copied. hessianIndex [count]; stake [count, n]; referenceMask
  * [count, n, n]; terms [count, 6]: temperature, lossFactor, rankFactor, shiftGradient, openDiagonal, clip; settings [9]: method, rate,
  * leastRate, largestRate, tolerance, maxSteps, checkEvery, stopOnCycle, epsilon.
  */
 export interface EquilibriumKernels {
   createGameBatch(
-    data: Float64Array,
+    hessians: readonly Float64Array[],
     hessianIndex: Int32Array,
     stake: Float64Array,
     referenceMask: Float64Array,
     terms: Float64Array,
     settings: Float64Array,
-    hessianCount: number,
     storage: number,
     rank: number,
     own: number,

@@ -1,5 +1,7 @@
 /** Kernels of the payoff family. Flat and positional: outputs first, then inputs, then sizes; see src/reference/payoff.ts. */
 export interface PayoffKernels {
+  /** Whether `count` matrices [n, n] are finite and exactly symmetric. */
+  areSymmetric(matrices: Float64Array, count: number, n: number): boolean;
   weightGradient(
     gradient: Float64Array,
     loss: Float64Array,

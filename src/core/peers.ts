@@ -40,6 +40,11 @@ export function checkTemperature(value: unknown, stake: Float64Array): number {
 /** Ways to store the Hessians of n participants; the position is the code that kernels receive. */
 export const HESSIAN_STORAGES = ['dense', 'shared', 'lowRank', 'diagonal'] as const;
 
+/** What may look at many matrices at once: a kernel of a backend. */
+export interface MatrixChecks {
+  areSymmetric(matrices: Float64Array, count: number, n: number): boolean;
+}
+
 /** The Hessians of n participants as kernels take them. */
 export interface PeerHessians {
   readonly data: Float64Array;
@@ -58,15 +63,20 @@ export interface PeerHessians {
 export function checkPeerHessians(
   hessian: { readonly kind: string; readonly data: NumericArray; readonly rank?: number },
   n: number,
+  kernels?: MatrixChecks,
 ): PeerHessians {
   const kind = checkOneOf('hessian.kind', hessian?.kind, HESSIAN_STORAGES);
   const rank = kind === 'lowRank' ? checkInteger('hessian.rank', hessian.rank, 0, MAX_PEERS) : 0;
   const one = kind === 'lowRank' ? rank * n : kind === 'diagonal' ? n : n * n;
   const shared = kind === 'shared' || (kind !== 'dense' && hessian.data?.length === one);
-  const data = checkVector('hessian.data', hessian.data, shared ? one : one * n);
+  const length = shared ? one : one * n;
   const isMatrix = kind === 'dense' || kind === 'shared';
+  const count = shared ? 1 : n;
+  const given = hessian.data;
+  const isClean = isMatrix && given instanceof Float64Array && given.length === length && kernels?.areSymmetric(given, count, n) === true;
+  const data = isClean ? given : checkVector('hessian.data', given, length);
   return {
-    data: isMatrix ? symmetric(data, shared ? 1 : n, n) : data,
+    data: isMatrix && !isClean ? symmetric(data, count, n) : data,
     storage: HESSIAN_STORAGES.indexOf(kind),
     rank,
     own: shared ? 0 : 1,

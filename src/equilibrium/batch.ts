@@ -31,13 +31,12 @@ export function openBatch(games: readonly Game[], method: Method, settings: RunS
   });
   const place = new Map(hessians.map((hessian, k) => [hessian, k]));
   const handle = backend.kernels.createGameBatch(
-    concatenate(hessians.map((hessian) => hessian.data)),
+    hessians.map((hessian) => hessian.data),
     Int32Array.from(games, (game) => place.get(game.hessians) ?? 0),
     concatenate(games.map((game) => game.stake)),
     concatenate(games.map((game) => game.referenceMask)),
     Float64Array.from(terms),
     settingList(settings),
-    hessians.length,
     storage,
     rank,
     own,

@@ -1,5 +1,5 @@
 /** Games: theta checked once and frozen, and the arrays that backends take. */
-import type { Backend } from '../backend/index.js';
+import { type Backend, backendOf } from '../backend/index.js';
 import { InputError } from '../core/errors.js';
 import { checkPeerHessians, checkPeers, checkStake, checkTemperature, type PeerHessians } from '../core/peers.js';
 import { checkOneOf, checkWeights, describe } from '../core/validate.js';
@@ -32,7 +32,7 @@ const games = new WeakSet<object>();
  * ```
  */
 export function createGame(options: GameOptions, backend?: Backend): Game {
-  return makeGame(options, frozenHessians, backend);
+  return makeGame(options, (hessian, n) => frozenHessians(hessian, n, backend), backend);
 }
 
 /** The game itself, or options frozen into one: for what outlives a call. */
@@ -50,7 +50,7 @@ export function asGames(list: readonly (Game | GameOptions)[], backend?: Backend
   if (!Array.isArray(list)) throw new InputError('BTM_TYPE', `must be an array of games, got ${describe(list)}`, { argument: 'games' });
   const known = new Map<unknown, PeerHessians>();
   const borrow = (hessian: Hessian, n: number): PeerHessians => {
-    const found = known.get(hessian) ?? checkPeerHessians(hessian, n);
+    const found = known.get(hessian) ?? checkPeerHessians(hessian, n, backendOf(backend).kernels);
     known.set(hessian, found);
     return found;
   };
@@ -97,8 +97,8 @@ function makeGame(options: GameOptions, hessiansOf: (hessian: Hessian, n: number
 /** Private copies of Hessians by the object that they were copied from; used again only while the entries are the same. */
 const copies = new WeakMap<object, PeerHessians>();
 
-function frozenHessians(hessian: Hessian, n: number): PeerHessians {
-  const checked = checkPeerHessians(hessian, n);
+function frozenHessians(hessian: Hessian, n: number, backend?: Backend): PeerHessians {
+  const checked = checkPeerHessians(hessian, n, backendOf(backend).kernels);
   const known = copies.get(hessian);
   if (known !== undefined && sameEntries(known, checked)) return known;
   const frozen = Object.freeze({ ...checked, data: checked.data.slice() });

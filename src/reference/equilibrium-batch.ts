@@ -1,7 +1,6 @@
 /** Many games on the reference: one after the other, in slices, so that the event loop can cancel a job. */
 
 import { advance, type GameArrays, type RunSettings } from './equilibrium.js';
-import { hessianStride } from './payoff.js';
 import { stateLength } from './search-values.js';
 
 const TERMS = 6;
@@ -9,30 +8,27 @@ const SLICE_MS = 20;
 
 /** The same contract as the native handle (src/backend/equilibrium.ts). */
 export function createGameBatch(
-  data: Float64Array,
+  hessians: readonly Float64Array[],
   hessianIndex: Int32Array,
   stake: Float64Array,
   referenceMask: Float64Array,
   terms: Float64Array,
   settingList: Float64Array,
-  hessianCount: number,
   storage: number,
   rank: number,
   own: number,
   count: number,
   n: number,
 ) {
-  const one = own === 1 ? hessianStride(storage, rank, own, n) * n : data.length / Math.max(1, hessianCount);
   const [method, rate, leastRate, largestRate, tolerance, maxSteps, checkEvery, stopOnCycle, epsilon] = settingList;
   const settings: RunSettings = { method, rate, leastRate, largestRate, tolerance, maxSteps, checkEvery, stopOnCycle, epsilon };
   const factors = terms.slice();
-  const hessians = data.slice();
   const [stakes, masks, which] = [stake.slice(), referenceMask.slice(), hessianIndex.slice()];
   let orders: Int32Array | undefined;
   const states = new Float64Array(count * stateLength(n));
   const gameAt = (k: number): GameArrays => ({
     n,
-    data: hessians.subarray(which[k] * one, (which[k] + 1) * one),
+    data: hessians[which[k]],
     storage,
     rank,
     own,

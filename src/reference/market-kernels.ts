@@ -1,11 +1,12 @@
 /** The reference kernels of the market, as one object. */
 import { competitionMask, maskedInputs } from './competition.js';
 import { createGameBatch } from './equilibrium-batch.js';
-import { headWeightGradient, payoffGradient, weightGradient } from './payoff.js';
+import { areSymmetric, headWeightGradient, payoffGradient, weightGradient } from './payoff.js';
 import { projectBoundedStep, projectSimplex, residuals } from './projection.js';
-import { idealRanking, inflate, interRanking, networkRanking, rankGradient } from './ranking.js';
+import { areWeights, idealRanking, inflate, interRanking, networkRanking, rankGradient } from './ranking.js';
 
 export const marketReference = {
+  areWeights,
   idealRanking,
   interRanking,
   networkRanking,
@@ -13,6 +14,7 @@ export const marketReference = {
   inflate,
   competitionMask,
   maskedInputs,
+  areSymmetric,
   weightGradient,
   headWeightGradient,
   payoffGradient,

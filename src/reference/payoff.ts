@@ -13,6 +13,19 @@ function hessianProduct(data: Float64Array, v: Float64Array, storage: number, ra
   return out;
 }
 
+/** Whether `count` matrices [n, n] are finite and exactly symmetric. */
+export function areSymmetric(matrices: Float64Array, count: number, n: number): boolean {
+  for (let m = 0; m < count; m++) {
+    for (let i = 0; i < n; i++) {
+      for (let j = i; j < n; j++) {
+        const entry = matrices[m * n * n + i * n + j];
+        if (!Number.isFinite(entry) || entry !== matrices[m * n * n + j * n + i]) return false;
+      }
+    }
+  }
+  return true;
+}
+
 /** Entries of one participant's Hessian, or 0 where all share one (`own` = 0). */
 export function hessianStride(storage: number, rank: number, own: number, n: number): number {
   if (own === 0) return 0;

@@ -5,6 +5,20 @@ import { largestSize, safeScale } from './safe-scale.js';
 /** Ways to normalise an emission; the position is the code that kernels receive. */
 export const NORMS = ['l2', 'l1', 'none'] as const;
 
+/** Whether every row [count, n] holds finite numbers of at least 0 that sum to 1 within the tolerance. */
+export function areWeights(rows: Float64Array, tolerance: number, count: number, n: number): boolean {
+  for (let i = 0; i < count; i++) {
+    let sum = 0;
+    for (let j = 0; j < n; j++) {
+      const entry = rows[i * n + j];
+      if (!(entry >= 0)) return false;
+      sum += entry;
+    }
+    if (!(Math.abs(sum - 1) <= tolerance)) return false;
+  }
+  return true;
+}
+
 /** Terms of a mean are made this much smaller where their sum overflows. */
 const UNIT = 2 ** -64;
 

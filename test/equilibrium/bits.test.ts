@@ -110,3 +110,21 @@ t.test('the same bits whatever the company: alone, in a crowd, in another order,
   pieces.handle.read(out);
   test.equal(bits(out), crowd, 'in four pieces');
 });
+
+t.test('large games on few steps: packed rows, upper halves, rows in blocks of the tree', async (test) => {
+  for (const [n, storage, steps] of [
+    [45, 0, 8],
+    [161, 0, 5],
+    [170, 5, 7],
+    [260, 4, 7],
+    [67, 1, 6],
+    [75, 2, 6],
+    [75, 3, 6],
+  ] as const) {
+    const method = METHODS[n % 2];
+    const games = variedGames(n, storage, 1);
+    const expected = await finalState(reference, games, method, steps);
+    for (const { name, backend } of natives)
+      test.equal(await finalState(backend, games, method, steps), expected, `n = ${n}, storage ${storage}, ${method.kind}, ${name}`);
+  }
+});

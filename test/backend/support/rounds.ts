@@ -19,7 +19,7 @@ export function endlessBatch(engine: NativeEngine) {
   const square = new Float64Array(N * N).fill(1);
   const terms = Float64Array.of(10, 1, 1, 0, 0, 0);
   const data = new Float64Array(N).fill(1);
-  return engine.createGameBatch(data, new Int32Array(1), data, square, terms, settings, 1, DIAGONAL, 0, 0, 1, N);
+  return engine.createGameBatch([data], new Int32Array(1), data, square, terms, settings, DIAGONAL, 0, 0, 1, N);
 }
 
 /** More jobs than threads: the last ones stay queued. */
