@@ -1,116 +1,145 @@
 /**
- * Figure 4 at the paper's step budget: 100 games of n = 10, 10,000 steps of projected gradient, exact projection, against batched NumPy.
- * Answers are compared first; then both run in turn, and the ratio of medians is printed, of wall and of processor time.
- * `node lib/bench/equilibrium.js [rounds] [python]`; needs Debian's python3-numpy for the rival.
+ * Steps of the game (W1 and W2) against NumPy and Numba, on the same games with the exact projection on every side. Answers are compared
+ * first; then all run in turn, and medians of processor time with their ratios are printed: above 1 this package is faster.
+ * `node lib/bench/equilibrium.js [rounds] [python] [case ...]`; a case is `n x games x steps`. Rivals that do not start are left out by name.
  */
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { createBackend } from '../src/backend/index.js';
 import { RandomStream } from '../src/core/random.js';
-import { type GameOptions, solveMany } from '../src/equilibrium/index.js';
+import { createGame, type GameOptions, solveMany } from '../src/equilibrium/index.js';
 
-const [N, TRIALS, STEPS, CHECKED] = [10, 100, 10_000, 300];
 const [RATE, TEMPERATURE, ALPHA, SEED] = [0.005, 5, 25, 1];
+const CHECKED = 30;
 const ROUNDS = Number(process.argv[2] ?? 7);
-const PYTHON = process.argv[3] ?? '/usr/bin/python3';
+const PYTHON = process.argv[3] ?? 'python3';
+const CASES =
+  process.argv.length > 4
+    ? process.argv.slice(4)
+    : ['10x1x20000', '10x100x2000', '20x100x200', '50x1x500', '50x64x20', '100x1x100', '200x1x20'];
 
-/** A Wishart Hessian for each participant and uniform initial weights. */
-function drawGame(trial: number): GameOptions & { initialWeights: Float64Array; hessian: { kind: 'dense'; data: Float64Array } } {
-  const stream = new RandomStream(SEED, trial);
-  const data = new Float64Array(N ** 3);
-  for (let i = 0; i < N; i++) {
-    const a = Float64Array.from({ length: N * N }, () => stream.normal());
-    for (let j = 0; j < N; j++) {
-      for (let k = j; k < N; k++) {
+interface Drawn extends GameOptions {
+  readonly initialWeights: Float64Array;
+  readonly hessian: { readonly kind: 'dense'; readonly data: Float64Array };
+}
+
+/** A Wishart Hessian of rank 12 at most for each participant, and uniform initial weights. */
+function drawGame(n: number, trial: number): Drawn {
+  const stream = new RandomStream(SEED, trial, n);
+  const data = new Float64Array(n ** 3);
+  const rank = Math.min(n, 12);
+  for (let i = 0; i < n; i++) {
+    const a = Float64Array.from({ length: n * rank }, () => stream.normal());
+    for (let j = 0; j < n; j++) {
+      for (let k = j; k < n; k++) {
         let sum = 0;
-        for (let r = 0; r < N; r++) sum += a[j * N + r] * a[k * N + r];
-        data[(i * N + j) * N + k] = data[(i * N + k) * N + j] = sum / N;
+        for (let r = 0; r < rank; r++) sum += a[j * rank + r] * a[k * rank + r];
+        data[(i * n + j) * n + k] = data[(i * n + k) * n + j] = sum / rank;
       }
     }
   }
-  const initialWeights = Float64Array.from({ length: N * N }, () => stream.uniform());
-  for (let i = 0; i < N; i++) {
-    const row = initialWeights.subarray(i * N, (i + 1) * N);
+  const initialWeights = Float64Array.from({ length: n * n }, () => stream.uniform());
+  for (let i = 0; i < n; i++) {
+    const row = initialWeights.subarray(i * n, (i + 1) * n);
     const sum = row.reduce((a, b) => a + b, 0);
-    row.forEach((w, j) => {
-      row[j] = w / sum;
-    });
+    for (let j = 0; j < n; j++) row[j] /= sum;
   }
-  return { n: N, hessian: { kind: 'dense', data }, initialWeights, temperature: TEMPERATURE, alpha: ALPHA, tau: 1 };
+  return { n, hessian: { kind: 'dense', data }, initialWeights, temperature: TEMPERATURE, alpha: ALPHA, tau: 1 };
 }
 
-/** A rival process that answers commands with lines of JSON. */
-function openRival(games: ReturnType<typeof drawGame>[]) {
+/** A process that answers commands with lines of JSON; undefined where it does not start. */
+async function openRival(name: string, file: string, n: number, trials: number) {
+  const script = join(import.meta.dirname, '../../bench/rivals/equilibrium.py');
+  const args = [script, name, file, n, trials, RATE, TEMPERATURE, ALPHA].map(String);
+  const child = spawn(PYTHON, args, { stdio: ['pipe', 'pipe', 'ignore'] });
+  child.on('error', () => undefined);
+  child.stdin.on('error', () => undefined);
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const ask = async (command: string): Promise<Record<string, unknown> | undefined> => {
+    child.stdin.write(`${command}\n`);
+    const line = await lines.next();
+    return line.done === true ? undefined : JSON.parse(line.value);
+  };
+  const first = await ask(`check ${CHECKED}`);
+  return first && { name, ask, weights: first['weights'] as number[], close: () => child.stdin.end() };
+}
+
+const sorted = (values: readonly number[]) => [...values].sort((a, b) => a - b);
+const median = (values: readonly number[]) => sorted(values)[Math.floor(values.length / 2)];
+
+async function runCase(label: string): Promise<void> {
+  const [n, trials, steps] = label.split('x').map(Number);
+  const drawn = Array.from({ length: trials }, (_, trial) => drawGame(n, trial));
   const folder = mkdtempSync(join(tmpdir(), 'intermodel-bench-'));
   const file = join(folder, 'games.f64');
-  const parts = [...games.map((game) => game.initialWeights), ...games.map((game) => game.hessian.data)];
-  writeFileSync(file, Buffer.concat(parts.map((part) => Buffer.from(part.buffer, part.byteOffset, part.byteLength))));
-  const script = join(import.meta.dirname, '../../bench/rivals/equilibrium.py');
-  const args = [script, file, N, TRIALS, RATE, TEMPERATURE, ALPHA].map(String);
-  const child = spawn(PYTHON, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  return {
-    async ask(command: string): Promise<Record<string, unknown>> {
-      child.stdin.write(`${command}\n`);
-      const line = await lines.next();
-      if (line.done === true) throw new Error('the rival ended; is python3-numpy installed?');
-      return JSON.parse(line.value);
-    },
-    close() {
-      child.stdin.end();
-      rmSync(folder, { recursive: true });
-    },
-  };
-}
-
-const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
-const games = Array.from({ length: TRIALS }, (_, trial) => drawGame(trial));
-const rival = openRival(games);
-const solve = (threads: number, maxSteps: number) =>
-  solveMany({
-    games,
-    method: { kind: 'projectedGradient', rate: RATE },
-    stop: { residual: 0, maxSteps },
-    failure: { onCycle: 'continue' },
-    backend: createBackend({ kind: 'native', threads }),
-  });
-
-const expected = (await rival.ask(`check ${CHECKED}`))['weights'] as number[];
-const ours = await solve(2, CHECKED);
-const worst = expected.reduce((most, w, k) => Math.max(most, Math.abs(w - ours.weights[k])), 0);
-if (!(worst < 1e-9)) throw new Error(`answers differ by ${worst} after ${CHECKED} steps`);
-process.stdout.write(`answers agree to ${worst.toExponential(1)} after ${CHECKED} steps\n`);
-
-const times: Record<string, { wall: number[]; cpu: number[] }> = {};
-const note = (name: string, wall: number, cpu: number) => {
-  times[name] ??= { wall: [], cpu: [] };
-  times[name].wall.push(wall);
-  times[name].cpu.push(cpu);
-};
-let numpy = '';
-for (let round = 0; round < ROUNDS; round++) {
-  const theirs = await rival.ask(`time ${STEPS}`);
-  numpy = String(theirs['numpy']);
-  note('NumPy', Number(theirs['wall']), Number(theirs['cpu']));
-  for (const threads of [1, 2]) {
-    const cpu = process.cpuUsage();
-    const start = performance.now();
-    await solve(threads, STEPS);
-    const used = process.cpuUsage(cpu);
-    note(`native, ${threads} thread${threads > 1 ? 's' : ''}`, (performance.now() - start) / 1e3, (used.user + used.system) / 1e6);
+  writeFileSync(
+    file,
+    Buffer.concat([...drawn.map((g) => g.initialWeights), ...drawn.map((g) => g.hessian.data)].map((a) => Buffer.from(a.buffer))),
+  );
+  const games = drawn.map((game) => createGame(game));
+  const solve = (threads: number, maxSteps: number) =>
+    solveMany({
+      games,
+      method: { kind: 'projectedGradient', rate: RATE },
+      stop: { residual: 0, maxSteps, checkEvery: 1_000_000 },
+      failure: { onCycle: 'continue' },
+      backend: createBackend({ kind: 'native', threads }),
+    });
+  const rivals = [];
+  for (const name of ['numpy', 'numba']) {
+    const rival = await openRival(name, file, n, trials);
+    if (rival === undefined) process.stdout.write(`${name} does not start with ${PYTHON}: left out\n`);
+    else rivals.push(rival);
   }
-  process.stderr.write(`round ${round + 1} of ${ROUNDS}\n`);
+  const ours = await solve(2, CHECKED);
+  for (const { name, weights } of rivals) {
+    const worst = weights.reduce((most, w, k) => Math.max(most, Math.abs(w - ours.weights[k])), 0);
+    if (!(worst < 1e-9)) throw new Error(`${name} differs by ${worst} after ${CHECKED} steps`);
+  }
+  const times = new Map<string, { wall: number[]; cpu: number[] }>();
+  const note = (name: string, wall: number, cpu: number) => {
+    const entry = times.get(name) ?? { wall: [], cpu: [] };
+    times.set(name, entry);
+    entry.wall.push(wall);
+    entry.cpu.push(cpu);
+  };
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const rival of rivals) {
+      const found = await rival.ask(`time ${steps}`);
+      note(`${rival.name} ${found?.['version']}`, Number(found?.['wall']), Number(found?.['cpu']));
+    }
+    for (const threads of [1, 2]) {
+      const cpu = process.cpuUsage();
+      const start = performance.now();
+      await solve(threads, steps);
+      const used = process.cpuUsage(cpu);
+      note(`intermodel, ${threads} thread${threads > 1 ? 's' : ''}`, (performance.now() - start) / 1e3, (used.user + used.system) / 1e6);
+    }
+  }
+  for (const rival of rivals) rival.close();
+  rmSync(folder, { recursive: true });
+  const hash = createHash('sha256').update(Buffer.from(ours.weights.buffer)).digest('hex').slice(0, 16);
+  const { isa } = createBackend({ kind: 'native' }).describe();
+  process.stdout.write(
+    `\n${label}: n = ${n}, ${trials} games, ${steps} steps; ${isa}, seed ${SEED}, hash after ${CHECKED} steps ${hash}\n`,
+  );
+  const base = times.get('intermodel, 1 thread');
+  const bytes = (8 * n * n * (n + 1) * trials * steps) / 2;
+  for (const [name, { wall, cpu }] of times) {
+    const perStep = (1e6 * median(cpu)) / steps;
+    const [low, high] = [sorted(cpu)[0], sorted(cpu)[cpu.length - 1]];
+    const spread = `${((1e6 * low) / steps).toPrecision(3)} to ${((1e6 * high) / steps).toPrecision(3)}`;
+    const ratio =
+      base === undefined
+        ? ''
+        : `ratio cpu ${(median(cpu) / median(base.cpu)).toFixed(2)}, wall ${(median(wall) / median(base.wall)).toFixed(2)}`;
+    const rate = `${((bytes / median(cpu)) * 1e-9).toFixed(1)} GB/s of half of H`;
+    process.stdout.write(`  ${name.padEnd(22)} ${perStep.toPrecision(3).padStart(8)} us a step (${spread}), ${rate}, ${ratio}\n`);
+  }
 }
-rival.close();
-const { isa } = createBackend({ kind: 'native' }).describe();
-const base = times['NumPy'];
-process.stdout.write(
-  `${TRIALS} games of n = ${N}, ${STEPS} steps, T = ${TEMPERATURE}, alpha/tau = ${ALPHA}, seed ${SEED}; NumPy ${numpy}, ${isa}\n`,
-);
-for (const [name, { wall, cpu }] of Object.entries(times)) {
-  const ratio = `${(median(base.wall) / median(wall)).toFixed(1)} x wall, ${(median(base.cpu) / median(cpu)).toFixed(1)} x processor`;
-  process.stdout.write(`${name.padEnd(18)} wall ${median(wall).toFixed(3)} s, processor ${median(cpu).toFixed(3)} s, ${ratio}\n`);
-}
+
+for (const label of CASES) await runCase(label);
