@@ -24,14 +24,14 @@ class WorkTeam {
   template <class Lead>
   void run(Lead lead) {
     if (threads_ <= 1) return lead(*this);
-    std::atomic<bool> isLed{false};
-    parallelFor(threads_, static_cast<std::size_t>(threads_), [&](std::size_t index) {
-      // whoever comes first leads; the others help until it is over
-      if (!isLed.exchange(true)) {
+    std::atomic<int> places{0};  // whoever comes first leads, the others help until it is over
+    parallelFor(threads_, static_cast<std::size_t>(threads_), [&](std::size_t) {
+      const int place = places.fetch_add(1);
+      if (place == 0) {
         lead(*this);
         over_.store(true, std::memory_order_release);
       } else {
-        help(static_cast<int>(index == 0 ? threads_ - 1 : index));
+        help(place);
       }
     });
   }
@@ -47,7 +47,7 @@ class WorkTeam {
     call_ = [](const void* context, std::size_t piece, int thread) {
       (*static_cast<const Body*>(context))(piece, thread);
     };
-    pieces_ = pieces;
+    pieces_.store(pieces, std::memory_order_relaxed);
     done_.store(0, std::memory_order_relaxed);
     const std::uint64_t turn = ++turn_;
     next_.store(turn * kMostPieces, std::memory_order_release);
@@ -71,7 +71,7 @@ class WorkTeam {
       std::uint64_t ticket = next_.load(std::memory_order_acquire);
       if (ticket / kMostPieces != turn) return made;
       const std::uint64_t piece = ticket % kMostPieces;
-      if (piece >= pieces_) return made;
+      if (piece >= pieces_.load(std::memory_order_relaxed)) return made;
       if (!next_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel)) continue;
       call_(context_, static_cast<std::size_t>(piece), thread);
       ++made;
@@ -99,7 +99,7 @@ class WorkTeam {
 
   int threads_;
   std::uint64_t turn_ = 0;
-  std::size_t pieces_ = 0;
+  std::atomic<std::size_t> pieces_{0};
   const void* context_ = nullptr;
   void (*call_)(const void*, std::size_t, int) = nullptr;
   alignas(64) std::atomic<std::uint64_t> next_{0};  // turn and piece in one word
