@@ -21,6 +21,8 @@ const written: Record<string, () => unknown[]> = {
   treeDot: () => [f(1, 2, 3), f(1, 2, 3)],
   matMul: () => [f(0, 0, 0, 0), f(1, 2, 3, 4), f(1, 2, 3, 4), f(1, 2), 2, 2, 2, false, true],
   matVec: () => [f(0, 0), f(1, 2, 3, 4), f(1, 2), f(1, 2), 2, 2],
+  areSymmetric: () => [f(1, 2, 2, 1), 1, 2],
+  areWeights: () => [f(0.5, 0.5, 0.25, 0.75), 1e-9, 2, 2],
   importance: () => [f(0, 0), f(1, 2, 3, 4, 0, 0), Int32Array.of(2, 2), Int32Array.of(0), Int32Array.of(1, 1)],
   sumSamples: () => [f(0, 0), f(1, 2, 3, 4), 2, 2],
   ledgerRank: () => [words(0n, 0n), words(0n, 0n), pages(), words(5n, 6n)],
