@@ -63,6 +63,9 @@ export interface CheckedPool {
   readonly weights: Float64Array | undefined;
 }
 
+/** Most models of one pool. */
+export const MOST_MODELS = 4096;
+
 const MOST_SAMPLES = 2 ** 31 - 1;
 
 /**
@@ -76,6 +79,9 @@ export function checkPool(pool: Pool): CheckedPool {
   const { samples } = compared;
   if (!Array.isArray(pool.models) || pool.models.length === 0) {
     throw new InputError('BTM_TYPE', 'must be a list of at least one model', { argument: 'models', value: pool.models });
+  }
+  if (pool.models.length > MOST_MODELS) {
+    throw new InputError('BTM_SHAPE', `must hold at most ${MOST_MODELS} models, got ${pool.models.length}`, { argument: 'models' });
   }
   const models = pool.models.map((model, index) => checkModel(`models[${index}]`, model, compared, loss));
   refuseDoubles(models.map(({ name }) => name));

@@ -2,6 +2,7 @@
 import { type Backend, defaultBackend } from '../backend/index.js';
 import { InputError } from '../core/errors.js';
 import { checkInteger } from '../core/validate.js';
+import { MOST_MODELS } from './pool.js';
 import { drawResamples, type Estimate, estimate, type Units } from './resample.js';
 import { clopperPearson, holm } from './statistics.js';
 
@@ -76,6 +77,8 @@ export function rankScores(options: RankScoresOptions): ScoreRanking {
   const models = options.models;
   if (!Array.isArray(models) || models.length === 0)
     throw new InputError('BTM_TYPE', 'must be a list of at least one model', { argument: 'models' });
+  if (models.length > MOST_MODELS)
+    throw new InputError('BTM_SHAPE', `must hold at most ${MOST_MODELS} models, got ${models.length}`, { argument: 'models' });
   const samples = checkInteger('models[0].scores.length', models[0].scores.length, 2);
   models.forEach((model, i) => {
     checkScores(model, i, samples);

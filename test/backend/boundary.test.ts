@@ -40,14 +40,14 @@ t.test('createEngine survives hostile arguments', async (t) => {
 
 t.test('indices beyond their arrays are refused: each check of the addon, from both sides', async (t) => {
   const removal = calls.get('removalScores')?.args ?? [];
-  const given = (removal[10] as Int32Array).length;
-  const labels = (label: number) => ({ 10: new Int32Array(given).fill(label) });
+  const given = (removal[8] as Int32Array).length;
+  const labels = (label: number) => ({ 8: new Int32Array(given).fill(label) });
   t.doesNotThrow(changed('removalScores', labels(0)));
   for (const label of [-1, 3, 2 ** 31 - 1]) t.throws(changed('removalScores', labels(label)), { code: 'BTM_LABEL' }, `label ${label}`);
   const head = calls.get('headGradient')?.args ?? [];
-  const gradient = head[9] as Int32Array;
-  const outputs = (head[6] as Int32Array).at(-1) ?? 0;
-  for (const label of [-1, outputs]) t.throws(changed('headGradient', { 9: gradient.slice().fill(label) }), { code: 'BTM_LABEL' });
+  const gradient = head[7] as Int32Array;
+  const outputs = (head[1] as Float64Array).length / (head[13] as number);
+  for (const label of [-1, outputs]) t.throws(changed('headGradient', { 7: gradient.slice().fill(label) }), { code: 'BTM_LABEL' });
   const distilled = calls.get('distillation')?.args ?? [];
   const classes = Number(distilled[10]);
   const batch = Number(distilled[9]);
@@ -108,14 +108,14 @@ t.test('indices may neither overlap an output nor lie in shared memory', async (
   const buffer = new ArrayBuffer(256);
   const removal = calls.get('removalScores')?.args ?? [];
   const scores = removal[0] as Float64Array;
-  const count = (removal[10] as Int32Array).length;
-  const overlap = { 0: new Float64Array(buffer, 0, scores.length), 10: new Int32Array(buffer, 0, count) };
+  const count = (removal[8] as Int32Array).length;
+  const overlap = { 0: new Float64Array(buffer, 0, scores.length), 8: new Int32Array(buffer, 0, count) };
   t.throws(changed('removalScores', overlap), { code: 'BTM_DOMAIN', message: /overlap/ });
   t.doesNotThrow(
-    changed('removalScores', { ...overlap, 10: new Int32Array(buffer, 256 - 4 * count, count) }),
+    changed('removalScores', { ...overlap, 8: new Int32Array(buffer, 256 - 4 * count, count) }),
     'beside each other they may lie',
   );
-  t.throws(changed('removalScores', { 10: new Int32Array(new SharedArrayBuffer(4)) }), { code: 'BTM_TYPE', message: /shared/ });
+  t.throws(changed('removalScores', { 8: new Int32Array(new SharedArrayBuffer(4)) }), { code: 'BTM_TYPE', message: /shared/ });
   const table = new BigUint64Array(buffer, 0, 2);
   t.throws(changed('ledgerRank', { 0: table, 3: new BigUint64Array(buffer, 8, 2) }), { code: 'BTM_DOMAIN', message: /overlap/ });
 });

@@ -17,7 +17,7 @@ t.test('a backend that cannot be had is an error, never another backend', async 
   t.throws(() => createBackend({ kind: 'cuda' }), { code: 'BTM_NO_CUDA' });
   t.throws(() => createBackend({ kind: 'abacus' as 'native' }), { code: 'BTM_DOMAIN', argument: 'kind' });
   t.throws(() => createBackend({ kind: 'native', threads: 0 }), { code: 'BTM_DOMAIN', argument: 'threads' });
-  t.throws(() => createBackend({ kind: 'native', threads: 1.5 }), { code: 'BTM_DOMAIN' });
+  t.throws(() => createBackend({ kind: 'native', threads: 1.5 }), { code: 'BTM_TYPE', argument: 'threads' });
   t.throws(() => createBackend({ kind: 'reference', isa: 'avx2' }), { code: 'BTM_DOMAIN' });
 });
 

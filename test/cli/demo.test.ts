@@ -1,4 +1,5 @@
 /** `intermodel demo`: options that would be ignored are refused; a run in which somebody is killed still says what it has to say. */
+import { join } from 'node:path';
 import t from 'tap';
 import { intermodel } from './run.js';
 
@@ -26,7 +27,19 @@ t.test('options that would be ignored are refused by name', async (t) => {
 });
 
 t.test('somebody is killed and stays away: no report with holes, but what it cost and how the rest rank each other', async (t) => {
-  const args = ['demo', '--processes', '--participants', '6', '--rounds', '12', '--kill', '1@2', '--json', '--out', t.testdir()];
+  const args = [
+    'demo',
+    '--processes',
+    '--participants',
+    '6',
+    '--rounds',
+    '12',
+    '--kill',
+    '1@2',
+    '--json',
+    '--out',
+    join(t.testdir(), 'report.html'),
+  ];
   const { code, stdout } = await intermodel(args);
   t.equal(code, 0);
   const result = JSON.parse(stdout);

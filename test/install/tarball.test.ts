@@ -10,7 +10,7 @@ import { packageRoot, platformTarget } from '../../src/backend/index.js';
 const run = promisify(execFile);
 
 /** Unpacked, without this machine's own binary, which is larger than the one that ships. */
-const LARGEST_BYTES = 2_800_000;
+const LARGEST_BYTES = 3_300_000;
 
 const home = await mkdtemp(join(tmpdir(), 'intermodel-install-'));
 t.teardown(() => rm(home, { recursive: true, force: true }));

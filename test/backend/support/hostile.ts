@@ -103,6 +103,8 @@ export function spoiled(value: unknown): unknown[] {
 export function copyOf(value: unknown): unknown {
   if (ArrayBuffer.isView(value) && !(value instanceof DataView)) return (value as Float64Array).slice();
   if (Array.isArray(value)) return value.map(copyOf);
+  // A native handle is an object without entries; a copy of it would be a handle no more.
+  if (typeof value === 'object' && value !== null && Object.keys(value).length === 0) return value;
   if (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype && !Object.isFrozen(value)) {
     return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, copyOf(entry)]));
   }

@@ -23,7 +23,6 @@ const written: Record<string, () => unknown[]> = {
   matVec: () => [f(0, 0), f(1, 2, 3, 4), f(1, 2), f(1, 2), 2, 2],
   areSymmetric: () => [f(1, 2, 2, 1), 1, 2],
   areWeights: () => [f(0.5, 0.5, 0.25, 0.75), 1e-9, 2, 2],
-  importance: () => [f(0, 0), f(1, 2, 3, 4, 0, 0), Int32Array.of(2, 2), Int32Array.of(0), Int32Array.of(1, 1)],
   sumSamples: () => [f(0, 0), f(1, 2, 3, 4), 2, 2],
   ledgerRank: () => [words(0n, 0n), words(0n, 0n), pages(), words(5n, 6n)],
   ledgerNorms: () => [words(3n, 4n), words(0n, 0n), 0],
@@ -35,10 +34,13 @@ const written: Record<string, () => unknown[]> = {
 export async function nativeCalls(engine: NativeEngine): Promise<RecordedCall[]> {
   const { kernels } = await recordCalls({ intermodel: root });
   const methods = engine as unknown as Record<string, unknown>;
+  const prepare = methods['prepareHead'] as (...args: unknown[]) => unknown;
+  const head = prepare(f(1, 2, 3, 4, 0, 0), Int32Array.of(2, 2), Int32Array.of(0));
+  const handled: Record<string, unknown[]> = { importance: [f(0, 0), head, Int32Array.of(1, 1)] };
   return Object.entries(methods)
     .filter((entry): entry is [string, RecordedCall['target']] => typeof entry[1] === 'function')
     .map(([name, target]) => {
-      const args = written[name]?.() ?? kernels.find((call) => call.name === name)?.args;
+      const args = written[name]?.() ?? handled[name] ?? kernels.find((call) => call.name === name)?.args;
       if (args === undefined) throw new Error(`${name} has no valid call: add an example, or a row to native-calls.ts`);
       return { name, target, args };
     });
