@@ -1,6 +1,14 @@
 /** A pool of models as people hold it: what each answered to every sample, and what the right answer was. */
 import { InputError } from '../core/errors.js';
-import { checkInteger, checkLabels, checkNonNegativeVector, checkOneOf, checkVector, type NumericArray } from '../core/validate.js';
+import {
+  checkInteger,
+  checkLabels,
+  checkNonNegativeVector,
+  checkOneOf,
+  checkVector,
+  describe,
+  type NumericArray,
+} from '../core/validate.js';
 import { LOSSES, type Loss } from '../reference/loss.js';
 
 /** How the numbers of an answer are read. */
@@ -104,7 +112,7 @@ function classesOf(pool: Pool): Compared {
   const given = pool.labels as ArrayLike<number>;
   const wrong = Array.prototype.findIndex.call(given, (label) => !Number.isInteger(label));
   if (wrong !== -1) {
-    throw new InputError('BTM_LABEL', `must be an integer, got ${String(given[wrong])}`, {
+    throw new InputError('BTM_LABEL', `must be an integer, got ${describe(given[wrong])}`, {
       argument: 'labels',
       index: wrong,
       value: given[wrong],
@@ -133,7 +141,7 @@ function targetsOf(pool: Pool, loss: Loss): Compared {
   const targets = checkVector('targets', pool.targets, samples * outputs);
   const wrong = loss === 'binaryCrossEntropy' ? targets.findIndex((value) => value < 0 || value > 1) : -1;
   if (wrong !== -1) {
-    throw new InputError('BTM_DOMAIN', `must be in [0, 1] for 'binaryCrossEntropy', got ${targets[wrong]}`, {
+    throw new InputError('BTM_DOMAIN', `must be in [0, 1] for 'binaryCrossEntropy', got ${describe(targets[wrong])}`, {
       argument: 'targets',
       index: wrong,
       value: targets[wrong],
@@ -175,7 +183,7 @@ function checkModel(argument: string, model: PoolModel, compared: Compared, loss
   refuseNonFinite(argument, name, answers, width, answered);
   const cost = model.cost ?? 1;
   if (typeof cost !== 'number' || !(cost >= 0) || !Number.isFinite(cost)) {
-    throw new InputError('BTM_NEGATIVE', `must be a finite number of at least 0, got ${String(cost)}`, {
+    throw new InputError('BTM_NEGATIVE', `must be a finite number of at least 0, got ${describe(cost)}`, {
       argument: `${argument}.cost`,
       value: cost,
     });
@@ -210,7 +218,7 @@ function refuseNonFinite(argument: string, name: string, answers: ArrayLike<numb
     if (Number.isFinite(value) || value === Number.NEGATIVE_INFINITY) continue;
     const sample = Math.floor(index / width);
     if (answered !== null && answered[sample] === 0) continue;
-    throw new InputError('BTM_NONFINITE', `('${name}', sample ${sample}, column ${index % width}) is ${value}`, {
+    throw new InputError('BTM_NONFINITE', `('${name}', sample ${sample}, column ${index % width}) is ${describe(value)}`, {
       argument: `${argument}.answers`,
       index,
       value,

@@ -1,7 +1,7 @@
 /** Which models of a pool are worth keeping, from their saved answers (paper sections 1.2, 1.3 and 6.1). */
 import { type Backend, defaultBackend } from '../backend/index.js';
 import { AbortedError, InputError } from '../core/errors.js';
-import { checkInteger, checkOneOf } from '../core/validate.js';
+import { checkInteger, checkOneOf, describe } from '../core/validate.js';
 import { type Ceiling, ceilingOf, modelsAlone } from './alone.js';
 import { clusterOrder, copies, similarity } from './clusters.js';
 import { type Baseline, type Contributions, fittedContributions, pooledContributions } from './contributions.js';
@@ -274,7 +274,7 @@ function checkSettings(options: RankPoolOptions, pool: CheckedPool): Settings {
   }
   const l2 = options.l2 ?? 'auto';
   if (l2 !== 'auto' && !(typeof l2 === 'number' && l2 > 0 && Number.isFinite(l2))) {
-    throw new InputError('BTM_DOMAIN', `must be 'auto' or a number above 0, got ${String(l2)}`, { argument: 'l2', value: l2 });
+    throw new InputError('BTM_DOMAIN', `must be 'auto' or a number above 0, got ${describe(l2)}`, { argument: 'l2', value: l2 });
   }
   const level = between('level', options.level ?? 0.95, 0, 1);
   const tolerance = between('tolerance', options.tolerance ?? 1e-6, 0, 1);
@@ -295,7 +295,7 @@ function checkSettings(options: RankPoolOptions, pool: CheckedPool): Settings {
 
 function between(argument: string, value: number, low: number, high: number): number {
   if (typeof value === 'number' && value > low && value < high) return value;
-  throw new InputError('BTM_DOMAIN', `must be between ${low} and ${high}, got ${String(value)}`, { argument, value });
+  throw new InputError('BTM_DOMAIN', `must be between ${low} and ${high}, got ${describe(value)}`, { argument, value });
 }
 
 function classNamesOf(options: RankPoolOptions, outputs: number): readonly string[] {

@@ -1,7 +1,7 @@
 /** Models of which only scores are known, one a sample and model: what each adds to the best answer of all. */
 import { type Backend, defaultBackend } from '../backend/index.js';
 import { InputError } from '../core/errors.js';
-import { checkInteger } from '../core/validate.js';
+import { checkInteger, describe } from '../core/validate.js';
 import { MOST_MODELS } from './pool.js';
 import { drawResamples, type Estimate, estimate, type Units } from './resample.js';
 import { clopperPearson, holm } from './statistics.js';
@@ -74,18 +74,18 @@ export interface ScoreRanking {
  * ```
  */
 export function rankScores(options: RankScoresOptions): ScoreRanking {
-  const models = options.models;
+  const models = options?.models;
   if (!Array.isArray(models) || models.length === 0)
     throw new InputError('BTM_TYPE', 'must be a list of at least one model', { argument: 'models' });
   if (models.length > MOST_MODELS)
     throw new InputError('BTM_SHAPE', `must hold at most ${MOST_MODELS} models, got ${models.length}`, { argument: 'models' });
-  const samples = checkInteger('models[0].scores.length', models[0].scores.length, 2);
+  const samples = checkInteger('models[0].scores.length', (models[0] as ScoredModel | null)?.scores?.length, 2);
   models.forEach((model, i) => {
     checkScores(model, i, samples);
   });
   const level = options.level ?? 0.95;
   if (!(level > 0 && level < 1))
-    throw new InputError('BTM_DOMAIN', `must be between 0 and 1, got ${level}`, { argument: 'level', value: level });
+    throw new InputError('BTM_DOMAIN', `must be between 0 and 1, got ${describe(level)}`, { argument: 'level', value: level });
   const seed = checkInteger('seed', options.seed ?? 0, 0);
   const resamples = checkInteger('resamples', options.resamples ?? 1000, 100, 1e6);
   const units = unitsOf(options.groups, samples);
@@ -121,14 +121,15 @@ export function rankScores(options: RankScoresOptions): ScoreRanking {
 }
 
 function checkScores(model: ScoredModel, i: number, samples: number): void {
-  if (model.scores.length !== samples) {
-    throw new InputError('BTM_SHAPE', `('${model.name}') must have length ${samples}, got ${model.scores.length}`, {
-      argument: `models[${i}].scores`,
-    });
+  const length: unknown = (model as ScoredModel | null)?.scores?.length;
+  if (length !== samples) {
+    throw new InputError('BTM_SHAPE', `must have length ${samples}, got ${describe(length)}`, { argument: `models[${i}].scores` });
   }
+  if (typeof model.name !== 'string')
+    throw new InputError('BTM_TYPE', 'must be text', { argument: `models[${i}].name`, value: model.name });
   const wrong = Array.prototype.findIndex.call(model.scores, (score) => !Number.isFinite(score) && !Number.isNaN(score));
   if (wrong !== -1) {
-    throw new InputError('BTM_NONFINITE', `('${model.name}') must be finite, got ${model.scores[wrong]}`, {
+    throw new InputError('BTM_NONFINITE', `('${model.name}') must be finite, got ${describe(model.scores[wrong])}`, {
       argument: `models[${i}].scores`,
       index: wrong,
     });

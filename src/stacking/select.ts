@@ -1,5 +1,7 @@
 /** Which models to keep: the smallest set that loses little, or the best within a budget. */
+
 import { InputError } from '../core/errors.js';
+import { describe } from '../core/validate.js';
 import { pooledLogits } from './contributions.js';
 import { crossFit, lossesOf } from './cross-fit.js';
 import { eliminate } from './eliminate.js';
@@ -115,7 +117,7 @@ export async function selectModels(options: SelectModelsOptions): Promise<PoolSe
         limit: Math.max(3 * n * n, Math.floor(WORK / Math.max(1, fit / 2))),
         onSet,
       });
-  return describe(call, options, found, large ? 'elimination' : found.exact ? 'complete' : 'exchanges', whole, large ? null : lossOf);
+  return findings(call, options, found, large ? 'elimination' : found.exact ? 'complete' : 'exchanges', whole, large ? null : lossOf);
 }
 
 function checkRule({ epsilon, budget, exactUpTo }: SelectModelsOptions): void {
@@ -123,13 +125,13 @@ function checkRule({ epsilon, budget, exactUpTo }: SelectModelsOptions): void {
     throw new InputError('BTM_DOMAIN', 'excludes budget', { argument: 'epsilon', value: epsilon, remedy: 'Give one of them.' });
   }
   if (epsilon !== undefined && !(epsilon >= 0 && Number.isFinite(epsilon))) {
-    throw new InputError('BTM_NEGATIVE', `must be at least 0, got ${String(epsilon)}`, { argument: 'epsilon', value: epsilon });
+    throw new InputError('BTM_NEGATIVE', `must be at least 0, got ${describe(epsilon)}`, { argument: 'epsilon', value: epsilon });
   }
   if (budget !== undefined && !(budget > 0 && Number.isFinite(budget))) {
-    throw new InputError('BTM_DOMAIN', `must be above 0, got ${String(budget)}`, { argument: 'budget', value: budget });
+    throw new InputError('BTM_DOMAIN', `must be above 0, got ${describe(budget)}`, { argument: 'budget', value: budget });
   }
   if (exactUpTo !== undefined && !(Number.isInteger(exactUpTo) && exactUpTo >= 0 && exactUpTo <= 16)) {
-    throw new InputError('BTM_DOMAIN', `must be an integer from 0 to 16, got ${String(exactUpTo)}`, {
+    throw new InputError('BTM_DOMAIN', `must be an integer from 0 to 16, got ${describe(exactUpTo)}`, {
       argument: 'exactUpTo',
       value: exactUpTo,
     });
@@ -137,7 +139,7 @@ function checkRule({ epsilon, budget, exactUpTo }: SelectModelsOptions): void {
 }
 
 /** What the search found, with intervals for the sets that are shown. */
-function describe(
+function findings(
   call: PoolCall,
   options: SelectModelsOptions,
   found: SearchResult & { readonly lossesOf?: SubsetLoss },
