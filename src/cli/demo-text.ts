@@ -13,7 +13,7 @@ export function describeDemo(result: DemoResult): string {
   const { backend, encoderBackend, data, settings } = result;
   const header =
     `${settings.participants} participants on ${data.name}, seed ${result.seed}; numbers by ${backend.kind} (${backend.isa}), encoders by ${encoderBackend.name} ${encoderBackend.version}.\n` +
-    `Positions, 1 is best. Truth is exact ablation; the measure is ${settings.estimator}.`;
+    `Positions, 1 is best. Truth is exact ablation, and for the ledger the same by row; the measure is ${settings.estimator}.`;
   const checks = result.checks.map((check) => `${check.held ? 'yes' : 'NO '}  ${check.name}: ${check.measured}`);
   const findings = result.findings.map((finding) => `${finding.participant}: ${finding.text}`);
   return [

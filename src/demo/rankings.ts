@@ -1,7 +1,7 @@
 /** Rankings side by side, and how far they agree. */
 import type { Backend } from '../backend/index.js';
 import type { Measurement } from '../participant/measure.js';
-import { correlations, idealRanking } from '../ranking.js';
+import { correlations, idealRanking, interRanking } from '../ranking.js';
 import { positionsOf } from '../run/positions.js';
 import type { DemoAgreement, DemoRanking, RankingName } from './result.js';
 
@@ -16,14 +16,15 @@ export interface RankingsOptions {
   readonly backend: Backend;
 }
 
-/** Ablation, ideal, Shapley, ledger and competitive ranking of one run. */
+/** Ablation, the same normalised by row, ideal, Shapley, ledger and competitive ranking of one run. */
 export function buildRankings({ measurements, ledger, competitive, estimator, backend }: RankingsOptions): DemoRanking[] {
   const n = measurements.length;
-  const mean = (part: 'ideal' | 'ablation' | 'shapley'): Float64Array => {
+  const scoresOf = (part: 'ideal' | 'ablation' | 'shapley'): Float64Array => {
     const scores = new Float64Array(n * n);
     for (const [rater, measured] of measurements.entries()) scores.set(measured[part], rater * n);
-    return idealRanking({ scores, n, backend });
+    return scores;
   };
+  const mean = (part: 'ideal' | 'ablation' | 'shapley'): Float64Array => idealRanking({ scores: scoresOf(part), n, backend });
   const nats = 'nats per sample';
   return [
     ranking(
@@ -32,6 +33,13 @@ export function buildRankings({ measurements, ledger, competitive, estimator, ba
       'mean over participants of the loss with the peer removed minus the loss with it: the truth',
       mean('ablation'),
       nats,
+    ),
+    ranking(
+      'ablationByRow',
+      'exact ablation by row',
+      "mean over participants of each peer's share in the losses that removals cost: the truth for the ledger, where rows count alike",
+      byRow({ scores: scoresOf('ablation'), n, backend }),
+      'share',
     ),
     ranking(
       'ideal',
@@ -56,6 +64,16 @@ export function buildRankings({ measurements, ledger, competitive, estimator, ba
       'initial stakes',
     ),
   ];
+}
+
+/**
+ * The mean of score rows after each was divided by its sum, as the ledger takes them: no negative entries, and a row without positive ones says nothing of anybody.
+ *
+ * Equation (2) adds nats, so a participant whose loss is small hardly counts; (4) adds shares. What the ledger ranks is to be compared with this truth.
+ */
+function byRow({ scores, n, backend }: { readonly scores: Float64Array; readonly n: number; readonly backend: Backend }): Float64Array {
+  const shares = interRanking({ scores: scores.map((score) => Math.max(0, score)), n, backend });
+  return idealRanking({ scores: shares, n, backend });
 }
 
 /** A ranking with its positions. */

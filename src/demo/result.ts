@@ -54,7 +54,7 @@ export interface DemoCurve {
 }
 
 /** The ways of ranking that stand side by side. */
-export type RankingName = 'ablation' | 'ideal' | 'shapley' | 'ledger' | 'competitive';
+export type RankingName = 'ablation' | 'ablationByRow' | 'ideal' | 'shapley' | 'ledger' | 'competitive';
 
 /** One ranking of all participants. */
 export interface DemoRanking {

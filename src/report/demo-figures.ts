@@ -1,112 +1,21 @@
 /** The figures of a demonstration run, as Vega-Lite specifications with their data inside. */
-import { InputError } from '../core/errors.js';
 import type { DemoParticipant, DemoResult } from '../demo/result.js';
+import { axis, LEDGER_AGAINST_TRUTH, MEASURE_AGAINST_TRUTH, rankingAgainstTruth } from './demo-comparison.js';
+import { LABEL_SIZE, provenance, rankingOf, roleScales } from './demo-parts.js';
 import type { Figure } from './figure.js';
-import { correlation } from './format.js';
-import { fitScale, fromPixels, type PixelScale, placeLabels, spread, toPixels } from './labels.js';
-import { MATRIX_SCHEME, PALETTE, SHAPES } from './theme.js';
-
-/** Roles in the order of their colours. */
-const ROLES = ['generalist', 'specialist', 'scarce', 'copy', 'shuffled', 'noise'] as const;
-const ROLE_COLOURS: Readonly<Record<string, string>> = Object.fromEntries(
-  [PALETTE[0], PALETTE[2], PALETTE[4], PALETTE[3], PALETTE[1], PALETTE[5]].map((colour, index) => [ROLES[index]!, colour]),
-);
-
-const LABEL_SIZE = 11;
-
-/** Colour and shape of a role, the same in every figure. */
-function roleScales(result: DemoResult): { colour: object; shape: object } {
-  const present = ROLES.filter((role) => result.participants.some((participant) => participant.role === role));
-  const field = { field: 'role', type: 'nominal' } as const;
-  return {
-    colour: { ...field, title: 'built as', scale: { domain: present, range: present.map((role) => ROLE_COLOURS[role]!) } },
-    shape: { ...field, title: 'built as', scale: { domain: present, range: present.map((role) => SHAPES[ROLES.indexOf(role)]!) } },
-  };
-}
-
-/** Colour of a role, for keys in tables. */
-export function roleColour(role: string): string {
-  return ROLE_COLOURS[role] ?? PALETTE[0];
-}
+import { fitScale, fromPixels, type PixelScale, spread, toPixels } from './labels.js';
+import { MATRIX_SCHEME } from './theme.js';
 
 /** Every figure of the page, in order. */
 export function demoFigures(result: DemoResult): Figure[] {
-  return [rankingAgainstTruth(result), positionsByMethod(result), lossCurves(result), weightMatrix(result), stakeOverBlocks(result)];
-}
-
-/** Value by the ideal ranking against value by exact ablation, one labelled point a participant. */
-function rankingAgainstTruth(result: DemoResult): Figure {
-  const size = { width: 620, height: 440 };
-  const truth = rankingOf(result, 'ablation');
-  const ideal = rankingOf(result, 'ideal');
-  // One kind of scale for both axes, so that equal steps mean the same on either.
-  const kinds = [truth.values, ideal.values].map((values) => fitScale(values, [0, 1]).kind);
-  const kind = kinds.every((one) => one === 'log') ? 'log' : 'linear';
-  const x = fitScale(truth.values, [0, size.width], kind);
-  const y = fitScale(ideal.values, [size.height, 0], kind);
-  const points = result.participants.map((participant, index) => ({
-    text: participant.name,
-    x: toPixels(x, truth.values[index]!),
-    y: toPixels(y, ideal.values[index]!),
-  }));
-  const places = placeLabels({ points, ...size, fontSize: LABEL_SIZE });
-  const rows = result.participants.map((participant, index) => ({
-    name: participant.name,
-    role: participant.role,
-    truth: truth.values[index],
-    ideal: ideal.values[index],
-    labelX: fromPixels(x, places[index]!.x),
-    labelY: fromPixels(y, places[index]!.y),
-    far: places[index]!.far,
-  }));
-  const { colour, shape } = roleScales(result);
-  const agreement = agreementOf(result, 'ideal', 'ablation');
-  return {
-    name: 'ranking-against-truth',
-    title: 'The measure against the truth',
-    caption:
-      `Each point is a participant. Across: ${truth.title} (${truth.description}). Up: ${ideal.title} (${ideal.description}). ` +
-      `Spearman ${correlation(agreement?.spearman ?? null)}, Kendall ${correlation(agreement?.kendall ?? null)}, ` +
-      `Pearson ${correlation(agreement?.pearson ?? null)}. ${provenance(result)}`,
-    spec: {
-      ...size,
-      data: { values: rows },
-      layer: [
-        {
-          transform: [{ filter: 'datum.far' }],
-          mark: { type: 'rule', opacity: 0.35 },
-          encoding: { x: axis('truth', '', x), y: axis('ideal', '', y), x2: { field: 'labelX' }, y2: { field: 'labelY' } },
-        },
-        {
-          mark: { type: 'point', filled: true, size: 80, opacity: 1 },
-          encoding: {
-            x: axis('truth', `${truth.title} (${truth.unit})`, x),
-            y: axis('ideal', `${ideal.title} (${ideal.unit})`, y),
-            color: colour as never,
-            shape: shape as never,
-          },
-        },
-        {
-          mark: { type: 'text', fontSize: LABEL_SIZE, baseline: 'middle', align: 'center' },
-          encoding: { x: axis('labelX', '', x), y: axis('labelY', '', y), text: { field: 'name' } },
-        },
-      ],
-    },
-  };
-}
-
-function axis(
-  field: string,
-  title: string,
-  scale: PixelScale,
-): { field: string; type: 'quantitative'; title: string; scale: object; axis?: object } {
-  return {
-    field,
-    type: 'quantitative',
-    title,
-    scale: { type: scale.kind, domain: [...scale.domain], nice: false, ...(scale.kind === 'linear' ? { zero: false } : {}) },
-    ...(title === '' ? {} : { axis: { format: ',~r', tickCount: scale.kind === 'log' ? 4 : 6 } }),
-  };
+  return [
+    rankingAgainstTruth(result, MEASURE_AGAINST_TRUTH),
+    rankingAgainstTruth(result, LEDGER_AGAINST_TRUTH),
+    positionsByMethod(result),
+    lossCurves(result),
+    weightMatrix(result),
+    stakeOverBlocks(result),
+  ];
 }
 
 /** Position of every participant by every ranking, best first by the truth. */
@@ -302,19 +211,4 @@ function endLabels(participants: readonly DemoParticipant[], stake: readonly num
   const wanted = stake.map((value) => toPixels(scale, value));
   const placed = spread(wanted, LABEL_SIZE + 2, height);
   return participants.map((participant, index) => ({ name: participant.name, label: fromPixels(scale, placed[index]!) }));
-}
-
-function rankingOf(result: DemoResult, name: string): DemoResult['rankings'][number] {
-  const found = result.rankings.find((ranking) => ranking.name === name);
-  if (found === undefined) throw new InputError('BTM_DOMAIN', `holds no ranking '${name}'`, { argument: 'result.rankings' });
-  return found;
-}
-
-/** The agreement of two rankings, whichever way round it was recorded. */
-export function agreementOf(result: DemoResult, a: string, b: string): DemoResult['agreement'][number] | undefined {
-  return result.agreement.find((pair) => (pair.a === a && pair.b === b) || (pair.a === b && pair.b === a));
-}
-
-function provenance(result: DemoResult): string {
-  return `Seed ${result.seed}, ${result.participants.length} participants, ${result.data.name}, ${result.settings.estimator} over ${result.settings.validation} samples.`;
 }

@@ -1,6 +1,7 @@
 /** The page of a demonstration run: what was measured, next to the truth, with everything needed to make it again. */
 import type { DemoParticipant, DemoRanking, DemoResult } from '../demo/result.js';
-import { agreementOf, demoFigures, roleColour } from './demo-figures.js';
+import { demoFigures } from './demo-figures.js';
+import { agreementOf, roleColour } from './demo-parts.js';
 import { type Figure, renderSvg } from './figure.js';
 import { correlation, integer, number, percent } from './format.js';
 import { html, type Markup } from './markup.js';
@@ -33,7 +34,7 @@ export async function demoReport(result: DemoResult, options: DemoReportOptions)
     {
       id: 'ranking',
       title: 'Does the measure find the truth?',
-      body: [draw('ranking-against-truth'), checksTable(result), ...findings(result)],
+      body: [draw('ranking-against-truth'), draw('ledger-against-truth'), checksTable(result), ...findings(result)],
     },
     {
       id: 'rankings',

@@ -39,7 +39,7 @@ t.test('a run trains, measures, submits, ranks and pays; the same seed gives the
   t.equal(result.curves[0].values.length, 6);
   t.same(
     result.rankings.map((ranking) => ranking.name),
-    ['ablation', 'ideal', 'shapley', 'ledger', 'competitive'],
+    ['ablation', 'ablationByRow', 'ideal', 'shapley', 'ledger', 'competitive'],
   );
 });
 

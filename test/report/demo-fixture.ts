@@ -138,6 +138,7 @@ export function demoFixture(): DemoResult {
     scores: { estimator: 'gaussNewton', ideal: raw, ablation: raw },
     rankings: [
       ranking('ablation', 'exact ablation', 0.3),
+      ranking('ablationByRow', 'exact ablation by row', 0.4),
       ranking('ideal', 'ideal ranking', 0.5),
       ranking('shapley', 'Shapley', 0.9),
       ranking('ledger', 'ledger', 1.2),
@@ -147,6 +148,7 @@ export function demoFixture(): DemoResult {
     agreement: [
       { a: 'ideal', b: 'ablation', pearson: 0.95, spearman: 0.93, kendall: 0.81 },
       { a: 'shapley', b: 'ablation', pearson: 0.9, spearman: 0.88, kendall: 0.75 },
+      { a: 'ablationByRow', b: 'ledger', pearson: 0.97, spearman: 0.96, kendall: 0.87 },
       { a: 'competitive', b: 'ablation', pearson: null, spearman: null, kendall: null, reason: 'the competitive ranking is constant' },
     ],
     findings: [{ participant: 'noise-14', text: 'last by every ranking' }],

@@ -26,6 +26,8 @@ t.test('every participant, assumption, setting and the command are printed', asy
   t.ok(text.includes('mask temperature'));
   t.ok(text.includes('the competitive ranking is constant'), 'an undefined correlation says why');
   t.ok(text.includes('STEP_TOO_LARGE'), 'a refused transaction is shown');
+  t.match(text, /Spearman 0\.930[^<]*Seed 7/, 'the measure against ablation');
+  t.match(text, /Spearman 0\.960[^<]*Seed 7/, 'the ledger against ablation by row');
 });
 
 t.test('hostile names are inert in tables and in figures', async (t) => {
@@ -48,15 +50,22 @@ t.test('every figure holds one mark a number, and no value that is not a number'
   const files = await demoSvgFiles(fixture);
   t.same(
     files.map((file) => file.name),
-    ['ranking-against-truth.svg', 'positions-by-method.svg', 'loss-curves.svg', 'weight-matrix.svg', 'stake-over-blocks.svg'],
+    [
+      'ranking-against-truth.svg',
+      'ledger-against-truth.svg',
+      'positions-by-method.svg',
+      'loss-curves.svg',
+      'weight-matrix.svg',
+      'stake-over-blocks.svg',
+    ],
   );
   for (const { name, svg } of files) {
     t.match(svg, /^<svg[^>]* role="img"/, `${name} is a picture with a name`);
     t.notMatch(svg, /NaN|Infinity|undefined/, name);
   }
-  const matrix = files[3]!.svg;
+  const matrix = files[4]!.svg;
   t.equal(matrix.match(/aria-roledescription="rect mark"/g)?.length, 256, '16 x 16 cells');
-  const curves = files[2]!.svg;
+  const curves = files[3]!.svg;
   t.equal(curves.match(/aria-roledescription="line mark"/g)?.length, 64, '16 lines in 4 panels');
 });
 
