@@ -28,7 +28,7 @@ export type OpenLedgerOptions = Omit<OpenOptions, 'store'> & ({ readonly store: 
 export async function openLedger(options: OpenLedgerOptions): Promise<Ledger> {
   checkOptions(options);
   if ('store' in options) checkStore(options.store);
-  const { openOnStore } = await import('./ledger.js');
+  const { openOnStore } = await loadLedger();
   if ('store' in options) return openOnStore(options);
   if (typeof options.path !== 'string' || options.path === '') {
     throw new InputError('BTM_TYPE', 'must name an SQLite file', { argument: 'path', remedy: 'Or pass `store: memoryStore()`.' });
@@ -36,6 +36,14 @@ export async function openLedger(options: OpenLedgerOptions): Promise<Ledger> {
   if (options.path === ':memory:') return openOnStore({ ...options, store: (await import('./store/memory.js')).memoryStore() });
   const { sqliteStore } = await import('./store/sqlite.js');
   return openOnStore({ ...options, store: await sqliteStore(options.path) });
+}
+
+let loading: Promise<typeof import('./ledger.js')> | undefined;
+
+/** Loads the ledger once. A second import() would ask the module loader again, whose hooks may answer from another thread at any time. */
+function loadLedger(): Promise<typeof import('./ledger.js')> {
+  loading ??= import('./ledger.js');
+  return loading;
 }
 
 const STORE_METHODS = ['genesis', 'begin', 'head', 'append', 'read', 'snapshot', 'putSnapshot', 'close'] as const;

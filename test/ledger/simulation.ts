@@ -44,9 +44,6 @@ const settlePromises = (): Promise<void> => new Promise((resolve) => setImmediat
 
 const TIMEOUT = 50;
 
-/** Turns of the event loop, 10 ms apart, without any writer moving on. */
-const STUCK_AFTER_TURNS = 500;
-
 /** The store as one writer sees it through the network: requests and answers may be lost, late, doubled; it asks again until one comes. */
 class RemoteStore implements Store {
   readonly name = 'remote';
@@ -179,11 +176,6 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
   };
   for (let number = 0; number < writers; number++) void writer(number).then(() => finish(), finish);
   await clock.drain();
-  // A module that is loaded for the first time settles outside of virtual time, so writers get turns before they count as stuck.
-  for (let turn = 0; running > 0 && turn < STUCK_AFTER_TURNS; turn++) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
-    await clock.drain();
-  }
   if (running > 0) problem ??= `${running} writers wait for ever`;
   problem ??= await audit(real, acknowledged);
   const check = await verifyStore(real);
