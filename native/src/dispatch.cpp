@@ -29,8 +29,17 @@ IsaChoice avx2Choice() noexcept {
   return {"avx2", kIsX86 ? IsaStatus::kNotOnThisMachine : IsaStatus::kNotBuilt, nullptr};
 }
 
-const std::array<IsaChoice, 3>& choices() noexcept {
-  static const std::array<IsaChoice, 3> all{avx512Choice(), avx2Choice(),
+/// Every 64-bit ARM processor has it.
+IsaChoice neonChoice() noexcept {
+#if defined(INTERMODEL_HAS_NEON)
+  return {"neon", IsaStatus::kAvailable, &kNeonKernels};
+#else
+  return {"neon", IsaStatus::kNotBuilt, nullptr};
+#endif
+}
+
+const std::array<IsaChoice, 4>& choices() noexcept {
+  static const std::array<IsaChoice, 4> all{avx512Choice(), avx2Choice(), neonChoice(),
                                             IsaChoice{"scalar", IsaStatus::kAvailable, &kScalarKernels}};
   return all;
 }

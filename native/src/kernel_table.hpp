@@ -17,7 +17,7 @@
 namespace intermodel {
 
 struct KernelTable {
-  const char* name;  ///< 'scalar', 'avx2', 'avx512'
+  const char* name;  ///< 'scalar', 'neon', 'avx2', 'avx512'
   int lanes;         ///< doubles per vector
   ArithmeticKernels arithmetic;
   DistillationKernels distillation;
@@ -35,6 +35,7 @@ struct KernelTable {
 
 /// One per file under isa/; a build without that instruction set has no definition of it.
 extern const KernelTable kScalarKernels;
+extern const KernelTable kNeonKernels;
 extern const KernelTable kAvx2Kernels;
 extern const KernelTable kAvx512Kernels;
 

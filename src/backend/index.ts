@@ -13,7 +13,7 @@ export type { Backend, BackendDescription, BackendKind, Kernels } from './types.
 /** Which backend to create. */
 export interface BackendOptions {
   readonly kind: BackendKind;
-  /** Native only: 'scalar', 'avx2' or 'avx512'. Default: the best this processor has. */
+  /** Native only: 'scalar', 'neon', 'avx2' or 'avx512'. Default: the best this processor has. */
   readonly isa?: string;
   /** Native only: 1 to 256. Default: the machine's hardware threads. Results do not depend on it. */
   readonly threads?: number;

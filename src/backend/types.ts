@@ -22,7 +22,7 @@ export type BackendKind = 'native' | 'reference' | 'cuda';
 /** What a backend says of itself. */
 export interface BackendDescription {
   readonly kind: BackendKind;
-  /** Instruction set: 'scalar', 'avx2' or 'avx512' for native; 'typescript' for the reference. */
+  /** Instruction set: 'scalar', 'neon', 'avx2' or 'avx512' for native; 'typescript' for the reference. */
   readonly isa: string;
   readonly threads: number;
   /** Version of the package whose kernels run. */
