@@ -6,6 +6,7 @@ import { requirePackages } from '../core/optional-packages.js';
 import { checkOutputFolder, outputFile } from '../core/user-files.js';
 import { scenarioPage } from '../report/index.js';
 import {
+  type BreakEven,
   breakEven,
   checkMap,
   DEFENCES,
@@ -13,6 +14,8 @@ import {
   type MapCell,
   type MapSpec,
   mapHash,
+  type Paying,
+  payingOf,
   playGroup,
   runMap,
   STRATEGIES,
@@ -111,8 +114,8 @@ function runAction(flags: RunFlags): void {
   });
   const stake = numberOf('--stake', flags.stake);
   const group = groupsOf({ ...spec, stakes: [stake] })[0]!;
-  const cell = playGroup({ ...spec, stakes: [stake] }, group)[0]!;
-  const pays = flags.breakEven === true ? breakEven(spec, flags.strategy, flags.defence, group.ratio) : undefined;
+  const cell = playGroup({ ...spec, stakes: [stake] }, group).cells[0]!;
+  const pays = flags.breakEven === true ? breakEven(spec, flags.strategy, flags.defence, cell.ratio) : undefined;
   if (flags.json === true) {
     process.stdout.write(`${JSON.stringify({ spec, cell, ...(pays === undefined ? {} : { breakEven: pays }) })}\n`);
     return;
@@ -136,7 +139,7 @@ async function mapAction(flags: MapFlags): Promise<void> {
   const progress = progressDisplay('map', 'groups');
   const interrupt = abortOnInterrupt(`everything played so far is in ${flags.out}; the same command continues it`);
   try {
-    const cells = await runMap({
+    const { cells, breakEvens } = await runMap({
       spec,
       folder: flags.out,
       signal: interrupt.signal,
@@ -145,18 +148,13 @@ async function mapAction(flags: MapFlags): Promise<void> {
       ...(flags.shard === undefined ? {} : { shard: parseShard(flags.shard) }),
     });
     progress.end();
+    const paying = payingOf(cells, breakEvens);
     const command = `intermodel ${process.argv.slice(2).join(' ')}`;
-    await file?.write(await scenarioPage({ command, spec, cells, version: packageVersion }));
-    const paying = cells.filter(({ gain }) => gain.low > 0);
-    const text = [
-      assumptionsOf(spec),
-      `map ${mapHash(spec).slice(0, 16)}, ${cells.length} cells; ${paying.length} in which the strategy pays (interval above 0):`,
-      '',
-      tableOf(paying),
-      '',
-      `results in ${flags.out}`,
-    ].join('\n');
-    process.stdout.write(flags.json === true ? `${JSON.stringify({ spec, cells })}\n` : `${text}\n`);
+    await file?.write(await scenarioPage({ command, spec, cells, paying, version: packageVersion }));
+    const text = [assumptionsOf(spec), ...summaryOf(spec, cells.length, breakEvens.length, paying), '', `results in ${flags.out}`].join(
+      '\n',
+    );
+    process.stdout.write(flags.json === true ? `${JSON.stringify({ spec, cells, breakEvens })}\n` : `${text}\n`);
   } finally {
     progress.end();
     interrupt.dispose();
@@ -193,10 +191,33 @@ function tableOf(cells: readonly MapCell[]): string {
 
 const interval = ({ mean, low, high }: MapCell['gain']): string => `${mean.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]`;
 
-function describeBreakEven({ stake, low, high }: ReturnType<typeof breakEven>): string {
-  const word = (bound: number | null): string => (bound === null ? 'never' : bound === 0 ? 'any stake' : bound.toFixed(3));
-  return `begins to pay at: ${word(stake)} (95 % interval ${word(low)} to ${word(high)})`;
+/** Which strategies pay, or what a shard can say of that. */
+function summaryOf(spec: MapSpec, cells: number, pairs: number, paying: readonly Paying[]): string[] {
+  const name = `map ${mapHash(spec).slice(0, 16)}, ${cells} cells`;
+  if (pairs === 0) return [`${name}: a shard that holds no defence whole; which strategies pay is told by the whole map`];
+  const rows = paying.map(({ strategy, defence, ratio, best, stakes, ...found }) => [
+    strategy,
+    defence,
+    String(ratio),
+    describeStake(found.stake),
+    `${describeStake(found.low)} to ${describeStake(found.high)}`,
+    `${stakes} of ${spec.stakes.length}`,
+    interval(best.gain),
+    String(best.stake),
+  ]);
+  const headings = ['strategy', 'defence', 'alpha/tau', 'pays from stake', '95 % interval', 'stakes', 'largest gain', 'at stake'];
+  return [
+    `${name}; strategies that pay (interval of the gain above 0 at one stake or more): ${paying.length} of ${pairs}`,
+    '',
+    textTable(headings, rows, [2, 5, 6, 7]),
+  ];
 }
+
+function describeBreakEven({ stake, low, high }: BreakEven): string {
+  return `begins to pay at: ${describeStake(stake)} (95 % interval ${describeStake(low)} to ${describeStake(high)})`;
+}
+
+const describeStake = (stake: number | null): string => (stake === null ? 'never' : stake === 0 ? 'any' : stake.toFixed(3));
 
 function numberOf(option: string, text: string): number {
   const value = Number(text);

@@ -1,5 +1,5 @@
 /** The page of a map of scenarios: what every strategy brings against every defence, and where it begins to pay. */
-import type { MapCell, MapSpec } from '../scenario/index.js';
+import type { MapCell, MapSpec, Paying } from '../scenario/index.js';
 import type { Figure } from './figure.js';
 import { html } from './markup.js';
 import { figureMarkup, page, type Section } from './page.js';
@@ -11,6 +11,8 @@ export interface ScenarioPageData {
   readonly command: string;
   readonly spec: MapSpec;
   readonly cells: readonly MapCell[];
+  /** Strategies that pay somewhere. */
+  readonly paying: readonly Paying[];
   readonly version: string;
 }
 
@@ -28,8 +30,7 @@ const GAIN_SHOWN = 1;
 
 /** Writes the page. */
 export async function scenarioPage(data: ScenarioPageData): Promise<string> {
-  const { spec, cells } = data;
-  const paying = cells.filter(({ gain }) => gain.low > 0);
+  const { spec, cells, paying } = data;
   const figures = [...spec.ratios.map((ratio) => gainMap(spec, cells, ratio)), shareCurves(spec, cells)];
   const drawn = await Promise.all(figures.map((figure, k) => figureMarkup(figure, `Figure ${k + 1}`)));
   const sections: Section[] = [
@@ -39,7 +40,7 @@ export async function scenarioPage(data: ScenarioPageData): Promise<string> {
   ];
   return page({
     title: 'Does lying pay?',
-    lead: `${spec.strategies.length} strategies against ${spec.defences.length} defences in ${cells.length} cells. In ${paying.length} of them the strategy brings more than honesty, with its whole interval above zero.`,
+    lead: `${spec.strategies.length} strategies against ${spec.defences.length} defences at ${spec.stakes.length} stakes and ${spec.ratios.length} prices: ${cells.length} cells. In ${cells.filter(({ gain }) => gain.low > 0).length} of them lying brings more than honesty, with the whole interval above zero.`,
     command: data.command,
     facts: [
       { name: 'Seed', value: spec.seed },
@@ -143,21 +144,27 @@ function shareCurves(spec: MapSpec, cells: readonly MapCell[]): Figure {
   };
 }
 
-function payingTable(cells: readonly MapCell[]) {
-  if (cells.length === 0) return html`<p>No strategy pays in any cell.</p>`;
-  const sorted = [...cells].sort((a, b) => b.gain.mean - a.gain.mean).slice(0, 60);
-  return table<MapCell>({
+function payingTable(paying: readonly Paying[]) {
+  if (paying.length === 0) return html`<p>No strategy pays in any cell.</p>`;
+  const stake = (value: number | null): string => (value === null ? 'never' : value === 0 ? 'any' : value.toFixed(3));
+  return table<Paying>({
     caption:
-      cells.length > 60 ? `The 60 largest gains of ${cells.length}.` : 'Every cell in which the interval of the gain lies above zero.',
+      'Strategies with at least one cell whose interval of the gain lies above zero. A stake of "any" pays from the least stake of the map on.',
     columns: [
       { title: 'Strategy', cell: ({ strategy }) => strategy },
       { title: 'Defence', cell: ({ defence }) => defence },
-      { title: 'Stake', numeric: true, cell: ({ stake }) => stake },
       { title: 'alpha / tau', numeric: true, cell: ({ ratio }) => ratio },
-      { title: 'Gain', numeric: true, cell: ({ gain }) => `${gain.mean.toFixed(3)} [${gain.low.toFixed(3)}, ${gain.high.toFixed(3)}]` },
-      { title: 'Share at the end', numeric: true, cell: ({ share }) => share.mean.toFixed(3) },
-      { title: 'Honest twin', numeric: true, cell: ({ twinShare }) => twinShare.toFixed(3) },
+      { title: 'Pays from stake', numeric: true, cell: ({ stake: from }) => stake(from) },
+      { title: '95 % interval', numeric: true, cell: ({ low, high }) => `${stake(low)} to ${stake(high)}` },
+      {
+        title: 'Largest gain',
+        numeric: true,
+        cell: ({ best }) => `${best.gain.mean.toFixed(3)} [${best.gain.low.toFixed(3)}, ${best.gain.high.toFixed(3)}]`,
+      },
+      { title: 'At stake', numeric: true, cell: ({ best }) => best.stake },
+      { title: 'Share at the end', numeric: true, cell: ({ best }) => best.share.mean.toFixed(3) },
+      { title: 'Honest twin', numeric: true, cell: ({ best }) => best.twinShare.toFixed(3) },
     ],
-    rows: sorted,
+    rows: [...paying].sort((a, b) => b.best.gain.mean - a.best.gain.mean),
   });
 }

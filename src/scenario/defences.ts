@@ -124,10 +124,14 @@ export function together(defences: readonly Defence[]): Defence {
   const shift = defences.findLast((d) => d.shift !== undefined)?.shift;
   return {
     name: defences.length === 0 ? paper.name : defences.map(({ name }) => name).join(' + '),
-    record: (current, proposed) => recording.reduce((row, d) => d.record!(current, row), proposed),
-    weigh: (rows, rating, n) => weighing.reduce((all, d) => d.weigh!(all, rating, n), rows),
-    rate: (stake) => rated.reduce((s, d) => d.rate!(s), stake),
-    settle: (stake) => settling.reduce((s, d) => d.settle!(s), stake),
+    ...(recording.length === 0
+      ? {}
+      : { record: (current: Float64Array, proposed: Float64Array) => recording.reduce((row, d) => d.record!(current, row), proposed) }),
+    ...(weighing.length === 0
+      ? {}
+      : { weigh: (rows: Float64Array, rating: Float64Array, n: number) => weighing.reduce((all, d) => d.weigh!(all, rating, n), rows) }),
+    ...(rated.length === 0 ? {} : { rate: (stake: Float64Array) => rated.reduce((s, d) => d.rate!(s), stake) }),
+    ...(settling.length === 0 ? {} : { settle: (stake: Float64Array) => settling.reduce((s, d) => d.settle!(s), stake) }),
     loudest: defences.reduce((least, d) => Math.min(least, d.loudest ?? Number.POSITIVE_INFINITY), Number.POSITIVE_INFINITY),
     entryCost: defences.reduce((sum, d) => sum + (d.entryCost ?? 0), 0),
     ...(shift === undefined ? {} : { shift }),

@@ -1,4 +1,5 @@
 /** Does lying pay? Strategies against defences in the empirical game, measured against honest twins. See docs/concepts/scenario.md. */
+export { type BreakEven, breakEven, breakEvensOf, type MapBreakEven, type Paying, payingOf } from './break-even.js';
 export { clipped, weightedMedian } from './consensus.js';
 export {
   boundedAnswers,
@@ -18,17 +19,17 @@ export {
 } from './defences.js';
 export { type LedgerPlay, type LedgerPlayOptions, playOnLedger } from './ledger-play.js';
 export {
-  type BreakEven,
-  breakEven,
   checkMap,
   groupsOf,
   type MapCell,
   type MapGroup,
   type MapSpec,
   mapHash,
+  type PlayedGroup,
   playGroup,
+  type TrialOutcomes,
 } from './map.js';
-export { type RunMapOptions, runMap } from './map-run.js';
+export { type MapResult, type RunMapOptions, runMap } from './map-run.js';
 export { type Comparison, compareWithTwin, playTwin, truths } from './measures.js';
 export { type Play, type PlayOptions, playScenario } from './play.js';
 export { type RetentionOptions, retention } from './retention.js';

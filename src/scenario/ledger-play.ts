@@ -14,8 +14,8 @@ import {
   sparseRow,
   TOKEN,
 } from '../ledger/index.js';
-import { beginMemories, checkCoalition, enterPlayers, HISTORY_BLOCKS, type Players, type Scene, writtenRow } from './members.js';
-import { type Member, measuredRows } from './world.js';
+import { type Cast, castOf, checkCoalition, HISTORY_BLOCKS, type Moment, type Players, writtenRow } from './members.js';
+import type { Member } from './world.js';
 
 export interface LedgerPlayOptions extends Omit<Players, 'entryCost' | 'loudest'> {
   readonly blocks: number;
@@ -58,15 +58,14 @@ const UNBOUNDED = Math.floor(Math.SQRT2 * ROW_PARTS);
  * ```
  */
 export async function playOnLedger(options: LedgerPlayOptions): Promise<LedgerPlay> {
-  const { world, strategy } = options;
-  const coalition = checkCoalition(options.coalition, world.players);
+  const { world } = options;
+  checkCoalition(options.coalition, world.players);
   const blocks = checkInteger('blocks', options.blocks, 1, 1_000_000);
-  const { members, stake: first } = enterPlayers(options);
+  const { cast, stake: first } = castOf(options);
+  const { members } = cast;
   const keys = members.map((_, i) => createKey(seedOf(i)));
-  const measured = measuredRows(world, members);
-  const scene = { members, coalition, strategy, measured, memories: beginMemories(members, coalition, strategy) };
-  const history = [measured];
-  let rows = wantedRows({ ...scene, block: 0, history, stake: first });
+  const history = [cast.measured];
+  let rows = wantedRows(cast, { block: 0, history, stake: first });
   const ledger = await openLedger({ store: memoryStore(), genesis: genesisOf(options, keys, first, rows) });
   const out = new Float64Array((blocks + 1) * world.players);
   const refused: Record<string, number> = {};
@@ -74,7 +73,7 @@ export async function playOnLedger(options: LedgerPlayOptions): Promise<LedgerPl
   for (let block = 1; block <= blocks; block++) {
     history.unshift(asNumbers(rows));
     if (history.length > HISTORY_BLOCKS) history.pop();
-    const wanted = wantedRows({ ...scene, block, history, stake: stakesOf(ledger, keys) });
+    const wanted = wantedRows(cast, { block, history, stake: stakesOf(ledger, keys) });
     rows = rows.map((row, i) => submitRow(ledger, keys[i]!, row, wanted[i]!, refused));
     await ledger.closeBlock();
     addStake(out, block * world.players, members, stakesOf(ledger, keys));
@@ -82,8 +81,8 @@ export async function playOnLedger(options: LedgerPlayOptions): Promise<LedgerPl
   return { members, stake: out, refused, root: ledger.state().root() };
 }
 
-function wantedRows(scene: Scene): Uint32Array[] {
-  return scene.members.map((_, i) => rowToParts(writtenRow(scene, i)));
+function wantedRows(cast: Cast, moment: Moment): Uint32Array[] {
+  return cast.members.map((_, i) => rowToParts(writtenRow(cast, moment, i)));
 }
 
 /** Submits a row, or the nearest one that the bound allows; returns the row that stands afterwards. */

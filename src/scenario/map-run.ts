@@ -6,7 +6,8 @@ import { Worker } from 'node:worker_threads';
 import { AbortedError, EnvironmentError, InputError } from '../core/errors.js';
 import { checkInteger } from '../core/validate.js';
 import { parseShard, type Shard } from '../sweep/layout.js';
-import { checkMap, groupsOf, type MapCell, type MapGroup, type MapSpec, mapHash } from './map.js';
+import { breakEvensOf, type MapBreakEven } from './break-even.js';
+import { checkMap, groupsOf, type MapCell, type MapGroup, type MapSpec, mapHash, type PlayedGroup } from './map.js';
 
 export interface RunMapOptions {
   readonly spec: MapSpec;
@@ -19,9 +20,11 @@ export interface RunMapOptions {
   readonly onProgress?: (groupsDone: number, groupsTotal: number, groupsFound: number) => void;
 }
 
-interface Line {
-  readonly group: MapGroup;
+/** What a map holds. */
+export interface MapResult {
   readonly cells: readonly MapCell[];
+  /** Where each strategy begins to pay; a shard has them for the defences that it holds whole. */
+  readonly breakEvens: readonly MapBreakEven[];
 }
 
 const MANIFEST = 'map.json';
@@ -30,11 +33,11 @@ const LINES = 'groups.jsonl';
 /**
  * Runs a map, or a shard of it.
  *
- * @returns its cells in the order of the map, whatever the order in which they were played
+ * @returns its cells in the order of the map, whatever the order in which they were played, and break-even stakes
  * @throws InputError BTM_DOMAIN when the folder holds another map; EnvironmentError BTM_IO when it cannot be written; AbortedError
  * @numerics every cell is the same to the bit for any number of workers, shards and interruptions
  */
-export async function runMap(options: RunMapOptions): Promise<MapCell[]> {
+export async function runMap(options: RunMapOptions): Promise<MapResult> {
   const spec = checkMap(options.spec);
   const jobs = checkInteger('jobs', options.jobs ?? availableParallelism(), 1, 1024);
   const shard = options.shard ?? parseShard('1/1');
@@ -54,7 +57,8 @@ export async function runMap(options: RunMapOptions): Promise<MapCell[]> {
   } finally {
     closeSync(file);
   }
-  return groups.flatMap(({ index }) => done.get(index)!.cells);
+  const played = groups.map(({ index }) => done.get(index)!);
+  return { cells: played.flatMap(({ cells }) => cells), breakEvens: breakEvensOf(spec, played) };
 }
 
 /** Hands groups to workers until none is left. */
@@ -63,7 +67,7 @@ async function playAll(
   waiting: readonly MapGroup[],
   jobs: number,
   signal: AbortSignal | undefined,
-  take: (line: Line) => void,
+  take: (line: PlayedGroup) => void,
 ): Promise<void> {
   if (signal?.aborted === true) throw new AbortedError('the map');
   let next = 0;
@@ -76,7 +80,7 @@ async function playAll(
         if (next === waiting.length) resolve();
         else worker.postMessage({ spec, group: waiting[next++] });
       };
-      worker.on('message', (line: Line) => {
+      worker.on('message', (line: PlayedGroup) => {
         try {
           take(line);
           hand();
@@ -96,13 +100,14 @@ async function playAll(
 }
 
 /** Opens the folder of a map, new or half done; a line that a killed run left torn is cut off. */
-function openFolder(folder: string, spec: MapSpec, shard: Shard): { readonly lines: Line[]; readonly file: number } {
+function openFolder(folder: string, spec: MapSpec, shard: Shard): { readonly lines: PlayedGroup[]; readonly file: number } {
   return guarded(folder, () => {
     mkdirSync(folder, { recursive: true });
     const manifest = join(folder, MANIFEST);
-    const wanted = { kind: 'intermodel-map', formatVersion: 1, hash: mapHash(spec), shard, spec };
+    const wanted = { kind: 'intermodel-map', formatVersion: 2, hash: mapHash(spec), shard, spec };
     const there = readOrNull(manifest);
-    if (there !== null && (JSON.parse(there) as typeof wanted).hash !== wanted.hash) {
+    const found = there === null ? wanted : (JSON.parse(there) as typeof wanted);
+    if (found.hash !== wanted.hash || found.formatVersion !== wanted.formatVersion) {
       throw new InputError('BTM_DOMAIN', 'holds the results of another map', {
         argument: 'folder',
         value: folder,
@@ -117,7 +122,7 @@ function openFolder(folder: string, spec: MapSpec, shard: Shard): { readonly lin
     const lines = whole
       .split('\n')
       .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as Line);
+      .map((line) => JSON.parse(line) as PlayedGroup);
     return { lines, file };
   });
 }

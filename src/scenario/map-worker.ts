@@ -3,5 +3,5 @@ import { parentPort } from 'node:worker_threads';
 import { type MapGroup, type MapSpec, playGroup } from './map.js';
 
 parentPort?.on('message', ({ spec, group }: { readonly spec: MapSpec; readonly group: MapGroup }) => {
-  parentPort?.postMessage({ group, cells: playGroup(spec, group) });
+  parentPort?.postMessage(playGroup(spec, group));
 });

@@ -3,12 +3,13 @@ import { createHash } from 'node:crypto';
 import type { Backend } from '../backend/index.js';
 import { InputError } from '../core/errors.js';
 import { checkInteger, checkNonNegative, checkPositive } from '../core/validate.js';
+import { correlations } from '../ranking.js';
 import type { HessianLaw } from '../sweep/laws.js';
 import { canonical } from '../sweep/spec.js';
 import { DEFENCES } from './defences.js';
-import { compareWithTwin, playTwin } from './measures.js';
-import type { Play, PlayOptions } from './play.js';
-import { type Estimate, estimate, quantile, resamples } from './statistics.js';
+import { gainOf, harmOf, type Outcome, outcomeOf, truths } from './measures.js';
+import { type PlayOptions, playScenario } from './play.js';
+import { type Estimate, estimate, resamples } from './statistics.js';
 import { STRATEGIES } from './strategies.js';
 import { drawWorld } from './world.js';
 
@@ -50,12 +51,28 @@ export interface MapCell {
   readonly majorities: number;
 }
 
-/** The unit of work: one defence, stake and price, whose honest twins all strategies share. */
+/** The unit of work: one defence and stake. Every strategy shares its honest twins, and every price its plays. */
 export interface MapGroup {
   readonly index: number;
   readonly defence: string;
   readonly stake: number;
-  readonly ratio: number;
+}
+
+/** What one strategy brought in each trial of a group, before losses are priced. */
+export interface TrialOutcomes {
+  readonly strategy: string;
+  /** [trials]: tokens minted to the coalition, and its loss, over all blocks. */
+  readonly minted: readonly number[];
+  readonly loss: readonly number[];
+}
+
+/** What was played in one group. */
+export interface PlayedGroup {
+  readonly group: MapGroup;
+  /** One for each price and strategy, in the order of the map. */
+  readonly cells: readonly MapCell[];
+  readonly twin: TrialOutcomes;
+  readonly outcomes: readonly TrialOutcomes[];
 }
 
 /**
@@ -85,9 +102,7 @@ export function checkMap(spec: MapSpec): MapSpec {
 /** The groups of a map in the order of their numbers. */
 export function groupsOf(spec: MapSpec): MapGroup[] {
   const groups: MapGroup[] = [];
-  for (const defence of spec.defences) {
-    for (const stake of spec.stakes) for (const ratio of spec.ratios) groups.push({ index: groups.length, defence, stake, ratio });
-  }
+  for (const defence of spec.defences) for (const stake of spec.stakes) groups.push({ index: groups.length, defence, stake });
   return groups;
 }
 
@@ -96,114 +111,86 @@ export function mapHash(spec: MapSpec): string {
   return createHash('sha256').update(canonical(spec)).digest('hex');
 }
 
-function optionsOf(spec: MapSpec, group: MapGroup, trial: number, backend: Backend | undefined): Omit<PlayOptions, 'strategy'> {
-  return {
+/** What every trial of a group is played with. */
+export function trialsOf(spec: MapSpec, group: Pick<MapGroup, 'defence' | 'stake'>, backend?: Backend): Omit<PlayOptions, 'strategy'>[] {
+  const defences = defencesOf(group.defence, 'defence');
+  return Array.from({ length: spec.trials }, (_, trial) => ({
     world: drawWorld(spec.law, { seed: spec.seed, trial, n: spec.players }),
     coalition: Array.from({ length: spec.members }, (_, k) => k),
-    defences: defencesOf(group.defence, 'defence'),
+    defences,
     stakeShare: group.stake,
     blocks: spec.blocks,
     temperature: spec.temperature,
-    alpha: group.ratio * spec.tau,
+    alpha: 0,
     tau: spec.tau,
     ...(backend === undefined ? {} : { backend }),
-  };
+  }));
 }
 
-/** The gains of one strategy in a group, one for each trial, and what else a cell needs. */
-function trialsOf(word: string, options: readonly Omit<PlayOptions, 'strategy'>[], twins: readonly Play[]) {
-  return options.map((option, k) => compareWithTwin({ ...option, strategy: strategyOf(word, 'strategy'), twin: twins[k]! }));
+/** A play seen from its coalition, with the Spearman correlation of its last ranking with row-normalised ablation. */
+export interface Trial extends Outcome {
+  readonly spearman: number | null;
 }
 
-/**
- * Plays every strategy of one group.
- *
- * @returns one cell for each strategy, in the order of the map
- */
-export function playGroup(spec: MapSpec, group: MapGroup, backend?: Backend): MapCell[] {
-  const options = Array.from({ length: spec.trials }, (_, trial) => optionsOf(spec, group, trial, backend));
-  const twins = options.map((option) => playTwin({ ...option, strategy: strategyOf('honest', 'strategy') }));
-  const sets = resamples(spec.trials, spec.seed);
-  return spec.strategies.map((word) => {
-    const found = trialsOf(word, options, twins);
-    const column = (pick: (one: (typeof found)[number]) => number) => Float64Array.from(found, pick);
-    return {
-      strategy: word,
-      defence: group.defence,
-      stake: group.stake,
-      ratio: group.ratio,
-      trials: spec.trials,
-      gain: estimate(
-        column((one) => one.gain),
-        sets,
-      ),
-      share: estimate(
-        column((one) => one.share),
-        sets,
-      ),
-      twinShare: meanOf(found.map((one) => one.twinShare)) ?? 0,
-      harm: estimate(
-        column((one) => one.harm),
-        sets,
-      ),
-      spearman: meanOf(found.map((one) => one.spearmanByRow)),
-      twinSpearman: meanOf(found.map((one) => one.twinSpearmanByRow)),
-      majorities: found.filter((one) => one.share > 0.5).length,
-    };
+/** Plays one strategy in every trial. */
+export function playTrials(word: string, trials: readonly Omit<PlayOptions, 'strategy'>[]): Trial[] {
+  return trials.map((options) => {
+    const { world, coalition } = options;
+    const play = playScenario({ ...options, strategy: strategyOf(word, 'strategy') });
+    return { ...outcomeOf(play, world, coalition), spearman: correlations(truths(world).ablationByRow, play.ranking).spearman.value };
   });
 }
 
-/** Where a strategy begins to pay. */
-export interface BreakEven {
-  /** Smallest stake of the grid's range at which the mean gain is above zero; 0 where it pays from the least stake on, null where never. */
-  readonly stake: number | null;
-  /** 95 % bootstrap interval over trials; a bound is null where a resample never pays. */
-  readonly low: number | null;
-  readonly high: number | null;
+/**
+ * Plays every strategy of one group, once for all prices: nobody sees alpha, so it only prices the losses.
+ *
+ * @returns one cell for each price and strategy, in the order of the map, and what they were made from
+ */
+export function playGroup(spec: MapSpec, group: MapGroup, backend?: Backend): PlayedGroup {
+  const trials = trialsOf(spec, group, backend);
+  const twins = playTrials('honest', trials);
+  const sets = resamples(spec.trials, spec.seed);
+  const played = spec.strategies.map((word) => ({ word, found: playTrials(word, trials) }));
+  const priced = played.map(({ word, found }) => ({ found, make: cellMaker(spec, group, word, found, twins, sets) }));
+  return {
+    group,
+    cells: spec.ratios.flatMap((ratio) => priced.map(({ make }) => make(ratio))),
+    twin: outcomesOf('honest', twins),
+    outcomes: played.map(({ word, found }) => outcomesOf(word, found)),
+  };
 }
 
-/**
- * The stake at which a strategy begins to pay, by bisection on its mean gain, with a bootstrap interval over trials.
- *
- * @param spec - a map; its stakes bound the search, from the smallest to the largest
- */
-export function breakEven(spec: MapSpec, strategy: string, defence: string, ratio: number, backend?: Backend): BreakEven {
-  const known = new Map<number, Float64Array>();
-  const gainsAt = (stake: number): Float64Array => {
-    const found = known.get(stake);
-    if (found !== undefined) return found;
-    const group = { index: 0, defence, stake, ratio };
-    const options = Array.from({ length: spec.trials }, (_, trial) => optionsOf(spec, group, trial, backend));
-    const twins = options.map((option) => playTwin({ ...option, strategy: strategyOf('honest', 'strategy') }));
-    const gains = Float64Array.from(trialsOf(strategy, options, twins), (one) => one.gain);
-    known.set(stake, gains);
-    return gains;
+function outcomesOf(strategy: string, found: readonly Outcome[]): TrialOutcomes {
+  return { strategy, minted: found.map(({ minted }) => minted), loss: found.map(({ loss }) => loss) };
+}
+
+/** Makes the cells of one strategy, one for each price; what no price changes is computed once. */
+function cellMaker(
+  spec: MapSpec,
+  { defence, stake }: MapGroup,
+  strategy: string,
+  found: readonly Trial[],
+  twins: readonly Trial[],
+  sets: readonly Int32Array[],
+): (ratio: number) => MapCell {
+  const over = (pick: (one: Trial, twin: Trial) => number) =>
+    estimate(
+      Float64Array.from(found, (one, k) => pick(one, twins[k]!)),
+      sets,
+    );
+  const share = over((one) => one.share);
+  const harm = over(harmOf);
+  const shared = {
+    twinShare: meanOf(twins.map((twin) => twin.share)) ?? 0,
+    harm,
+    spearman: meanOf(found.map((one) => one.spearman)),
+    twinSpearman: meanOf(twins.map((twin) => twin.spearman)),
+    majorities: found.filter((one) => one.share > 0.5).length,
   };
-  const [least, most] = [Math.min(...spec.stakes), Math.max(...spec.stakes)];
-  const search = (set: Int32Array | undefined): number | null => {
-    const mean = (stake: number): number => {
-      const gains = gainsAt(stake);
-      if (set === undefined) return gains.reduce((sum, g) => sum + g, 0) / gains.length;
-      return set.reduce((sum, k) => sum + gains[k]!, 0) / set.length;
-    };
-    if (mean(least) > 0) return 0;
-    if (!(mean(most) > 0)) return null;
-    let [low, high] = [least, most];
-    for (let step = 0; step < 8; step++) {
-      const middle = (low + high) / 2;
-      if (mean(middle) > 0) high = middle;
-      else low = middle;
-    }
-    return high;
+  return (ratio) => {
+    const gain = over((one, twin) => gainOf(one, twin, ratio * spec.tau));
+    return { strategy, defence, stake, ratio, trials: spec.trials, gain, share, ...shared };
   };
-  const stake = search(undefined);
-  const found = resamples(spec.trials, spec.seed).slice(0, 200).map(search);
-  const sorted = Float64Array.from(found, (value) => value ?? Number.POSITIVE_INFINITY).sort();
-  const bound = (part: number): number | null => {
-    const value = quantile(sorted, part);
-    return Number.isFinite(value) ? value : null;
-  };
-  return { stake, low: bound(0.025), high: bound(0.975) };
 }
 
 function strategyOf(word: string, argument: string) {

@@ -47,6 +47,41 @@ export function playTwin(options: PlayOptions): Play {
   return playScenario({ ...options, strategy: honest });
 }
 
+/** What a play brought to the coalition and to the others, before losses are priced. */
+export interface Outcome {
+  /** Tokens minted to the coalition, and its loss, over all blocks. */
+  readonly minted: number;
+  readonly loss: number;
+  /** Loss of the others over all blocks. */
+  readonly othersLoss: number;
+  /** Share of all stake that the coalition holds at the end. */
+  readonly share: number;
+}
+
+/** Reads a play from the coalition's side. */
+export function outcomeOf(play: Play, world: World, coalition: readonly number[]): Outcome {
+  const inside = new Set(coalition);
+  const of = (values: Float64Array, wanted: boolean): number =>
+    values.reduce((sum, value, player) => sum + (inside.has(player) === wanted ? value : 0), 0);
+  return {
+    minted: of(play.minted, true),
+    loss: of(play.loss, true),
+    othersLoss: of(play.loss, false),
+    share: shareAt(play, world.players, inside, play.stake.length / world.players - 1),
+  };
+}
+
+/** Payoff of the coalition in tokens, minted - alpha loss (10). */
+export const payoffOf = ({ minted, loss }: Pick<Outcome, 'minted' | 'loss'>, alpha: number): number => minted - alpha * loss;
+
+/** What lying adds to the payoff, as a part of honest income; 0 where the twin has none. */
+export function gainOf(outcome: Pick<Outcome, 'minted' | 'loss'>, twin: Pick<Outcome, 'minted' | 'loss'>, alpha: number): number {
+  return twin.minted > 0 ? (payoffOf(outcome, alpha) - payoffOf(twin, alpha)) / twin.minted : 0;
+}
+
+/** Loss of the others over theirs in the twin, minus 1; 0 where they have none. */
+export const harmOf = (outcome: Outcome, twin: Outcome): number => (twin.othersLoss > 0 ? outcome.othersLoss / twin.othersLoss - 1 : 0);
+
 /**
  * Plays a scenario and its honest twin, and measures what the strategy brought.
  *
@@ -56,24 +91,18 @@ export function compareWithTwin(options: PlayOptions & { readonly twin?: Play })
   const { world, coalition, alpha } = options;
   const play = playScenario(options);
   const twin = options.twin ?? playTwin(options);
-  const inside = new Set(coalition);
-  const of = (values: Float64Array, wanted: boolean): number =>
-    values.reduce((sum, value, player) => sum + (inside.has(player) === wanted ? value : 0), 0);
-  const income = of(twin.minted, true);
-  const payoff = of(play.minted, true) - alpha * of(play.loss, true);
-  const twinPayoff = income - alpha * of(twin.loss, true);
+  const [outcome, honestOutcome] = [outcomeOf(play, world, coalition), outcomeOf(twin, world, coalition)];
   const { ablation, ablationByRow } = truths(world);
-  const honestLoss = of(twin.loss, false);
   return {
     play,
     twin,
-    share: shareAt(play, world.players, inside, play.stake.length / world.players - 1),
-    twinShare: shareAt(twin, world.players, inside, twin.stake.length / world.players - 1),
-    payoff,
-    twinPayoff,
-    gain: income > 0 ? (payoff - twinPayoff) / income : 0,
-    majorityBlock: firstMajority(play, world.players, inside),
-    harm: honestLoss > 0 ? of(play.loss, false) / honestLoss - 1 : 0,
+    share: outcome.share,
+    twinShare: honestOutcome.share,
+    payoff: payoffOf(outcome, alpha),
+    twinPayoff: payoffOf(honestOutcome, alpha),
+    gain: gainOf(outcome, honestOutcome, alpha),
+    majorityBlock: firstMajority(play, world.players, new Set(coalition)),
+    harm: harmOf(outcome, honestOutcome),
     spearman: correlations(ablation, play.ranking).spearman.value,
     spearmanByRow: correlations(ablationByRow, play.ranking).spearman.value,
     twinSpearmanByRow: correlations(ablationByRow, twin.ranking).spearman.value,

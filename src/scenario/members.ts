@@ -3,7 +3,7 @@ import { InputError } from '../core/errors.js';
 import { checkInteger } from '../core/validate.js';
 import { alone, normalised } from './strategies.js';
 import type { Sight, Strategy } from './types.js';
-import type { Member, World } from './world.js';
+import { type Member, measuredRows, type World } from './world.js';
 
 /** Rows older than this many blocks are forgotten. */
 export const HISTORY_BLOCKS = 64;
@@ -52,43 +52,56 @@ function firstStake(players: number, inside: number, isInside: boolean, share: n
   return isInside ? (share * players) / inside : ((1 - share) * players) / (players - inside);
 }
 
-/** One memory for each identity of the coalition. */
-export function beginMemories(members: readonly Member[], coalition: readonly number[], strategy: Strategy): unknown[] {
-  return members.map(({ player }) => (coalition.includes(player) ? strategy.begin?.() : undefined));
+/** Who is in a scenario, how, and what each would honestly write: the same in every block. */
+export interface Cast {
+  readonly members: readonly Member[];
+  readonly strategy: Strategy;
+  /** Identities of the coalition. */
+  readonly allies: readonly number[];
+  /** Whether each identity is one of them. */
+  readonly inside: readonly boolean[];
+  /** [n, n]: honest rows, as {@link measuredRows} gives them. */
+  readonly measured: Float64Array;
+  /** One for each identity; undefined outside the coalition. */
+  readonly memories: readonly unknown[];
 }
 
-/** What writing a row needs to know of the network. */
-export interface Scene {
+/** Brings the players in. */
+export function castOf(players: Players): { readonly cast: Cast; readonly stake: Float64Array } {
+  const { world, coalition, strategy } = players;
+  const { members, stake } = enterPlayers(players);
+  const inside = members.map(({ player }) => coalition.includes(player));
+  const allies = members.flatMap((_, k) => (inside[k] ? [k] : []));
+  const memories = inside.map((isInside) => (isInside ? strategy.begin?.() : undefined));
+  return { cast: { members, strategy, allies, inside, measured: measuredRows(world, members), memories }, stake };
+}
+
+/** What differs from block to block. */
+export interface Moment {
   readonly block: number;
-  readonly members: readonly Member[];
-  readonly coalition: readonly number[];
-  readonly strategy: Strategy;
-  /** [n, n] */
-  readonly measured: Float64Array;
-  readonly memories: readonly unknown[];
   /** Rows on record [n, n], newest first. */
   readonly history: readonly Float64Array[];
   readonly stake: Float64Array;
 }
 
 /** The row that identity i asks for in this block, on the simplex. */
-export function writtenRow(scene: Scene, i: number): Float64Array {
-  const { members, coalition, strategy, measured, history } = scene;
+export function writtenRow(cast: Cast, moment: Moment, i: number): Float64Array {
+  const { members, allies, inside, strategy, measured } = cast;
   const n = members.length;
-  const inside = new Set(coalition);
-  const allies = members.flatMap(({ player }, k) => (inside.has(player) ? [k] : []));
-  const isInside = inside.has(members[i]!.player);
+  const own = measured.subarray(i * n, (i + 1) * n);
+  if (!inside[i] && strategy.sway === undefined) return normalised(own);
+  const { block, history, stake } = moment;
   const sight: Sight = {
-    block: scene.block,
+    block,
     self: i,
     identities: n,
-    allies: isInside ? allies : [i],
-    measured: measured.subarray(i * n, (i + 1) * n),
+    allies: inside[i] ? allies : [i],
+    measured: own,
     rows: (lag) => history[Math.min(Math.max(lag, 1), history.length) - 1]!,
-    stake: scene.stake,
+    stake,
   };
-  if (isInside) return checkedRow(Float64Array.from(strategy.row(sight, scene.memories[i])), strategy, n);
-  const honest = sight.measured.slice();
+  if (inside[i]) return checkedRow(Float64Array.from(strategy.row(sight, cast.memories[i])), strategy, n);
+  const honest = own.slice();
   return checkedRow(strategy.sway?.(honest, sight, allies) ?? honest, strategy, n);
 }
 

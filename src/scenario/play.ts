@@ -3,9 +3,9 @@ import { type Backend, defaultBackend } from '../backend/index.js';
 import { checkInteger, checkNonNegative, checkPositive } from '../core/validate.js';
 import { type EmissionNorm, inflate } from '../ranking.js';
 import { columnSums, together } from './defences.js';
-import { beginMemories, checkCoalition, enterPlayers, HISTORY_BLOCKS, writtenRow } from './members.js';
+import { type Cast, castOf, checkCoalition, HISTORY_BLOCKS, writtenRow } from './members.js';
 import type { Defence, Strategy } from './types.js';
-import { carriedShares, lossOf, type Member, measuredRows, type World } from './world.js';
+import { carriedShares, lossInto, type Member, type World } from './world.js';
 
 export interface PlayOptions {
   readonly world: World;
@@ -45,10 +45,8 @@ export interface Play {
 
 /** The state of a scenario between two blocks. */
 interface State {
-  readonly members: readonly Member[];
+  readonly cast: Cast;
   readonly carried: Float64Array;
-  readonly measured: Float64Array;
-  readonly memories: unknown[];
   /** Rows on record, newest first. */
   readonly history: Float64Array[];
   stake: Float64Array;
@@ -73,96 +71,107 @@ interface State {
  * ```
  */
 export function playScenario(options: PlayOptions): Play {
-  const { world, strategy } = options;
-  const coalition = checkCoalition(options.coalition, world.players);
+  const { world } = options;
+  checkCoalition(options.coalition, world.players);
   const blocks = checkInteger('blocks', options.blocks, 1, 1_000_000);
   const temperature = checkPositive('temperature', options.temperature);
   checkNonNegative('alpha', options.alpha);
   const tau = checkNonNegative('tau', options.tau);
   const defence = together(options.defences ?? []);
   const state = begin(options, defence);
+  const { members } = state.cast;
   const players = world.players;
   const stake = new Float64Array((blocks + 1) * players);
   const minted = new Float64Array(players);
   const loss = new Float64Array(players);
-  let ranking = new Float64Array(players);
-  let openShare = 0;
+  const ranking = new Float64Array(players);
   const { kernels } = options.backend ?? defaultBackend();
-  const n = state.members.length;
+  const n = members.length;
   const mask = new Float64Array(n * n);
-  addByPlayer(stake, 0, state.members, state.stake);
+  addByPlayer(stake, 0, members, state.stake);
   for (let block = 0; block < blocks; block++) {
-    record(state, block, coalition, strategy, defence);
-    const rating = defence.rate!(state.stake);
-    const rows = defence.weigh!(state.history[0]!, rating, n);
-    const scale = players / Math.max(sumOf(rating), Number.MIN_VALUE);
-    const relative = rating.map((s) => s * scale);
-    const shift = defence.shift?.(rows, relative, n) ?? columnSums(rows, relative, n).map((sum) => sum / n);
-    kernels.sigmoid(mask, maskArguments(rows, relative, shift, temperature));
-    openShare = mask.reduce((open, m) => open + Number(m > 0.5), 0) / (n * n);
+    record(state, block, defence);
+    const rating = defence.rate?.(state.stake) ?? state.stake;
+    const rows = defence.weigh?.(state.history[0]!, rating, n) ?? state.history[0]!;
+    const network = columnSums(rows, rating, n);
+    for (let j = 0; j < n; j++) network[j]! /= n;
+    maskArguments(mask, rows, rating, temperature, players, defence);
+    kernels.sigmoid(mask, mask);
     addSmallestLoss(loss, world, state, mask);
-    const network = columnSums(rows, rating, n).map((sum) => sum / n);
     const paid = inflate({ stake: state.stake, ranking: network, tau, norm: options.emission ?? 'l1' });
-    addByPlayer(
-      minted,
-      0,
-      state.members,
-      paid.stake.map((s, i) => s - state.stake[i]!),
-    );
-    state.stake = defence.settle!(paid.stake);
-    addByPlayer(stake, (block + 1) * players, state.members, state.stake);
-    ranking = new Float64Array(players);
-    addByPlayer(ranking, 0, state.members, network);
+    for (let i = 0; i < n; i++) minted[members[i]!.player]! += paid.stake[i]! - state.stake[i]!;
+    state.stake = defence.settle?.(paid.stake) ?? paid.stake;
+    addByPlayer(stake, (block + 1) * players, members, state.stake);
+    if (block === blocks - 1) addByPlayer(ranking, 0, members, network);
   }
-  return { members: state.members, stake, minted, loss, ranking, openShare };
+  return { members, stake, minted, loss, ranking, openShare: openShareOf(mask) };
 }
 
 function begin(options: PlayOptions, defence: Defence): State {
-  const { world, coalition, strategy } = options;
-  const { members, stake } = enterPlayers({
-    ...options,
-    entryCost: defence.entryCost ?? 0,
-    loudest: defence.loudest ?? Number.POSITIVE_INFINITY,
-  });
-  const measured = measuredRows(world, members);
-  const memories = beginMemories(members, coalition, strategy);
-  return { members, carried: carriedShares(members), measured, memories, history: [measured], stake };
+  const limits = { entryCost: defence.entryCost ?? 0, loudest: defence.loudest ?? Number.POSITIVE_INFINITY };
+  const { cast, stake } = castOf({ ...options, ...limits });
+  return { cast, carried: carriedShares(cast.members), history: [cast.measured], stake };
 }
 
 /** Everybody writes a row; all read the rows of the block before (R-16). */
-function record(state: State, block: number, coalition: readonly number[], strategy: Strategy, defence: Defence): void {
-  const { members, history } = state;
-  const n = members.length;
+function record(state: State, block: number, defence: Defence): void {
+  const { cast, history } = state;
+  const n = cast.members.length;
   const current = history[0]!;
+  const moment = { block, history, stake: state.stake };
   const next = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
-    const row = writtenRow({ ...state, block, coalition, strategy }, i);
-    next.set(defence.record!(current.subarray(i * n, (i + 1) * n), row), i * n);
+    const row = writtenRow(cast, moment, i);
+    next.set(defence.record?.(current.subarray(i * n, (i + 1) * n), row) ?? row, i * n);
   }
   history.unshift(next);
   if (history.length > HISTORY_BLOCKS) history.pop();
 }
 
-function maskArguments(rows: Float64Array, stake: Float64Array, shift: Float64Array, temperature: number): Float64Array {
-  const n = shift.length;
-  return rows.map((weight, at) => (stake[Math.floor(at / n)]! * weight - shift[at % n]!) / temperature);
+/** (s_i w_ij - mu_j) / T with stake in units of the mean of a player. */
+function maskArguments(
+  out: Float64Array,
+  rows: Float64Array,
+  rating: Float64Array,
+  temperature: number,
+  players: number,
+  defence: Defence,
+): void {
+  const n = rating.length;
+  let held = 0;
+  for (const s of rating) held += s;
+  const scale = players / Math.max(held, Number.MIN_VALUE);
+  const relative = rating.map((s) => s * scale);
+  const own = defence.shift?.(rows, relative, n);
+  const shift = own ?? columnSums(rows, relative, n);
+  if (own === undefined) for (let j = 0; j < n; j++) shift[j]! /= n;
+  for (let i = 0; i < n; i++) {
+    const s = relative[i]!;
+    for (let j = 0; j < n; j++) out[i * n + j] = (s * rows[i * n + j]! - shift[j]!) / temperature;
+  }
 }
 
 /** Adds to each player's loss that of its best connected identity. */
-function addSmallestLoss(loss: Float64Array, world: World, { members, carried }: State, mask: Float64Array): void {
+function addSmallestLoss(loss: Float64Array, world: World, { cast, carried }: State, mask: Float64Array): void {
   if (world.hessian === undefined) return;
+  const { members } = cast;
   const n = members.length;
   const smallest = new Float64Array(world.players).fill(Number.POSITIVE_INFINITY);
-  for (const [i, { player }] of members.entries()) {
-    smallest[player] = Math.min(smallest[player]!, lossOf(world, members, carried, player, mask, i * n));
+  const closed = new Float64Array(world.players);
+  for (let i = 0; i < n; i++) {
+    const { player } = members[i]!;
+    const value = lossInto(closed, world, members, carried, player, mask, i * n);
+    if (value < smallest[player]!) smallest[player] = value;
   }
-  for (const [player, value] of smallest.entries()) loss[player]! += value;
+  for (let player = 0; player < world.players; player++) loss[player]! += smallest[player]!;
+}
+
+function openShareOf(mask: Float64Array): number {
+  let open = 0;
+  for (const m of mask) open += Number(m > 0.5);
+  return open / mask.length;
 }
 
 function addByPlayer(out: Float64Array, at: number, members: readonly Member[], values: Float64Array): void {
-  for (const [i, { player }] of members.entries()) out[at + player]! += values[i]!;
-}
-
-function sumOf(values: Float64Array): number {
-  return values.reduce((sum, value) => sum + value, 0);
+  for (let i = 0; i < values.length; i++) out[at + members[i]!.player]! += values[i]!;
 }

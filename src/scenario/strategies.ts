@@ -192,8 +192,10 @@ function bestOther({ player, worth }: Entry): number {
 /** A row divided by its sum; an even one where the sum is zero. */
 export function normalised(row: Float64Array): Float64Array {
   let sum = 0;
-  for (const weight of row) sum += weight;
-  return sum > 0 ? row.map((weight) => weight / sum) : row.map(() => 1 / row.length);
+  for (let j = 0; j < row.length; j++) sum += row[j]!;
+  const out = new Float64Array(row.length);
+  for (let j = 0; j < row.length; j++) out[j] = sum > 0 ? row[j]! / sum : 1 / row.length;
+  return out;
 }
 
 /** The identities of a player that enters as itself. */

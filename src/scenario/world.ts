@@ -90,14 +90,28 @@ export function lossOf(
   mask: Float64Array,
   at: number,
 ): number {
+  return lossInto(new Float64Array(world.players), world, members, carried, player, mask, at);
+}
+
+/** {@link lossOf} that needs no memory: u [players] is overwritten. */
+export function lossInto(
+  u: Float64Array,
+  world: World,
+  members: readonly Member[],
+  carried: Float64Array,
+  player: number,
+  mask: Float64Array,
+  at: number,
+): number {
   const { hessian, players: n } = world;
   if (hessian === undefined) return 0;
-  const u = new Float64Array(n).fill(-1);
-  for (const [j, { answer }] of members.entries()) u[answer.source]! += carried[j]! * mask[at + j]!;
+  u.fill(-1);
+  for (let j = 0; j < members.length; j++) u[members[j]!.answer.source]! += carried[j]! * mask[at + j]!;
   let form = 0;
   for (let a = 0; a < n; a++) {
+    const row = (player * n + a) * n;
     let inner = 0;
-    for (let b = 0; b < n; b++) inner += hessian[(player * n + a) * n + b]! * u[b]!;
+    for (let b = 0; b < n; b++) inner += hessian[row + b]! * u[b]!;
     form += u[a]! * inner;
   }
   return form;

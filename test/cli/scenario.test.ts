@@ -30,6 +30,18 @@ t.test('a wrong word is refused before any work, and names what there is', async
   t.notOk(existsSync(join(folder, 'map')), 'nothing was played');
 });
 
+t.test('map tells where strategies begin to pay; a shard tells of no defence that it lacks a part of', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'intermodel-scenario-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const words = ['--strategies', 'hoarder', '--defences', 'paper', '--stakes', '0.1,0.3', '--ratios', '0,100', '--jobs', '1', ...small];
+  const { code, stdout } = intermodel(['scenario', 'map', '--out', join(folder, 'map'), ...words]);
+  t.equal(code, 0);
+  t.match(stdout, /4 cells; strategies that pay .*: 1 of 2/);
+  t.match(stdout, /hoarder +paper +0 +any +any to any +2 of 2 /);
+  const shard = intermodel(['scenario', 'map', '--out', join(folder, 'part'), '--shard', '1/2', ...words]);
+  t.match(shard.stdout, /2 cells: a shard that holds no defence whole/);
+});
+
 t.test('list names every strategy and defence', async (t) => {
   const { strategies, defences } = JSON.parse(intermodel(['scenario', 'list', '--json']).stdout);
   t.ok(strategies.includes('late-bribe') && defences.includes('shift-over-effective'));

@@ -1,7 +1,7 @@
 /** The page of a map of scenarios: everything it must say, from cells as plain data. */
 import t from 'tap';
 import { scenarioPage } from '../../src/report/index.js';
-import type { MapCell, MapSpec } from '../../src/scenario/index.js';
+import type { MapCell, MapSpec, Paying } from '../../src/scenario/index.js';
 
 const spec: MapSpec = {
   strategies: ['hoarder', 'griefer'],
@@ -44,19 +44,29 @@ const cells: MapCell[] = spec.defences.flatMap((defence) =>
   ),
 );
 
+const paying: Paying[] = spec.ratios.map((ratio) => {
+  const best = cells.find((cell) => cell.strategy === 'hoarder' && cell.ratio === ratio)!;
+  return { strategy: 'hoarder', defence: 'paper', ratio, stake: 0, low: 0.125, high: null, best, stakes: 2 };
+});
+
 t.test('the page counts and lists what pays, and says what it rests on', async (t) => {
-  const text = await scenarioPage({ command: 'intermodel scenario map --out m', spec, cells, version: '1.2.3' });
-  t.match(text, /2 strategies against 2 defences in 16 cells\. In 4 of them/);
-  t.equal(text.match(/<th scope="row" class="text">hoarder<\/th>/g)?.length, 4, 'four rows of the table');
+  const text = await scenarioPage({ command: 'intermodel scenario map --out m', spec, cells, paying, version: '1.2.3' });
+  t.match(text, /2 strategies against 2 defences at 2 stakes and 2 prices: 16 cells\. In 4 of them/);
+  t.equal(text.match(/<th scope="row" class="text">hoarder<\/th>/g)?.length, 2, 'one row of the table for each price');
+  t.match(text, />any<.*>0\.125 to never</s, 'break-even stake with its interval');
   t.notMatch(text, /<th scope="row" class="text">griefer<\/th>/);
   t.equal(text.match(/<svg/g)?.length, 3, 'a heat map a price, and the curves');
   t.match(text, /intermodel scenario map --out m/);
   t.match(text, /Seed 42, n 7, coalition 2, 11 trials, 9 blocks, T 0\.3, tau 0\.2, law of H wishart/);
   t.notMatch(text, /<script|https?:\/\/(?!www\.w3\.org)/, 'self-contained');
-  t.equal(await scenarioPage({ command: 'intermodel scenario map --out m', spec, cells, version: '1.2.3' }), text, 'the same to the byte');
+  t.equal(
+    await scenarioPage({ command: 'intermodel scenario map --out m', spec, cells, paying, version: '1.2.3' }),
+    text,
+    'the same to the byte',
+  );
 });
 
 t.test('a map in which nothing pays says so', async (t) => {
   const none = cells.map((cell) => ({ ...cell, gain: flat(-1) }));
-  t.match(await scenarioPage({ command: 'c', spec, cells: none, version: '1' }), /No strategy pays in any cell\./);
+  t.match(await scenarioPage({ command: 'c', spec, cells: none, paying: [], version: '1' }), /No strategy pays in any cell\./);
 });
