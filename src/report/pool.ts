@@ -165,7 +165,7 @@ function assumptionsOf(ranking: PoolRanking): string[] {
     ...(fitted
       ? [`Every sample is scored by a head that was fitted without it, in ${ranking.folds} folds; one L2 was chosen on the same folds.`]
       : []),
-    'Intervals are given the fitted heads: they tell how the figures would vary over other samples, not over other training sets.',
+    'Intervals are for the worth under the fitted heads, over other samples; they hold what the heads of the folds owe to one another’s samples.',
     fitted && ranking.baseline === 'mean'
       ? 'Without a model its mean answer over the training folds stands in.'
       : fitted

@@ -31,10 +31,7 @@ export function fittedContributions(
   const { width, outputs, starts, features, foldStarts, absent } = design;
   const models = starts.length - 1;
   const logits = heldOutLogits(kernels, design, parameters);
-  const means =
-    typeof baseline === 'string'
-      ? parameters.map((_, fold) => (baseline === 'mean' ? trainingMeans(design, fold) : zeroAnswers(design)))
-      : baseline;
+  const means = typeof baseline === 'string' ? baselineAnswers(design, baseline) : baseline;
   const none = new Float64Array(0);
   const rows = (first: number, count: number): Float64Array => {
     const fold = foldStarts.findIndex((end, f) => f > 0 && first < end) - 1;
@@ -56,6 +53,12 @@ export function fittedContributions(
     return out;
   };
   return { logits, rows, parts: foldStarts };
+}
+
+/** What stands in for absent models, one [width] a fold. */
+export function baselineAnswers(design: Design, baseline: Baseline): Float64Array[] {
+  const folds = Array.from({ length: design.foldStarts.length - 1 }, (_, fold) => fold);
+  return folds.map((fold) => (baseline === 'mean' ? trainingMeans(design, fold) : zeroAnswers(design)));
 }
 
 /** Weighted mean of each column over the rows that are not in the fold and were answered. */

@@ -65,13 +65,19 @@ export function buildDesign(kernels: Kernels, pool: CheckedPool, fold: Int32Arra
 
 /** Every `stride`-th row of each fold: enough to choose an L2 by, in very large pools. */
 export function thinned(design: Design, stride: number): Design {
-  const { width, outputs, foldStarts, starts, absent } = design;
+  const { foldStarts } = design;
   const rows: number[] = [];
-  const ends = new Int32Array(foldStarts.length);
+  const ends = [0];
   for (let fold = 0; fold + 1 < foldStarts.length; fold++) {
     for (let row = foldStarts[fold]; row < foldStarts[fold + 1]; row += stride) rows.push(row);
-    ends[fold + 1] = rows.length;
+    ends.push(rows.length);
   }
+  return pickRows(design, rows, ends);
+}
+
+/** Some rows of a design, in their order; fold f of them begins at foldStarts[f]. */
+export function pickRows(design: Design, rows: readonly number[], foldStarts: readonly number[]): Design {
+  const { width, outputs, starts, absent } = design;
   const models = starts.length - 1;
   const pick = <T extends Float64Array | Uint8Array>(from: T, columns: number, to: T): T => {
     rows.forEach((row, r) => {
@@ -89,7 +95,7 @@ export function thinned(design: Design, stride: number): Design {
     weights: Float64Array.from(rows, (row) => weights[row]),
     labels: Int32Array.from(rows, (row) => labels[row]),
     order: Int32Array.from(rows, (row) => order[row]),
-    foldStarts: ends,
+    foldStarts: Int32Array.from(foldStarts),
   };
 }
 

@@ -3,9 +3,10 @@ import type { Kernels } from '../backend/index.js';
 import { type CrossFit, heldOutLogits, lossesOf } from './cross-fit.js';
 import type { Design } from './design.js';
 import { withoutModels } from './fit.js';
+import { lossesByHead } from './head-spread.js';
 import { invertSymmetric } from './inverse.js';
 import type { Candidate, SearchResult } from './search.js';
-import { meanLoss, type SubsetLoss } from './subset.js';
+import { type FitSubset, meanLoss } from './subset.js';
 
 /**
  * Removes, again and again, the model whose absence raises the quadratic model of the penalised loss least, and lets the others take over
@@ -17,7 +18,7 @@ export async function eliminate(
   base: CrossFit,
   costs: readonly number[],
   onSet: (share: number) => Promise<void>,
-): Promise<SearchResult & { readonly lossesOf: SubsetLoss }> {
+): Promise<SearchResult & { readonly fitOf: FitSubset }> {
   const n = costs.length;
   const every = costs.map((_, i) => i);
   const headsOf = (kept: readonly number[]): Float64Array[] => {
@@ -26,11 +27,15 @@ export async function eliminate(
       dropped.length === 0 ? parameters : withoutModels(design, base.preconditioner, parameters, dropped),
     );
   };
-  const lossesOfSet: SubsetLoss = (kept) => lossesOf(kernels, design, heldOutLogits(kernels, design, headsOf(kept)));
+  const fitOf: FitSubset = (kept) => {
+    const parameters = headsOf(kept);
+    const losses = kept.length === n ? base.losses : lossesOf(kernels, design, heldOutLogits(kernels, design, parameters));
+    return { losses, byHead: (rows) => lossesByHead(kernels, rows, parameters) };
+  };
   const look = (models: readonly number[]): Candidate => ({
     models,
     cost: models.reduce((sum, i) => sum + costs[i], 0),
-    loss: meanLoss(design, models.length === n ? base.losses : lossesOfSet(models)),
+    loss: meanLoss(design, fitOf(models).losses),
   });
   const seen = [look(every)];
   let inverse: Float64Array = base.preconditioner.inverse.slice();
@@ -46,7 +51,7 @@ export async function eliminate(
     seen.push({ models: kept, cost: kept.reduce((sum, i) => sum + costs[i], 0), loss: meanLoss(design, losses) });
     await onSet(seen.length / n);
   }
-  return { seen, bySize: [...seen].reverse(), exact: false, lossesOf: lossesOfSet };
+  return { seen, bySize: [...seen].reverse(), exact: false, fitOf };
 }
 
 /** 1/2 tr(W_i^T (Q_ii)^-1 W_i) over the folds, with Q the inverse: how much the quadratic model rises without model i. */

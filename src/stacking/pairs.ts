@@ -1,10 +1,10 @@
 /** Pairs of models that are worth more together than one by one. */
 import type { Backend } from '../backend/index.js';
-import { removalScores } from '../curvature.js';
-import { type Contributions, rowsAtOnce } from './contributions.js';
+import type { Contributions } from './contributions.js';
 import type { Design } from './design.js';
-import { type Measured, passingHead, pieces, targetsOf } from './measure.js';
-import { type Estimate, estimate, type Resamples, type Units } from './resample.js';
+import { changesOf, headSpread, type SpreadRows } from './head-spread.js';
+import type { Measured } from './measure.js';
+import { type Estimate, estimate, type Resamples, sumOverUnits, type Units } from './resample.js';
 
 /** The removal of two models at once. */
 export interface PairRemoval {
@@ -13,6 +13,14 @@ export interface PairRemoval {
   readonly worth: Estimate;
   /** That less the worth of each alone: above 0 where they stand in for each other. */
   readonly synergy: Estimate;
+}
+
+/** What the heads' part of the variance is taken from: the same contributions under every head, and the removals of single models. */
+export interface PairSpread {
+  readonly rows: SpreadRows;
+  readonly contributions: readonly Contributions[];
+  /** One [rows, models] a head. */
+  readonly changes: readonly Float64Array[];
 }
 
 /** Pairs that are measured exactly: those whose entry of the Gram matrix is largest. */
@@ -27,41 +35,50 @@ export function pairRemovals(
   units: Units,
   draws: Resamples,
   level: number,
+  spread: PairSpread | null,
 ): PairRemoval[] {
   const models = design.starts.length - 1;
   const pairs = strongestPairs(measured.gram, models);
   const p = pairs.length;
   if (p === 0) return [];
-  const sums = new Float64Array(units.count * 2 * p);
-  const head = passingHead(p + 1, design.outputs);
-  for (const [first, count] of pieces(contributions.parts, rowsAtOnce(models, design.outputs))) {
-    const responses = pairRows(contributions.rows(first, count), pairs, count, models, design.outputs);
-    const { scores } = removalScores({
-      ...targetsOf(design, first, count),
-      head,
-      responses,
-      batch: count,
-      peers: p + 1,
-      width: design.outputs,
-      loss: design.loss,
-      estimator: 'ablation',
-      reduction: 'none',
-      backend,
-    });
-    for (let r = 0; r < count; r++) {
-      for (let k = 0; k < p; k++) sums[units.of[first + r] * 2 * p + k] += design.weights[first + r] * scores[r * (p + 1) + k];
-    }
-  }
-  for (let unit = 0; unit < units.count; unit++) {
-    pairs.forEach(([i, j], k) => {
-      const parts = measured.ablation[unit * models + i] + measured.ablation[unit * models + j];
-      sums[unit * 2 * p + p + k] = sums[unit * 2 * p + k] - parts;
-    });
-  }
-  const estimates = estimate(backend.kernels, units, draws, sums, 2 * p, level);
+  const { outputs } = design;
+  const joined = (from: Contributions) => (first: number, count: number) =>
+    pairRows(from.rows(first, count), pairs, count, models, outputs);
+  const exact = changesOf(backend, design, contributions, p, joined(contributions));
+  const together = sumOverUnits(design, units, exact, p);
+  const sums = besideParts(together, measured.ablation, pairs, models);
+  const variance =
+    spread === null
+      ? undefined
+      : headSpread(
+          spread.rows,
+          spread.contributions.map((own, k) =>
+            besideParts(changesOf(backend, spread.rows.design, own, p, joined(own)), spread.changes[k], pairs, models),
+          ),
+          2 * p,
+        );
+  const estimates = estimate(backend.kernels, units, draws, sums, 2 * p, level, variance);
   return pairs
     .map((pair, k) => ({ models: pair, worth: estimates[k], synergy: estimates[p + k] }))
     .sort((a, b) => b.synergy.value - a.synergy.value);
+}
+
+/** [rows, 2 pairs]: the removal of each pair, then that less the removals of its models. */
+function besideParts(
+  together: Float64Array,
+  single: Float64Array,
+  pairs: readonly (readonly [number, number])[],
+  models: number,
+): Float64Array {
+  const p = pairs.length;
+  const out = new Float64Array(2 * together.length);
+  for (let row = 0; row * p < together.length; row++) {
+    pairs.forEach(([i, j], k) => {
+      out[row * 2 * p + k] = together[row * p + k];
+      out[row * 2 * p + p + k] = together[row * p + k] - (single[row * models + i] + single[row * models + j]);
+    });
+  }
+  return out;
 }
 
 function strongestPairs(gram: Float64Array, models: number): [number, number][] {

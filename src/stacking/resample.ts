@@ -54,7 +54,7 @@ export interface Estimate {
   readonly value: number;
   readonly low: number;
   readonly high: number;
-  /** Standard deviation over the resamples. */
+  /** Standard deviation over the resamples, and of the heads (head-spread.ts). */
   readonly error: number;
   /** Two-sided, that the mean is 0: normal, with that standard error. */
   readonly pValue: number;
@@ -101,29 +101,44 @@ export function resampledMeans(kernels: Kernels, units: Units, draws: Resamples,
   return out;
 }
 
-/** The mean of each column of [units, columns] sums, with percentile intervals. */
-export function estimate(kernels: Kernels, units: Units, draws: Resamples, sums: Float64Array, columns: number, level: number): Estimate[] {
+/**
+ * The mean of each column of [units, columns] sums, with percentile intervals.
+ *
+ * @param spread - [columns]: variance that resampling does not see. The interval is stretched about the value as the standard error grows.
+ */
+export function estimate(
+  kernels: Kernels,
+  units: Units,
+  draws: Resamples,
+  sums: Float64Array,
+  columns: number,
+  level: number,
+  spread?: Float64Array | undefined,
+): Estimate[] {
   const replicates = resampledMeans(kernels, units, draws, sums, columns);
   const mass = units.mass.reduce((total, weight) => total + weight, 0);
   return Array.from({ length: columns }, (_, c) => {
     let total = 0;
     for (let unit = 0; unit < units.count; unit++) total += sums[unit * columns + c];
     const column = Float64Array.from({ length: draws.resamples }, (__, r) => replicates[r * columns + c]);
-    return summarise(total / mass, column, level);
+    return summarise(total / mass, column, level, spread?.[c] ?? 0);
   });
 }
 
-function summarise(value: number, replicates: Float64Array, level: number): Estimate {
+function summarise(value: number, replicates: Float64Array, level: number, spread: number): Estimate {
   const n = replicates.length;
   let mean = 0;
   for (const x of replicates) mean += x / n;
   let square = 0;
   for (const x of replicates) square += (x - mean) ** 2;
-  const error = Math.sqrt(square / Math.max(1, n - 1));
+  const resampled = Math.sqrt(square / Math.max(1, n - 1));
+  const error = Math.sqrt(resampled * resampled + spread);
+  const stretch = resampled > 0 ? error / resampled : 1;
   const sorted = replicates.sort();
   const tail = (1 - level) / 2;
   const pValue = error > 0 ? 2 * normalTail(Math.abs(value) / error) : value === 0 ? 1 : 0;
-  return { value, low: quantile(sorted, tail), high: quantile(sorted, 1 - tail), error, pValue };
+  const bound = (share: number): number => value + stretch * (quantile(sorted, share) - value);
+  return { value, low: bound(tail), high: bound(1 - tail), error, pValue };
 }
 
 /** Linear between order statistics. */

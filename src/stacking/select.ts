@@ -2,13 +2,13 @@
 
 import { InputError } from '../core/errors.js';
 import { describe } from '../core/validate.js';
-import { pooledLogits } from './contributions.js';
-import { crossFit, lossesOf } from './cross-fit.js';
+import { MAX_STEPS, type PoolCall, type PoolHead, prepare, type RankPoolOptions } from './call.js';
+import { crossFit } from './cross-fit.js';
 import { eliminate } from './eliminate.js';
-import { MAX_STEPS, type PoolCall, type PoolHead, prepare, type RankPoolOptions } from './rank.js';
+import { differences, headSpread, type SpreadRows, spreadRows } from './head-spread.js';
 import { type Estimate, estimate, sumOverUnits } from './resample.js';
 import { type Candidate, type SearchResult, searchSets } from './search.js';
-import { fittedSubsets, meanLoss, pooledSubsets, type SubsetLoss } from './subset.js';
+import { type FitSubset, fittedSubsets, meanLoss, pooledSubsets, type SubsetFit } from './subset.js';
 
 /** Options of {@link selectModels}; `refit` is not read. */
 export interface SelectModelsOptions extends RankPoolOptions {
@@ -95,12 +95,12 @@ export async function selectModels(options: SelectModelsOptions): Promise<PoolSe
       ? crossFit(kernels, design, { ...settings, maxSteps: MAX_STEPS, onProgress: (share) => call.report('fit', share) })
       : null;
   await call.pause();
-  const lossOf =
+  const fitOf =
     base === null
       ? pooledSubsets(kernels, design, settings.head as 'vote' | 'logPool')
       : fittedSubsets(kernels, design, base, ROUGH, MAX_STEPS, report);
   const every = pool.models.map((_, i) => i);
-  const whole = base?.losses ?? lossesOf(kernels, design, pooledLogits(kernels, design, settings.head as 'vote' | 'logPool', every));
+  const whole = fitOf(every);
   const complete = n <= (options.exactUpTo ?? 8);
   const fit = 40 * design.samples * design.width * design.outputs * settings.folds;
   const large = base !== null && !complete && (3 * n * n * fit) / 4 > WORK;
@@ -109,15 +109,17 @@ export async function selectModels(options: SelectModelsOptions): Promise<PoolSe
     call.report('select', share);
     await call.pause();
   };
-  const found = large
-    ? await eliminate(kernels, design, base, costs, onSet)
-    : await searchSets((models) => meanLoss(design, models.length === n ? whole : lossOf(models)), {
-        costs,
-        exactUpTo: options.exactUpTo ?? 8,
-        limit: Math.max(3 * n * n, Math.floor(WORK / Math.max(1, fit / 2))),
-        onSet,
-      });
-  return findings(call, options, found, large ? 'elimination' : found.exact ? 'complete' : 'exchanges', whole, large ? null : lossOf);
+  if (large) {
+    const found = await eliminate(kernels, design, base, costs, onSet);
+    return findings(call, options, found, 'elimination', whole, found.fitOf);
+  }
+  const found = await searchSets((models) => meanLoss(design, models.length === n ? whole.losses : fitOf(models).losses), {
+    costs,
+    exactUpTo: options.exactUpTo ?? 8,
+    limit: Math.max(3 * n * n, Math.floor(WORK / Math.max(1, fit / 2))),
+    onSet,
+  });
+  return findings(call, options, found, found.exact ? 'complete' : 'exchanges', whole, fitOf);
 }
 
 function checkRule({ epsilon, budget, exactUpTo }: SelectModelsOptions): void {
@@ -142,15 +144,16 @@ function checkRule({ epsilon, budget, exactUpTo }: SelectModelsOptions): void {
 function findings(
   call: PoolCall,
   options: SelectModelsOptions,
-  found: SearchResult & { readonly lossesOf?: SubsetLoss },
+  found: SearchResult,
   search: PoolSelection['search'],
-  whole: Float64Array,
-  lossOf: SubsetLoss | null,
+  whole: SubsetFit,
+  fitOf: FitSubset,
 ): PoolSelection {
   const { design, pool, settings } = call;
-  const loss = meanLoss(design, whole);
-  const tell = lossOf ?? found.lossesOf;
-  const withInterval = (set: Candidate): SelectedSet => ({ ...set, increase: increaseOf(call, set, whole, tell) });
+  const loss = meanLoss(design, whole.losses);
+  const rows = spreadRows(design, call.units);
+  const byHead = whole.byHead?.(rows.design) ?? [];
+  const withInterval = (set: Candidate): SelectedSet => ({ ...set, increase: increaseOf(call, set, whole, fitOf, rows, byHead) });
   const rule =
     options.budget === undefined
       ? { kind: 'epsilon' as const, value: options.epsilon ?? 0.01 * Math.abs(loss) }
@@ -195,9 +198,17 @@ function frontOf(seen: readonly Candidate[]): Candidate[] {
   });
 }
 
-function increaseOf(call: PoolCall, set: Candidate, whole: Float64Array, lossOf: SubsetLoss | undefined): Estimate {
+function increaseOf(
+  call: PoolCall,
+  set: Candidate,
+  whole: SubsetFit,
+  fitOf: FitSubset,
+  rows: SpreadRows,
+  wholeByHead: readonly Float64Array[],
+): Estimate {
   const { backend, design, units, draws, settings } = call;
-  const losses = set.models.length === call.pool.models.length ? whole : (lossOf?.(set.models) ?? whole);
-  const change = losses.map((value, row) => value - whole[row]);
-  return estimate(backend.kernels, units, draws, sumOverUnits(design, units, change, 1), 1, settings.level)[0];
+  const fit = set.models.length === call.pool.models.length ? whole : fitOf(set.models);
+  const change = fit.losses.map((value, row) => value - whole.losses[row]);
+  const spread = fit.byHead === null ? undefined : headSpread(rows, differences(fit.byHead(rows.design), wholeByHead), 1);
+  return estimate(backend.kernels, units, draws, sumOverUnits(design, units, change, 1), 1, settings.level, spread)[0];
 }

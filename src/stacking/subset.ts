@@ -4,14 +4,23 @@ import { pooledLogits } from './contributions.js';
 import { type CrossFit, heldOutLogits, lossesOf, weightedMean } from './cross-fit.js';
 import type { Design } from './design.js';
 import { fitHeads, withoutModels } from './fit.js';
+import { lossesByHead } from './head-spread.js';
 import { precondition } from './preconditioner.js';
 
-/** Tells the loss of every sample, not weighted, under a head over a set of models. */
-export type SubsetLoss = (kept: readonly number[]) => Float64Array;
+/** A head over a set of models. */
+export interface SubsetFit {
+  /** [samples], not weighted. */
+  readonly losses: Float64Array;
+  /** Losses of other rows of the whole design under the head of each fold; null without fitted heads. */
+  readonly byHead: ((rows: Design) => Float64Array[]) | null;
+}
+
+/** Fits, or pools, a set of models. */
+export type FitSubset = (kept: readonly number[]) => SubsetFit;
 
 /** Of a head without parameters. */
-export function pooledSubsets(kernels: Kernels, design: Design, preset: 'vote' | 'logPool'): SubsetLoss {
-  return (kept) => lossesOf(kernels, design, pooledLogits(kernels, design, preset, kept));
+export function pooledSubsets(kernels: Kernels, design: Design, preset: 'vote' | 'logPool'): FitSubset {
+  return (kept) => ({ losses: lossesOf(kernels, design, pooledLogits(kernels, design, preset, kept)), byHead: null });
 }
 
 /** Of fitted heads, each from where the whole head and the quadratic model leave it. */
@@ -22,11 +31,11 @@ export function fittedSubsets(
   tolerance: number,
   maxSteps: number,
   onStep: () => void,
-): SubsetLoss {
+): FitSubset {
   const models = design.starts.length - 1;
   const curvature = new Float64Array(design.samples).fill(1 / design.outputs);
   return (kept) => {
-    if (kept.length === models) return base.losses;
+    if (kept.length === models) return wholeFit(kernels, base);
     const dropped = Array.from({ length: models }, (_, i) => i).filter((i) => !kept.includes(i));
     const part = partOf(design, kept);
     const shrinkage = base.shrinkage.map((own) => Float64Array.from(kept, (i) => own[i]));
@@ -37,13 +46,18 @@ export function fittedSubsets(
     const preconditioner = precondition(kernels, part, curvature, base.l2, mean);
     const problems = shrinkage.map((own, fold) => ({ fold, l2: base.l2, without: [], shrinkage: own }));
     const heads = fitHeads(kernels, part, problems, preconditioner, { tolerance, maxSteps, onStep }, starts);
-    const logits = heldOutLogits(
-      kernels,
-      part,
-      heads.map(({ parameters }) => parameters),
-    );
-    return lossesOf(kernels, part, logits);
+    const parameters = heads.map((head) => head.parameters);
+    return {
+      losses: lossesOf(kernels, part, heldOutLogits(kernels, part, parameters)),
+      byHead: (rows) => lossesByHead(kernels, partOf(rows, kept), parameters),
+    };
   };
+}
+
+/** The head over all models as one of the fits. */
+export function wholeFit(kernels: Kernels, base: CrossFit): SubsetFit {
+  const parameters = base.heads.map((head) => head.parameters);
+  return { losses: base.losses, byHead: (rows) => lossesByHead(kernels, rows, parameters) };
 }
 
 /** The design of some of the models. */

@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import { createBackend } from '../../src/backend/index.js';
 import { RandomStream } from '../../src/core/random.js';
 import { spearman } from '../../src/ranking.js';
+import { prepare } from '../../src/stacking/call.js';
 import { crossFit } from '../../src/stacking/cross-fit.js';
 import { rankPool } from '../../src/stacking/index.js';
-import { prepare } from '../../src/stacking/rank.js';
 
 const POOLS = Number(process.argv[2] ?? 20);
 const FOLDER = process.argv[3];

@@ -106,6 +106,8 @@ t.test('eight models of the digits: noise and shuffled labels last, copies named
   );
   t.same(ranking.copies, [[0, 7]]);
   t.match(of('copy').verdict.text, 'whole');
+  const { low, high } = of('noise').worth;
+  t.ok(low <= 0 && high >= 0, `the interval of noise covers 0: ${low}, ${high}`);
   t.equal(of('noise').verdict.code, 'noEffect', JSON.stringify(of('noise').worth));
   for (const name of ['top', 'bottom', 'left']) t.ok(of(name).worth.low > 0, `${name}: ${of(name).worth.low}`);
   t.ok(
