@@ -105,14 +105,15 @@ t.test('a getter in a list cannot free what was looked at before it', async (t) 
 });
 
 t.test('indices may neither overlap an output nor lie in shared memory', async (t) => {
-  const buffer = new ArrayBuffer(256);
+  const size = 1024; // more than both arrays of the call take
+  const buffer = new ArrayBuffer(size);
   const removal = calls.get('removalScores')?.args ?? [];
   const scores = removal[0] as Float64Array;
   const count = (removal[8] as Int32Array).length;
   const overlap = { 0: new Float64Array(buffer, 0, scores.length), 8: new Int32Array(buffer, 0, count) };
   t.throws(changed('removalScores', overlap), { code: 'BTM_DOMAIN', message: /overlap/ });
   t.doesNotThrow(
-    changed('removalScores', { ...overlap, 8: new Int32Array(buffer, 256 - 4 * count, count) }),
+    changed('removalScores', { ...overlap, 8: new Int32Array(buffer, size - 4 * count, count) }),
     'beside each other they may lie',
   );
   t.throws(changed('removalScores', { 8: new Int32Array(new SharedArrayBuffer(4)) }), { code: 'BTM_TYPE', message: /shared/ });
