@@ -57,6 +57,25 @@ export const noSelfWeight: Defence = {
   weigh: (rows, _rating, n) => rows.map((weight, at) => (at % (n + 1) === 0 ? 0 : weight)),
 };
 
+/** Own weights do not count, and the rest of the row counts in full; a row without a rest counts evenly for all others. */
+export const othersOnly: Defence = {
+  name: 'others only',
+  weigh(rows, _rating, n) {
+    const out = rows.slice();
+    for (let i = 0; i < n; i++) {
+      let rest = 0;
+      for (let j = 0; j < n; j++) if (j !== i) rest += rows[i * n + j]!;
+      for (let j = 0; j < n; j++) {
+        out[i * n + j] = j === i ? 0 : rest > 0 ? rows[i * n + j]! / rest : 1 / (n - 1);
+      }
+    }
+    return out;
+  },
+};
+
+/** Identities that answer the same are scored as one and share its score (false names, facts 3 and 4). */
+export const quotient: Defence = { name: 'quotient', quotient: true };
+
 /** Stake above the part `most` of the total does not rate. */
 export function stakeCap(most = 0.2): Defence {
   checkPart('most', most);
@@ -132,26 +151,29 @@ export function together(defences: readonly Defence[]): Defence {
       : { weigh: (rows: Float64Array, rating: Float64Array, n: number) => weighing.reduce((all, d) => d.weigh!(all, rating, n), rows) }),
     ...(rated.length === 0 ? {} : { rate: (stake: Float64Array) => rated.reduce((s, d) => d.rate!(s), stake) }),
     ...(settling.length === 0 ? {} : { settle: (stake: Float64Array) => settling.reduce((s, d) => d.settle!(s), stake) }),
+    quotient: defences.some((d) => d.quotient === true),
     loudest: defences.reduce((least, d) => Math.min(least, d.loudest ?? Number.POSITIVE_INFINITY), Number.POSITIVE_INFINITY),
     entryCost: defences.reduce((sum, d) => sum + (d.entryCost ?? 0), 0),
     ...(shift === undefined ? {} : { shift }),
   };
 }
 
-/** Every defence with its default settings, by the word that the command line uses. */
-export const DEFENCES: Readonly<Record<string, () => Defence>> = {
+/** Every defence by the word that the command line uses, with the settings that may follow it. */
+export const DEFENCES: Readonly<Record<string, (...settings: number[]) => Defence>> = {
   paper: () => paper,
-  'bounded-answers': () => boundedAnswers(),
-  'bounded-rows': () => boundedRows(),
-  'maximum-weight': () => maximumWeight(),
-  'consensus-clip': () => consensusClip(),
-  'consensus-pull': () => consensusPull(),
+  'bounded-answers': (loudest) => boundedAnswers(loudest),
+  'bounded-rows': (epsilon) => boundedRows(epsilon),
+  'maximum-weight': (most) => maximumWeight(most),
+  'consensus-clip': (kappa, pull) => consensusClip(kappa, pull),
+  'consensus-pull': (beta, kappa) => consensusPull(beta, kappa),
   'no-self-weight': () => noSelfWeight,
-  'stake-cap': () => stakeCap(),
-  decay: () => decay(),
-  'shift-over-staked': () => shiftOverStaked(),
+  'others-only': () => othersOnly,
+  quotient: () => quotient,
+  'stake-cap': (most) => stakeCap(most),
+  decay: (rate) => decay(rate),
+  'shift-over-staked': (least) => shiftOverStaked(least),
   'shift-over-effective': () => shiftOverEffective,
-  'entry-cost': () => entryCost(),
+  'entry-cost': (price) => entryCost(price),
 };
 
 /** sum_i s_i w_ij of every column j, [n]. */

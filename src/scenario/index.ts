@@ -11,7 +11,9 @@ export {
   entryCost,
   maximumWeight,
   noSelfWeight,
+  othersOnly,
   paper,
+  quotient,
   shiftOverEffective,
   shiftOverStaked,
   stakeCap,
@@ -45,6 +47,8 @@ export {
   honest,
   lateBribe,
   loud,
+  poisoner,
+  REAL_STRATEGIES,
   STRATEGIES,
   selfGraded,
   sleeper,
@@ -52,4 +56,5 @@ export {
   thief,
 } from './strategies.js';
 export type { Answer, Defence, Entry, Identity, Sight, Strategy } from './types.js';
+export { defencesOf, strategyOf } from './words.js';
 export { carriedShares, drawWorld, lossOf, type Member, measuredRows, type World, worldOfRows } from './world.js';

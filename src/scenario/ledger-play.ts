@@ -17,7 +17,7 @@ import {
 import { type Cast, castOf, checkCoalition, HISTORY_BLOCKS, type Moment, type Players, writtenRow } from './members.js';
 import type { Member } from './world.js';
 
-export interface LedgerPlayOptions extends Omit<Players, 'entryCost' | 'loudest'> {
+export interface LedgerPlayOptions extends Omit<Players, 'entryCost' | 'loudest' | 'quotient'> {
   readonly blocks: number;
   /** Tokens of inflation in a block; a player holds one at the start on average. */
   readonly tau: number;

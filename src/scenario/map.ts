@@ -6,14 +6,13 @@ import { checkInteger, checkNonNegative, checkPositive } from '../core/validate.
 import { correlations } from '../ranking.js';
 import type { HessianLaw } from '../sweep/laws.js';
 import { canonical } from '../sweep/spec.js';
-import { DEFENCES } from './defences.js';
 import { gainOf, harmOf, type Outcome, outcomeOf, truths } from './measures.js';
 import { type PlayOptions, playScenario } from './play.js';
 import { type Estimate, estimate, resamples } from './statistics.js';
-import { STRATEGIES } from './strategies.js';
+import { defencesOf, strategyOf } from './words.js';
 import { drawWorld } from './world.js';
 
-/** A map as its author writes it. Strategies and defences by their words; a defence is a list joined by '+'. */
+/** A map as its author writes it. Strategies and defences by their words, settings after colons ('cabal:0.5'); a defence is a list joined by '+'. */
 export interface MapSpec {
   readonly strategies: readonly string[];
   readonly defences: readonly string[];
@@ -193,27 +192,9 @@ function cellMaker(
   };
 }
 
-function strategyOf(word: string, argument: string) {
-  const make = Object.hasOwn(STRATEGIES, word) ? STRATEGIES[word] : undefined;
-  if (make === undefined) throw unknown(argument, word, Object.keys(STRATEGIES));
-  return make();
-}
-
-function defencesOf(words: string, argument: string) {
-  return words.split('+').map((word) => {
-    const make = Object.hasOwn(DEFENCES, word) ? DEFENCES[word] : undefined;
-    if (make === undefined) throw unknown(argument, word, Object.keys(DEFENCES));
-    return make();
-  });
-}
-
 function meanOf(values: readonly (number | null)[]): number | null {
   const known = values.filter((value) => value !== null);
   return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0) / known.length;
-}
-
-function unknown(argument: string, word: string, words: readonly string[]): InputError {
-  return new InputError('BTM_DOMAIN', `is not known: '${word}'`, { argument, value: word, remedy: `Use one of ${words.join(', ')}.` });
 }
 
 function empty(argument: string): InputError {

@@ -19,6 +19,8 @@ export interface Players {
   readonly entryCost?: number;
   /** Largest factor on an answer that others take in. Default: none. */
   readonly loudest?: number;
+  /** Whether raters score identities that answer the same as one. Default: each alone. */
+  readonly quotient?: boolean;
 }
 
 /** The identities of all players in their order, with their first stake in tokens; a player holds one on average. */
@@ -40,7 +42,7 @@ export function enterPlayers(options: Players): { readonly members: readonly Mem
     const left = Math.max(0, held - (options.entryCost ?? 0) * identities.length);
     for (const identity of identities) {
       const { source, share } = identity.answer;
-      members.push({ ...identity, answer: { source, share: Math.min(share, options.loudest ?? share) }, player });
+      members.push({ ...identity, answer: { ...identity.answer, source, share: Math.min(share, options.loudest ?? share) }, player });
       stake.push(left * identity.stakeShare);
     }
   }
@@ -73,7 +75,7 @@ export function castOf(players: Players): { readonly cast: Cast; readonly stake:
   const inside = members.map(({ player }) => coalition.includes(player));
   const allies = members.flatMap((_, k) => (inside[k] ? [k] : []));
   const memories = inside.map((isInside) => (isInside ? strategy.begin?.() : undefined));
-  return { cast: { members, strategy, allies, inside, measured: measuredRows(world, members), memories }, stake };
+  return { cast: { members, strategy, allies, inside, measured: measuredRows(world, members, players.quotient), memories }, stake };
 }
 
 /** What differs from block to block. */

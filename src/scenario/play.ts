@@ -108,8 +108,8 @@ export function playScenario(options: PlayOptions): Play {
 }
 
 function begin(options: PlayOptions, defence: Defence): State {
-  const limits = { entryCost: defence.entryCost ?? 0, loudest: defence.loudest ?? Number.POSITIVE_INFINITY };
-  const { cast, stake } = castOf({ ...options, ...limits });
+  const { entryCost = 0, loudest = Number.POSITIVE_INFINITY, quotient = false } = defence;
+  const { cast, stake } = castOf({ ...options, entryCost, loudest, quotient });
   return { cast, carried: carriedShares(cast.members), history: [cast.measured], stake };
 }
 

@@ -75,25 +75,37 @@ export function dilution(m = 10): Strategy {
 
 /**
  * Answers with the best other player's function. A head that sees two equal answers gives each half of the weight, so thief and
- * victim answer half of it each. `fidelity` in (0, 1] is the part of the answer that survives the thief's noise.
+ * victim carry half of it each. `fidelity` in (0, 1] is the part of the answer that survives the thief's noise.
  */
 export function thief(fidelity = 1): Strategy {
   checkPart('fidelity', fidelity);
   return {
     name: `thief(${fidelity})`,
     enter(entry) {
-      return [{ stakeShare: 1, answer: { source: bestOther(entry), share: fidelity / 2 } }];
+      return [{ stakeShare: 1, answer: { source: bestOther(entry), share: fidelity } }];
     },
     row: ({ measured }) => measured,
   };
 }
 
-/** Answers nothing of use and writes the honest row. */
-export const freeRider: Strategy = {
-  name: 'free rider',
-  enter: ({ player }) => [{ stakeShare: 1, answer: { source: player, share: 0 } }],
-  row: ({ measured }) => measured,
-};
+/** Answers nothing of use and writes the honest row: zeros, one constant, or noise. */
+export function freeRider(instead: 'zeros' | 'constant' | 'random' = 'zeros'): Strategy {
+  return {
+    name: `free rider(${instead})`,
+    enter: ({ player }) => [{ stakeShare: 1, answer: { source: player, share: 0, instead } }],
+    row: ({ measured }) => measured,
+  };
+}
+
+/**
+ * Spoils what others learn from it: trains on labels turned round ('flipped'), or answers NaN, which is refused on arrival. Answers
+ * scaled up are {@link loud}. In the empirical game the first is honest and the second a free rider.
+ */
+export function poisoner(how: 'flipped' | 'nan' = 'flipped'): Strategy {
+  const shared: Strategy = { name: `poisoner(${how})`, row: ({ measured }) => measured };
+  if (how === 'flipped') return { ...shared, teach: (labels, classes) => labels.map((label) => classes - 1 - label) };
+  return { ...shared, enter: ({ player }) => [{ stakeShare: 1, answer: { source: player, share: 0, instead: 'nan' } }] };
+}
 
 /** Answers its function scaled up: the quadratic form of its removal grows by the square, whatever it is worth. */
 export function loud(factor = 10): Strategy {
@@ -111,13 +123,17 @@ export function sleeper(t0 = 20): Strategy {
   return { name: `sleeper(${t0})`, row: (sight) => (sight.block < t0 ? sight.measured : hoarder.row(sight, undefined)) };
 }
 
-/** From block t0 on, the part h of every honest row goes to the coalition; the coalition gives everything to itself. */
-export function lateBribe(h = 0.1, t0 = 0): Strategy {
+/**
+ * From block t0 on, the part h of every honest row goes to the coalition, which gives the part c of its own rows to itself. With c = 0
+ * its own rows stay honest: a bribe that nothing in the coalition's rows betrays.
+ */
+export function lateBribe(h = 0.1, t0 = 0, c = 1): Strategy {
   checkPart('h', h);
   checkInteger('t0', t0, 0);
+  checkPart('c', c);
   return {
-    name: `late bribe(${h}, ${t0})`,
-    row: (sight) => (sight.block < t0 ? sight.measured : onto(sight, sight.allies, 1)),
+    name: `late bribe(${h}, ${t0}, ${c})`,
+    row: (sight) => (sight.block < t0 || c === 0 ? sight.measured : onto(sight, sight.allies, c)),
     sway: (row, { block }, allies) => (block < t0 ? row : moved(row, allies, h)),
   };
 }
@@ -134,23 +150,33 @@ export function selfGraded(factor = 10): Strategy {
   };
 }
 
-/** Every strategy with its default settings, by the word that the command line uses. */
-export const STRATEGIES: Readonly<Record<string, () => Strategy>> = {
+/** Every strategy by the word that the command line uses, with the settings that may follow it. */
+export const STRATEGIES: Readonly<Record<string, (...settings: number[]) => Strategy>> = {
   honest: () => honest,
   hoarder: () => hoarder,
-  cabal: () => cabal(1),
-  griefer: () => griefer(1),
-  copier: () => copier(1),
-  forecaster: () => forecaster(0.5) as Strategy,
-  split: () => split(2, 'parts'),
-  copies: () => split(2, 'copies'),
-  dilution: () => dilution(10),
-  thief: () => thief(1),
-  'free-rider': () => freeRider,
-  loud: () => loud(10),
-  sleeper: () => sleeper(20),
-  'late-bribe': () => lateBribe(0.1, 0),
-  'self-graded': () => selfGraded(10),
+  cabal: (c) => cabal(c),
+  griefer: (count) => griefer(count),
+  copier: (lag) => copier(lag),
+  forecaster: (gain) => forecaster(gain) as Strategy,
+  split: (k) => split(k, 'parts'),
+  copies: (k) => split(k, 'copies'),
+  dilution: (m) => dilution(m),
+  thief: (fidelity) => thief(fidelity),
+  'free-rider': () => freeRider('zeros'),
+  loud: (factor) => loud(factor),
+  sleeper: (t0) => sleeper(t0),
+  'late-bribe': (h, t0) => lateBribe(h, t0),
+  'quiet-bribe': (h, t0) => lateBribe(h, t0, 0),
+  'self-graded': (factor) => selfGraded(factor),
+};
+
+/** Strategies that only real participants can tell from others, beside {@link STRATEGIES}. */
+export const REAL_STRATEGIES: typeof STRATEGIES = {
+  ...STRATEGIES,
+  'free-rider-constant': () => freeRider('constant'),
+  'free-rider-random': () => freeRider('random'),
+  'poisoner-flipped': () => poisoner('flipped'),
+  'poisoner-nan': () => poisoner('nan'),
 };
 
 function checkPart(argument: string, value: number): void {

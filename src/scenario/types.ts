@@ -6,6 +6,8 @@ export interface Answer {
   readonly source: number;
   /** Factor on it: 1 is the whole answer, 1/k a part of it, 0 no answer. */
   readonly share: number;
+  /** What is sent where the share is 0, between real participants; the empirical game cannot tell them apart. Default 'zeros'. */
+  readonly instead?: 'zeros' | 'constant' | 'random' | 'nan';
 }
 
 /** One identity that a player holds in the network. */
@@ -52,6 +54,8 @@ export interface Strategy<M = unknown> {
   /** The identities that the player comes with. Default: one, which answers honestly. */
   enter?(entry: Entry): readonly Identity[];
   begin?(): M;
+  /** Labels that a real participant trains and measures on, from its true ones; the empirical game has no labels. */
+  teach?(labels: Int32Array, classes: number): Int32Array;
   /** The row that this identity asks the ledger to record: non-negative, normalised afterwards. */
   row(sight: Sight, memory: M): ArrayLike<number>;
   /** What becomes of the row of somebody outside the coalition: bribes. `sight` is that identity's, `allies` the coalition's. */
@@ -71,6 +75,8 @@ export interface Defence {
   shift?(rows: Float64Array, rating: Float64Array, n: number): Float64Array;
   /** Stake after the block's inflation, [n]. */
   settle?(stake: Float64Array): Float64Array;
+  /** Raters score identities that answer the same as one, and share its score out by what each carries. */
+  readonly quotient?: boolean;
   /** The largest factor on an answer that others take in; louder answers are scaled down to it. */
   readonly loudest?: number;
   /** What an identity pays to come in, in units of the mean first stake of a player. */

@@ -63,16 +63,22 @@ export function carriedShares(members: readonly Member[]): Float64Array {
   });
 }
 
-/** The honest row of every identity over all identities, [identities, identities]: scores of carried answers, normalised (3). */
-export function measuredRows(world: World, members: readonly Member[]): Float64Array {
+/**
+ * The honest row of every identity over all identities, [identities, identities]: scores of carried answers, normalised (3).
+ *
+ * @param quotient - score identities that answer with the same source as one answer, and share its score out by what each carries
+ */
+export function measuredRows(world: World, members: readonly Member[], quotient = false): Float64Array {
   const carried = carriedShares(members);
+  const together = new Float64Array(world.players);
+  for (const [j, { answer }] of members.entries()) together[answer.source]! += carried[j]!;
   const n = members.length;
   const rows = new Float64Array(n * n);
   for (const [i, rater] of members.entries()) {
-    const row = Float64Array.from(
-      members,
-      ({ answer }, j) => carried[j]! ** 2 * world.scores[rater.player * world.players + answer.source]!,
-    );
+    const row = Float64Array.from(members, ({ answer }, j) => {
+      const beside = quotient ? together[answer.source]! : carried[j]!;
+      return carried[j]! * beside * world.scores[rater.player * world.players + answer.source]!;
+    });
     rows.set(normalised(row), i * n);
   }
   return rows;

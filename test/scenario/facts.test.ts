@@ -11,8 +11,11 @@ import {
   measuredRows,
   paper,
   playScenario,
+  STRATEGIES,
   shiftOverEffective,
   shiftOverStaked,
+  thief,
+  type World,
   worldOfRows,
 } from '../../src/scenario/index.js';
 
@@ -119,6 +122,11 @@ t.test('fact 2: empty identities open the masks; counting staked raters, or thei
   }
 });
 
+/** What everybody measures of player j. */
+const column = ({ scores, players }: World, j: number) =>
+  Array.from({ length: players }, (_, p) => scores[p * players + j]!).reduce((sum, q) => sum + q, 0);
+const alone = [0, 1, 2, 3].map((player) => ({ player, stakeShare: 1, answer: { source: player, share: 1 } }));
+
 t.test('facts 3 and 4: parts divide q by k, copies by the head share the answer, merging pays', async (t) => {
   const world = drawWorld('wishart-quality', { seed: 3, trial: 0, n: 4 });
   const q = world.scores[1 * 4 + 0]!;
@@ -137,8 +145,40 @@ t.test('facts 3 and 4: parts divide q by k, copies by the head share the answer,
       `${k} copies carry 1/${k} each, so each scores q / ${k * k}`,
     );
   }
+  // A thief is such a copy, whatever it would have answered itself.
+  const stolen = drawWorld('wishart-quality', { seed: 3, trial: 0, n: 4 });
+  const best = [1, 2, 3].reduce((most, j) => (column(stolen, j) > column(stolen, most) ? j : most), 1);
+  const theft = playScenario({ world: stolen, coalition: [0], strategy: thief(1), blocks: 1, temperature: 1, alpha: 0, tau: 0 });
+  t.same(
+    Array.from(carriedShares(theft.members), (share, j) => [j, share]).filter(([, share]) => share !== 1),
+    [
+      [0, 0.5],
+      [best, 0.5],
+    ],
+  );
+  // Scored as one and shared out, parts and copies get q together, and a thief half of what it stole.
+  for (const word of ['split', 'copies'] as const) {
+    const { members: two } = playScenario({
+      world,
+      coalition: [0],
+      strategy: STRATEGIES[word]!(),
+      blocks: 1,
+      temperature: 1,
+      alpha: 0,
+      tau: 0,
+    });
+    const [apart, together] = [measuredRows(world, two), measuredRows(world, two, true)];
+    const honestRow = measuredRows(world, alone);
+    t.ok(Math.abs(together[2 * 5]! + together[2 * 5 + 1]! - honestRow[1 * 4]!) < 1e-14, `${word}: the quotient pays as for one`);
+    t.ok(apart[2 * 5]! + apart[2 * 5 + 1]! < 0.9 * honestRow[1 * 4]!, `${word}: without it they lose`);
+  }
+  const rowOf = (quotient: boolean) => measuredRows(stolen, theft.members, quotient).subarray(4, 8);
+  const [q1, qBest] = [stolen.scores[1 * 4 + [1, 2, 3].find((j) => j !== best)!]!, stolen.scores[1 * 4 + best]!];
+  const other = [1, 2, 3].find((j) => j !== best)!;
+  t.ok(Math.abs(rowOf(false)[0]! / rowOf(false)[other]! - (0.25 * qBest) / q1) < 1e-12, 'a thief scores a quarter');
+  t.ok(Math.abs(rowOf(true)[0]! / rowOf(true)[other]! - (0.5 * qBest) / q1) < 1e-12, 'and by the quotient a half');
   // Merging: removing both answers at once costs q_0 + q_2 + 2 G_02, found through the loss of a closed mask.
-  const members = [0, 1, 2, 3].map((player) => ({ player, stakeShare: 1, answer: { source: player, share: 1 } }));
+  const members = alone;
   const carried = new Float64Array(4).fill(1);
   const without = (...closed: number[]) => {
     const mask = Float64Array.from({ length: 4 }, (_, j) => (closed.includes(j) ? 0 : 1));

@@ -7,6 +7,7 @@ import {
   breakEven,
   breakEvensOf,
   compareWithTwin,
+  defencesOf,
   drawWorld,
   griefer,
   groupsOf,
@@ -15,6 +16,7 @@ import {
   payingOf,
   playGroup,
   runMap,
+  strategyOf,
 } from '../../src/scenario/index.js';
 
 const spec: MapSpec = {
@@ -66,6 +68,19 @@ t.test('a bad word or number is named', async (t) => {
   await t.rejects(runMap({ spec: { ...spec, strategies: ['lier'] }, folder }), { code: 'BTM_DOMAIN', argument: 'strategies[0]' });
   await t.rejects(runMap({ spec: { ...spec, defences: ['paper+wall'] }, folder }), { code: 'BTM_DOMAIN', argument: 'defences[0]' });
   await t.rejects(runMap({ spec: { ...spec, stakes: [0.5, 1] }, folder }), { code: 'BTM_DOMAIN', argument: 'stakes', index: 1 });
+});
+
+t.test('words carry settings after colons', async (t) => {
+  t.equal(strategyOf('cabal:0.25', 's').name, 'cabal(0.25)');
+  t.equal(strategyOf('late-bribe:0.2:3', 's').name, 'late bribe(0.2, 3, 1)');
+  t.same(
+    defencesOf('others-only+stake-cap:0.1', 'd').map(({ name }) => name),
+    ['others only', 'stake cap(0.1)'],
+  );
+  for (const words of ['hoarder:1', 'cabal:', 'cabal:x', 'cabal:0.1:0.2']) {
+    t.throws(() => strategyOf(words, 's'), { code: 'BTM_DOMAIN', argument: 's', value: words });
+  }
+  t.throws(() => strategyOf('cabal:2', 's'), { code: 'BTM_DOMAIN', argument: 'c' });
 });
 
 t.test('one play serves all prices: a cell is what the comparison at its price says', async (t) => {

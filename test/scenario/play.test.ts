@@ -20,9 +20,12 @@ import {
   lateBribe,
   loud,
   maximumWeight,
+  measuredRows,
   noSelfWeight,
+  othersOnly,
   type PlayOptions,
   playScenario,
+  poisoner,
   type Sight,
   STRATEGIES,
   selfGraded,
@@ -117,8 +120,12 @@ t.test('what each strategy writes, by hand', async (t) => {
   t.ok(near(lateBribe(0.2, 0).sway!(measured, sight, [1, 2]), [0.08, 0.26, 0.34, 0.32]), 'a fifth of an honest row goes to the coalition');
   t.ok(near(lateBribe(0.2, 4).sway!(measured, sight, [1, 2]), measured), 'not before t0');
   const entry = { player: 0, players: 3, allies: [0], worth: Float64Array.of(9, 1, 2) };
-  t.same(thief(0.5).enter!(entry), [{ stakeShare: 1, answer: { source: 2, share: 0.25 } }], 'the best other player');
-  t.same(freeRider.enter!(entry), [{ stakeShare: 1, answer: { source: 0, share: 0 } }]);
+  t.same(thief(0.5).enter!(entry), [{ stakeShare: 1, answer: { source: 2, share: 0.5 } }], 'the best other player');
+  t.same(freeRider('random').enter!(entry), [{ stakeShare: 1, answer: { source: 0, share: 0, instead: 'random' } }]);
+  t.same(poisoner('nan').enter!(entry), [{ stakeShare: 1, answer: { source: 0, share: 0, instead: 'nan' } }]);
+  t.same(poisoner('flipped').teach!(Int32Array.of(0, 3, 9), 10), Int32Array.of(9, 6, 0));
+  t.equal(lateBribe(0.2, 0, 0).row(sight, undefined), measured, 'a quiet bribe keeps its own row honest');
+  t.ok(near(lateBribe(0.2, 0, 0.5).row(sight, undefined), [0.1, 0.25, 0.25, 0.4]));
   t.same(loud(10).enter!(entry), [{ stakeShare: 1, answer: { source: 0, share: 10 } }]);
   t.equal(
     split(3).enter!(entry).reduce((sum, { stakeShare }) => sum + stakeShare, 0),
@@ -136,6 +143,14 @@ t.test('what each defence changes, by hand', async (t) => {
   t.ok(near(consensusClip(0.8).weigh!(rows, rating, 2), [0.5, 0.25, 0.5, 0.25]), '80 % of the stake support 0.5 and 0.25');
   t.ok(near(consensusPull(0.5, 0.8).weigh!(rows, rating, 2), [17 / 24, 7 / 24, 7 / 12, 5 / 12]), 'half towards (2/3, 1/3)');
   t.ok(near(noSelfWeight.weigh!(rows, rating, 2), [0, 0.25, 0.5, 0]));
+  t.ok(
+    near(othersOnly.weigh!(Float64Array.of(0.5, 0.3, 0.2, 0.1, 0.2, 0.7, 0, 0, 1), Float64Array.of(1, 1, 1), 3), [
+      ...[0, 0.6, 0.4],
+      ...[0.125, 0, 0.875],
+      ...[0.5, 0.5, 0],
+    ]),
+    'a hoarder counts evenly for the others',
+  );
   t.ok(near(stakeCap(0.5).rate!(rating), [2, 1]));
   t.ok(near(decay(0.1).settle!(rating), [2.7, 0.9]));
   // sum_i s_i w_ij = (2.75, 1.25); effective number (3 + 1)^2 / 10 = 1.6.
@@ -162,4 +177,32 @@ t.test('a strategy that writes a bad row is named', async (t) => {
     argument: 'strategy short',
   });
   t.throws(() => playScenario({ ...base, strategy: honest, coalition: [0, 0] }), { code: 'BTM_DOMAIN', argument: 'coalition', index: 1 });
+});
+
+t.test('decay is a larger tau: shares after each block are those of an inflation that grows as stake decays', async (t) => {
+  // Stake (1 - d)(s + tau r) has the shares of s + tau r; divided by (1 - d)^h it is the undecayed stake under tau (1 - d)^-h.
+  const [d, blocks] = [0.1, 6];
+  const decayed = playScenario({ ...base, strategy: hoarder, defences: [decay(d)], blocks });
+  let shares = Float64Array.of(0.2, 0.2, 0.2, 0.2, 0.2);
+  const honestRows = measuredRows(world, decayed.members);
+  let total = 5;
+  let held = shares.map((s) => s * total);
+  for (let block = 0; block < blocks; block++) {
+    const tau = base.tau * (1 - d) ** -block;
+    const R = Array.from({ length: 5 }, (_, j) =>
+      held.reduce((sum, s, i) => sum + s * (i === 0 ? Number(j === 0) : honestRows[i * 5 + j]!), 0),
+    );
+    const sum = R.reduce((a, b) => a + b, 0);
+    held = held.map((s, j) => s + (tau * R[j]!) / sum);
+    total = held.reduce((a, b) => a + b, 0);
+    shares = held.map((s) => s / total);
+  }
+  const last = decayed.stake.subarray(blocks * 5);
+  const sum = last.reduce((a, b) => a + b, 0);
+  t.ok(
+    near(
+      last.map((s) => s / sum),
+      shares,
+    ),
+  );
 });
