@@ -8,6 +8,7 @@ import { createBackend } from '../src/backend/index.js';
 import { RandomStream } from '../src/core/random.js';
 import {
   denseEncoder,
+  layersModel,
   loadTensorflow,
   Participant,
   participantSettings,
@@ -42,27 +43,33 @@ const window = (first: number) =>
       Float32Array.from({ length: batch * WIDTH }, (_, k) => x[Math.floor(k / WIDTH) * PIXELS + first + (k % WIDTH)]! * 4 - 2),
   });
 
-const dense = (stream: number) =>
+/** A layers model as you would write it, served by an adapter that trains it on the gradients its askers return. */
+const layers = tf.sequential({
+  layers: [
+    tf.layers.dense({
+      units: 8,
+      activation: 'tanh',
+      inputShape: [PIXELS],
+      kernelInitializer: tf.initializers.glorotNormal({ seed: SEED }),
+    }),
+    tf.layers.dense({ units: WIDTH, activation: 'tanh', kernelInitializer: tf.initializers.glorotNormal({ seed: SEED }) }),
+  ],
+});
+
+const proxy = (index: number) =>
   denseEncoder({
-    tf,
-    inputWidth: PIXELS,
-    hidden: [8],
-    width: WIDTH,
-    activation: 'tanh',
-    outputActivation: 'tanh',
-    learningRate: 3e-3,
-    seed: SEED,
-    stream: [stream],
+    ...{ inputWidth: PIXELS, hidden: [8], width: WIDTH, activation: 'tanh', outputActivation: 'tanh' },
+    ...{ learningRate: 3e-3, seed: SEED, stream: [20 + index], backend },
   });
 
 const names = ['informed (plain function)', 'uninformed (plain function)', 'learning (tensorflow.js)'];
-const encoders = [window(0), window(3), dense(10)];
+const encoders = [window(0), window(3), layersModel({ tf, model: layers, learningRate: 3e-3 })];
 const settings = resolveSettings({
   ...{ participants: 3, width: WIDTH, rounds: ROUNDS, batch: 32, headHidden: 8, headRate: 1e-2, weightDecay: 0.5, validation: SAMPLES },
 });
 const member = (encoder: ResponseModel, index: number) => () => ({
   participant: new Participant(
-    { index, name: names[index]!, data: samplesOf(index), encoder, proxy: dense(20 + index) },
+    { index, name: names[index]!, data: samplesOf(index), encoder, proxy: proxy(index) },
     participantSettings(settings, { outputs: 3, seed: SEED, backend }),
   ),
   validation: samplesOf(100 + index),

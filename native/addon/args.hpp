@@ -125,6 +125,12 @@ class Args {
   std::span<const double> f64(const char* name, std::size_t length = kAnyLength) {
     return typed<double>(name, next(), napi_float64_array, "Float64Array", length);
   }
+  std::span<float> f32Out(const char* name) {
+    return output(typed<float>(name, next(), napi_float32_array, "Float32Array", kAnyLength));
+  }
+  std::span<const float> f32(const char* name) {
+    return typed<float>(name, next(), napi_float32_array, "Float32Array", kAnyLength);
+  }
   /// Numbers in either precision.
   Reals reals(const char* name) {
     const napi_value value = next();

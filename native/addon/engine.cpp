@@ -60,6 +60,7 @@ Napi::Value createEngine(const Napi::CallbackInfo& info) {
   defineDistillation(methods);
   defineGating(methods);
   defineCurvature(methods);
+  defineDense(methods);
   defineLedger(methods);
   defineRanking(methods);
   defineCompetition(methods);

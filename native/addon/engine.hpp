@@ -42,6 +42,7 @@ void defineArithmetic(Methods& methods);
 void defineDistillation(Methods& methods);
 void defineGating(Methods& methods);
 void defineCurvature(Methods& methods);
+void defineDense(Methods& methods);
 void defineRanking(Methods& methods);
 void defineCompetition(Methods& methods);
 void definePayoff(Methods& methods);

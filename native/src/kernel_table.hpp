@@ -4,6 +4,7 @@
 #include "arithmetic.hpp"
 #include "competition.hpp"
 #include "curvature.hpp"
+#include "dense.hpp"
 #include "distillation_kernels.hpp"
 #include "equilibrium.hpp"
 #include "equilibrium_rows.hpp"
@@ -23,6 +24,7 @@ struct KernelTable {
   DistillationKernels distillation;
   GatingKernels gating;
   CurvatureKernels curvature;
+  DenseKernels dense;
   LedgerKernels ledger;
   RankingKernels ranking;
   CompetitionKernels competition;

@@ -3,6 +3,7 @@
 import { packageVersion } from '../core/version.js';
 import { arithmeticReference } from '../reference/arithmetic.js';
 import { curvatureReference } from '../reference/curvature-kernels.js';
+import { denseReference } from '../reference/dense.js';
 import { distillationReference } from '../reference/distillation.js';
 import { gatingReference } from '../reference/gating-product-key.js';
 import { marketReference } from '../reference/market-kernels.js';
@@ -12,6 +13,7 @@ import type { Backend, Kernels } from './types.js';
 const kernels: Kernels = {
   ...arithmeticReference,
   ...curvatureReference,
+  ...denseReference,
   ...marketReference,
   ...distillationReference,
   ...gatingReference,

@@ -1,6 +1,7 @@
 /** What a backend is: the kernels of every family, and a description of what runs them. */
 import type { ArithmeticKernels } from './arithmetic.js';
 import type { CurvatureKernels } from './curvature.js';
+import type { DenseKernels } from './dense.js';
 import type { DistillationKernels } from './distillation.js';
 import type { EquilibriumKernels } from './equilibrium.js';
 import type { GatingKernels } from './gating.js';
@@ -10,6 +11,7 @@ import type { StackingKernels } from './stacking.js';
 /** Every kernel, flat and positional: outputs first, then inputs, then sizes. Arguments are already validated. */
 export type Kernels = ArithmeticKernels &
   CurvatureKernels &
+  DenseKernels &
   DistillationKernels &
   GatingKernels &
   MarketKernels &

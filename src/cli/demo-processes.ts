@@ -48,9 +48,8 @@ async function assemble(run: ProcessesResult, data: string, backend: Backend, si
   const travel = `Every participant is a process of its own; numbers travel between them over libp2p as ${run.wire}`;
   const exact = run.wire === 'f32' && failuresOf(run) === '';
   const assumptions = [exact ? `${travel}, which changes no bit: the same seed in one process gives the same rankings.` : `${travel}.`];
-  const encoderBackend = first.encoderBackend as DemoResult['encoderBackend'];
   const roster = entriesOf(run, await dataNamed(data));
-  return assembleDemo({ ...run, roster, encoderBackend, data: first.data, backend, assumptions, signal });
+  return assembleDemo({ ...run, roster, data: first.data, backend, assumptions, signal });
 }
 
 function restOf(run: ProcessesResult): object {

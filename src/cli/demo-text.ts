@@ -10,9 +10,9 @@ const UNITS: Readonly<Record<string, { readonly name: string; readonly factor: n
 
 /** Tables, findings and checks. Holds no clock: the same result gives the same text. */
 export function describeDemo(result: DemoResult): string {
-  const { backend, encoderBackend, data, settings } = result;
+  const { backend, data, settings } = result;
   const header =
-    `${settings.participants} participants on ${data.name}, seed ${result.seed}; numbers by ${backend.kind} (${backend.isa}), encoders by ${encoderBackend.name} ${encoderBackend.version}.\n` +
+    `${settings.participants} participants on ${data.name}, seed ${result.seed}; numbers by ${backend.kind} (${backend.isa}).\n` +
     `Positions, 1 is best. Truth is exact ablation, and for the ledger the same by row; the measure is ${settings.estimator}.`;
   const checks = result.checks.map((check) => `${check.held ? 'yes' : 'NO '}  ${check.name}: ${check.measured}`);
   const findings = result.findings.map((finding) => `${finding.participant}: ${finding.text}`);

@@ -8,7 +8,6 @@ import type { DemoResult } from '../demo/result.js';
 import { MINIMUM_ROSTER } from '../demo/roster.js';
 import { peersWithinBudget } from '../participant/gates/gate-budget.js';
 import { MEASURE_ESTIMATORS } from '../participant/measure.js';
-import type { TensorflowChoice } from '../participant/models/tensorflow.js';
 import type { Kill } from '../process/launch.js';
 import type { DemoReportOptions } from '../report/index.js';
 import { dataNamed, TEXT_SETTINGS } from '../run/named-data.js';
@@ -24,7 +23,6 @@ interface DemoFlags extends BackendFlags {
   readonly rounds?: number;
   readonly estimator: RunSettings['estimator'];
   readonly rows: RunSettings['rows'];
-  readonly tensorflow: TensorflowChoice;
   readonly data: string;
   readonly out: string;
   readonly json?: boolean;
@@ -58,7 +56,6 @@ export function demoCommand(program: Command): void {
     .option('--rounds <number>', `training rounds (default: ${RUN_DEFAULTS.rounds}; ${TEXT_SETTINGS.rounds} on text)`, wholeNumber)
     .addOption(new Option('--estimator <name>', 'how removal is estimated').choices(MEASURE_ESTIMATORS).default(RUN_DEFAULTS.estimator))
     .addOption(new Option('--rows <kind>', 'what participants write to the ledger').choices(['measured', 'competing']).default('measured'))
-    .addOption(new Option('--tensorflow <engine>', 'what runs the encoders').choices(['auto', 'tfjs-node', 'tfjs-wasm']).default('auto'))
     .option('--data <name>', "'mnist', 'text' (next character of this package's own documentation), or a folder of four IDX files", 'mnist')
     .addOption(new Option('--gate <kind>', 'how a participant chooses whom to ask').choices(['sparse', 'productKey']).default('sparse'))
     .option('--k <number>', 'peers asked per sample while training (default: all)', wholeNumber)
@@ -104,9 +101,9 @@ async function demo(flags: DemoFlags): Promise<void> {
 }
 
 async function inProcesses(flags: DemoFlags, page: OutputFile, signal: AbortSignal): Promise<void> {
-  const { seed, tensorflow, wire, data, students, kill, restart } = flags;
+  const { seed, wire, data, students, kill, restart } = flags;
   const killing = kill === undefined ? {} : { kill: { ...kill, ...(restart === undefined ? {} : { restart }) } };
-  const options = { ...(await settingsOf(flags)), seed, tensorflow, wire, data, students, ...killing };
+  const options = { ...(await settingsOf(flags)), seed, wire, data, students, ...killing };
   const { demoProcesses } = await import('./demo-processes.js'); // draws, too
   const { demo, rest, text, sections } = await demoProcesses(options, backendOf(flags), signal);
   if (demo !== null) await publish(flags, page, demo, sections);
@@ -132,8 +129,8 @@ function participantsOf(flags: DemoFlags): number {
 }
 
 async function optionsOf(flags: DemoFlags): Promise<DemoOptions> {
-  const { seed, tensorflow } = flags;
-  return { ...(await settingsOf(flags)), seed, tensorflow, backend: backendOf(flags), data: await dataNamed(flags.data) };
+  const { seed } = flags;
+  return { ...(await settingsOf(flags)), seed, backend: backendOf(flags), data: await dataNamed(flags.data) };
 }
 
 /** Settings that differ from the defaults. */

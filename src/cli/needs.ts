@@ -1,5 +1,5 @@
 /** The optional packages that a command will use, so that one message names all that are missing before anything starts. */
-import { FEATURES, type Feature, missingError, missingPackages } from '../core/optional-packages.js';
+import { type Feature, missingError, missingPackages } from '../core/optional-packages.js';
 
 /** What each command uses, given the words after its name. Commands that are not listed use no optional package. */
 const NEEDS: Readonly<Record<string, (words: readonly string[]) => readonly Feature[]>> = {
@@ -9,7 +9,7 @@ const NEEDS: Readonly<Record<string, (words: readonly string[]) => readonly Feat
     ...(words.includes('libp2p') || words.includes('--transport=libp2p') ? (['network'] as const) : []),
   ],
   ledger: (words) => ['configuration', ...(words[0] === 'serve' ? (['network'] as const) : [])],
-  peer: (words) => (words[0] === 'init' ? ['configuration'] : ['configuration', 'network', 'tensorflow']),
+  peer: (words) => (words[0] === 'init' ? ['configuration'] : ['configuration', 'network']),
   rank: (words) => [...answers(words), ...(isHead(words) ? (['configuration'] as const) : [])],
   report: () => ['configuration', 'report'],
   select: answers,
@@ -35,7 +35,7 @@ function isHead(words: readonly string[]): boolean {
 function training(words: readonly string[]): readonly Feature[] {
   const namesData = words.some((word) => word === '--data' || (word.startsWith('--data=') && word !== '--data=mnist'));
   const ownData = namesData && words[words.indexOf('--data') + 1] !== 'mnist';
-  return ownData ? ['configuration', 'tensorflow'] : ['configuration', 'tensorflow', 'digits'];
+  return ownData ? ['configuration'] : ['configuration', 'digits'];
 }
 
 /**
@@ -50,11 +50,5 @@ export function checkNeeds(command: string, words: readonly string[]): void {
 
 /** The packages a command will use that are not installed. */
 export function missingNeeds(command: string, words: readonly string[]): string[] {
-  return missingPackages(NEEDS[command]?.(words) ?? []).filter((name) => !replaced(name));
-}
-
-/** tfjs-node serves in the place of tensorflow.js with its wasm backend. */
-function replaced(name: string): boolean {
-  const wasm: readonly string[] = FEATURES.tensorflow;
-  return wasm.includes(name) && missingPackages(['tensorflowNode']).length === 0;
+  return missingPackages(NEEDS[command]?.(words) ?? []);
 }

@@ -5,7 +5,6 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { EnvironmentError } from '../core/errors.js';
 import { demoRoster } from '../demo/demo-roster.js';
 import type { WireType } from '../network/index.js';
-import type { TensorflowChoice } from '../participant/models/tensorflow.js';
 import { type Plan, type PlannedFile, planNetwork } from '../process/plan.js';
 import { checkSettingName, type RunSettings } from '../run/settings.js';
 import { wholeNumber } from './backend-option.js';
@@ -18,7 +17,6 @@ interface InitFlags {
   readonly port: number;
   readonly data: string;
   readonly wire: WireType;
-  readonly tensorflow: TensorflowChoice;
   readonly rounds?: number;
   readonly set: Readonly<Record<string, string | number>>;
   readonly json?: boolean;
@@ -35,7 +33,6 @@ export function addPeerInit(peer: Command): void {
     .option('--port <number>', 'its port', wholeNumber, 4001)
     .option('--data <name>', "'mnist', 'text', or a folder of four IDX files", 'mnist')
     .addOption(new Option('--wire <type>', 'how numbers travel').choices(['f32', 'f16', 'int8']).default('f32'))
-    .addOption(new Option('--tensorflow <engine>', 'what runs the encoders').choices(['auto', 'tfjs-node', 'tfjs-wasm']).default('auto'))
     .option('--rounds <number>', 'training rounds', wholeNumber)
     .option('--set <name=value>', 'any other setting; may be repeated', setting, {})
     .option('--json', 'print JSON')
@@ -43,10 +40,10 @@ export function addPeerInit(peer: Command): void {
 }
 
 async function init(flags: InitFlags): Promise<void> {
-  const { participants, out, seed, host, port, data, wire, tensorflow, rounds, set } = flags;
+  const { participants, out, seed, host, port, data, wire, rounds, set } = flags;
   for (const name of Object.keys(set)) checkSettingName(name, `--set ${name}`);
   const settings = { ...set, ...(rounds === undefined ? {} : { rounds }) } as Partial<RunSettings>;
-  const plan = await planNetwork({ roster: demoRoster, participants, seed, host, port, data, wire, tensorflow, settings });
+  const plan = await planNetwork({ roster: demoRoster, participants, seed, host, port, data, wire, settings });
   await writeAll(out, [plan.coordinator, ...plan.peers]);
   process.stdout.write(`${flags.json === true ? JSON.stringify(summary(out, plan)) : describe(out, plan)}\n`);
 }

@@ -33,7 +33,6 @@ const schema = z.looseObject({
   version: text,
   seed: count,
   backend: z.looseObject({ kind: text, isa: text, version: text }),
-  encoderBackend: z.looseObject({ name: text, version: text }),
   data: z.looseObject({ name: text, samples: count, classes: count }),
   settings: z.record(text, z.union([number, text])),
   assumptions: z.array(text),

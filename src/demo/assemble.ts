@@ -18,7 +18,6 @@ export interface AssembleOptions extends RunRecord {
   readonly seed: number;
   readonly settings: RunSettings;
   readonly roster: readonly RosterEntry[];
-  readonly encoderBackend: DemoResult['encoderBackend'];
   readonly data: DemoResult['data'];
   readonly backend: Backend;
   /** Further sentences to print with every figure. */
@@ -49,7 +48,6 @@ export async function assembleDemo(run: AssembleOptions): Promise<DemoResult | n
     version: packageVersion,
     seed,
     backend: { kind, isa: isa ?? 'none', version },
-    encoderBackend: run.encoderBackend,
     data: run.data,
     settings,
     assumptions: [...assumptionsOf(settings, seed), ...(run.assumptions ?? [])],

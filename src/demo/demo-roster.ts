@@ -1,6 +1,5 @@
 /** The roster of the demonstration, for runs that build each participant in a process of its own. */
 import { type DigitData, describeData } from '../data/dataset.js';
-import { loadTensorflow } from '../participant/models/tensorflow.js';
 import { dataNamed, TEXT_SETTINGS } from '../run/named-data.js';
 import type { Roster, RosterRequest } from '../run/roster.js';
 import { sizesFor } from './fit.js';
@@ -20,10 +19,9 @@ export const demoRoster: Roster = {
   },
   async build(index, request, relay) {
     const { settings, seed, backend } = request;
-    const { tf, name, version } = await loadTensorflow(request.tensorflow);
     const data = await dataNamed(request.data);
-    const member = memberBuilder({ roster: entriesOf(request, data), data, settings, seed, tf, backend })(index, relay);
-    return { member, encoderBackend: { name, version }, data: describeData(data) };
+    const member = memberBuilder({ roster: entriesOf(request, data), data, settings, seed, backend })(index, relay);
+    return { member, data: describeData(data) };
   },
 };
 

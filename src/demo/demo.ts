@@ -5,7 +5,6 @@ import { type Backend, createBackend } from '../backend/index.js';
 import { AbortedError, InternalError } from '../core/errors.js';
 import { checkInteger } from '../core/validate.js';
 import { type DigitData, describeData, loadMnist } from '../data/dataset.js';
-import { loadTensorflow, type TensorflowChoice } from '../participant/models/tensorflow.js';
 import { runLocally } from '../run/local-run.js';
 import type { Relay } from '../run/member.js';
 import type { Phase, RunProgress } from '../run/participant-run.js';
@@ -24,8 +23,6 @@ export interface DemoOptions extends Partial<RunSettings> {
   readonly data?: DigitData;
   /** Default: the native backend. */
   readonly backend?: Backend;
-  /** Which tensorflow.js runs the encoders. Default 'auto'. */
-  readonly tensorflow?: TensorflowChoice;
 }
 
 /** A long step of a run and how far it is. */
@@ -49,34 +46,30 @@ export interface DemoHooks {
  *
  * @param options seed, settings, data, backend
  * @param hooks `signal` stops it within a second or two; `onProgress` is called after each round and participant
- * @returns plain data; the same seed, backend and tensorflow engine give the same bytes
- * @throws InputError for settings that cannot be run; EnvironmentError without data, tensorflow.js or native addon; AbortedError
+ * @returns plain data; the same seed gives the same bytes, whatever the backend
+ * @throws InputError for settings that cannot be run; EnvironmentError without data or native addon; AbortedError
  * @cost about a minute on two cores with the defaults
  * @paper sections 1.1 to 1.6, (2) to (9); R-03, R-06, R-18, R-19
  */
 export async function runDemo(options: DemoOptions = {}, hooks: DemoHooks = {}): Promise<DemoResult> {
-  const { seed: givenSeed, data: givenData, backend: givenBackend, tensorflow, ...given } = options;
+  const { seed: givenSeed, data: givenData, backend: givenBackend, ...given } = options;
   const seed = checkInteger('seed', givenSeed ?? 7, 0);
   const backend = givenBackend ?? createBackend({ kind: 'native' });
   const { signal } = hooks;
-  hooks.onProgress?.({ phase: 'loading', done: 0, total: 2 });
-  const engine = await loadTensorflow(tensorflow);
-  hooks.onProgress?.({ phase: 'loading', done: 1, total: 2 });
+  hooks.onProgress?.({ phase: 'loading', done: 0, total: 1 });
   const data = givenData ?? (await loadMnist());
-  hooks.onProgress?.({ phase: 'loading', done: 2, total: 2 });
+  hooks.onProgress?.({ phase: 'loading', done: 1, total: 1 });
   const settings = resolveSettings({ ...sizesFor(given, seed, data), ...given });
   await nextTick();
   if (signal?.aborted === true) throw new AbortedError('the demonstration');
   const roster = entriesOf({ settings, seed }, data);
-  const population = { roster, data, settings, seed, tf: engine.tf, backend };
+  const population = { roster, data, settings, seed, backend };
   const build = memberBuilder(population);
   const members = roster.map((_, index) => (relay: Relay) => build(index, relay));
   const cancel = signal === undefined ? {} : { signal };
   const record = await runLocally({ members, settings, seed, backend }, { ...cancel, onProgress: gathered(roster.length, hooks) });
   hooks.onProgress?.({ phase: 'competing', done: 0, total: 1 });
-  const { name, version } = engine;
-  const described = { encoderBackend: { name, version }, data: describeData(data) };
-  const result = await assembleDemo({ ...record, seed, settings, roster, ...described, backend, ...cancel });
+  const result = await assembleDemo({ ...record, seed, settings, roster, data: describeData(data), backend, ...cancel });
   if (result === null) throw new InternalError('a participant in this process did not finish');
   hooks.onProgress?.({ phase: 'competing', done: 1, total: 1, note: result.equilibrium.status });
   return result;

@@ -4,9 +4,8 @@ import type { Backend } from '../backend/index.js';
 import type { DigitData } from '../data/dataset.js';
 import { dealIndices, take } from '../data/shards.js';
 import { normals, permutation } from '../participant/draw.js';
-import { denseEncoder } from '../participant/models/layers-model.js';
+import { denseEncoder } from '../participant/models/dense-encoder.js';
 import { plainModel, type ResponseModel } from '../participant/models/model.js';
-import type { Tensorflow } from '../participant/models/tensorflow.js';
 import { Participant } from '../participant/participant.js';
 import { type Samples, samplesOf } from '../participant/samples.js';
 import type { Member, Relay } from '../run/member.js';
@@ -19,7 +18,6 @@ export interface PopulationOptions {
   readonly data: DigitData;
   readonly settings: RunSettings;
   readonly seed: number;
-  readonly tf: Tensorflow;
   readonly backend: Backend;
 }
 
@@ -71,7 +69,7 @@ function withOwnLabels(member: RosterEntry, samples: Samples, seed: number, stre
   return { ...samples, targets: { ...targets, labels: Int32Array.from(order, (sample) => targets.labels[sample]) } };
 }
 
-function encoderOf(index: number, pixels: number, { roster, settings, seed, tf }: PopulationOptions, relay: Relay): ResponseModel {
+function encoderOf(index: number, pixels: number, { roster, settings, seed, backend }: PopulationOptions, relay: Relay): ResponseModel {
   const { width } = settings;
   const { role, copyOf, hidden, activation } = roster[index];
   if (role === 'noise') {
@@ -91,7 +89,7 @@ function encoderOf(index: number, pixels: number, { roster, settings, seed, tf }
     });
   }
   return denseEncoder({
-    tf,
+    backend,
     inputWidth: pixels + width,
     hidden: [hidden],
     width,
@@ -121,9 +119,9 @@ function noise(inputs: Float32Array, batch: number, width: number, seed: number,
   return answers;
 }
 
-function proxyOf(index: number, pixels: number, { settings, seed, tf }: PopulationOptions): ResponseModel {
+function proxyOf(index: number, pixels: number, { settings, seed, backend }: PopulationOptions): ResponseModel {
   return denseEncoder({
-    tf,
+    backend,
     inputWidth: pixels,
     hidden: [PROXY_HIDDEN],
     width: settings.width,

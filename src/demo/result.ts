@@ -98,9 +98,8 @@ export interface DemoResult {
   readonly formatVersion: 1;
   readonly version: string;
   readonly seed: number;
-  /** What computed it: the numerical backend and the engine of the encoders. */
+  /** What computed it. */
   readonly backend: { readonly kind: string; readonly isa: string; readonly version: string };
-  readonly encoderBackend: { readonly name: string; readonly version: string };
   readonly data: DataDescription;
   readonly settings: RunSettings;
   /** Sentences to print wherever a figure of this run is shown. */

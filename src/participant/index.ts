@@ -10,9 +10,10 @@ export { ProductKeyGate, type ProductKeyGateSettings } from './gates/product-key
 export { askChosen, type Origin, type RoutedQuery, type RoutedResponses, returnGradients } from './gates/routing.js';
 export { SparseGate, type SparseGateOptions } from './gates/sparse-gate.js';
 export { MEASURE_ESTIMATORS, type MeasureEstimator } from './measure.js';
+export { type DenseEncoderOptions, denseEncoder } from './models/dense-encoder.js';
 export { type DenseLayer, DenseNet, type DenseNetOptions } from './models/dense-net.js';
-export { type DenseEncoderOptions, denseEncoder, type LayersModelOptions, layersModel } from './models/layers-model.js';
-export { type PlainModelOptions, plainModel, type ResponseModel } from './models/model.js';
+export { type LayersModelOptions, layersModel } from './models/layers-model.js';
+export { type PlainModelOptions, plainModel, type ResponseModel, type SplitModel } from './models/model.js';
 export { loadTensorflow, type Tensorflow, type TensorflowChoice, type TensorflowEngine } from './models/tensorflow.js';
 export {
   type Evaluation,

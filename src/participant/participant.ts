@@ -116,7 +116,11 @@ export class Participant {
    * @returns f_i `[batch, width]`, a fresh array
    */
   async answer(inputs: Float32Array, batch: number): Promise<Float32Array> {
-    return this.encoder.respond(await this.#encoderInputs(inputs, batch), batch);
+    const { encoder } = this;
+    const context = await this.#context(inputs, batch);
+    if (context === null) return encoder.respond(inputs, batch);
+    if (encoder.split !== undefined) return encoder.split.respond(inputs, context, batch);
+    return encoder.respond(joined(inputs, context, batch), batch);
   }
 
   /** Before it asks: its own answer, and whom its gate chooses for each sample. */
@@ -158,8 +162,12 @@ export class Participant {
    * @param gradient `[batch, width]`, dL/df of each asker's loss, scaled by its mask
    */
   async learn(inputs: Float32Array, gradient: Float32Array, batch: number): Promise<void> {
-    if (this.encoder.train === undefined) return;
-    await this.encoder.train(await this.#encoderInputs(inputs, batch), gradient, batch);
+    const { encoder } = this;
+    if (encoder.train === undefined) return;
+    const context = await this.#context(inputs, batch);
+    if (context === null) await encoder.train(inputs, gradient, batch);
+    else if (encoder.split !== undefined) await encoder.split.train(inputs, context, gradient, batch);
+    else await encoder.train(joined(inputs, context, batch), gradient, batch);
   }
 
   /**
@@ -237,19 +245,22 @@ export class Participant {
     return permutation(this.#settings.seed, [STREAM_FAMILY, this.index, STREAM.order, epoch], this.data.size);
   }
 
-  async #encoderInputs(inputs: Float32Array, batch: number): Promise<Float32Array> {
-    const given = inputWidthOf(this.data);
-    const total = this.encoder.inputWidth;
-    if (total === given) return inputs;
-    const context = await this.proxy.respond(inputs, batch);
-    const extra = total - given;
-    const joined = new Float32Array(batch * total);
-    for (let b = 0; b < batch; b++) {
-      joined.set(inputs.subarray(b * given, (b + 1) * given), b * total);
-      joined.set(context.subarray(b * extra, (b + 1) * extra), b * total + given);
-    }
-    return joined;
+  /** What its encoder sees beside the inputs: its proxy's answer, or null for an encoder that takes inputs alone. */
+  async #context(inputs: Float32Array, batch: number): Promise<Float32Array | null> {
+    return this.encoder.inputWidth === inputWidthOf(this.data) ? null : this.proxy.respond(inputs, batch);
   }
+}
+
+/** Both parts of every sample side by side. */
+function joined(inputs: Float32Array, context: Float32Array, batch: number): Float32Array {
+  const [given, extra] = [inputs.length / batch, context.length / batch];
+  const total = given + extra;
+  const both = new Float32Array(batch * total);
+  for (let b = 0; b < batch; b++) {
+    both.set(inputs.subarray(b * given, (b + 1) * given), b * total);
+    both.set(context.subarray(b * extra, (b + 1) * extra), b * total + given);
+  }
+  return both;
 }
 
 /** F_W: every response block scaled by how far the mask opens its peer (7). */

@@ -6,7 +6,6 @@ import { InputError } from '../core/errors.js';
 import { checkInteger } from '../core/validate.js';
 import { memoryStore, type Store } from '../ledger/index.js';
 import { type Identity, Libp2pTransport, type PeerKey, type WireType } from '../network/index.js';
-import type { TensorflowChoice } from '../participant/models/tensorflow.js';
 import { Coordinator } from '../run/coordinator.js';
 import { coordinatorIdentity, genesisOf, identityOf } from '../run/genesis.js';
 import { settingsHash } from '../run/messages.js';
@@ -36,7 +35,6 @@ export interface ProcessesOptions extends Partial<RunSettings> {
   /** 'mnist', 'text', or a folder of IDX files. Default 'mnist'. */
   readonly data?: string;
   readonly wire?: WireType;
-  readonly tensorflow?: TensorflowChoice;
   readonly store?: Store;
   /** Whether participants keep students of each other. Default true. */
   readonly students?: boolean;
@@ -84,7 +82,6 @@ export async function runProcesses(options: ProcessesOptions, hooks: ProcessesHo
     roster,
     data: givenData = 'mnist',
     wire = 'f32',
-    tensorflow = 'auto',
     store = memoryStore(),
     students = true,
     kill,
@@ -94,7 +91,7 @@ export async function runProcesses(options: ProcessesOptions, hooks: ProcessesHo
   const data = placeOfData(givenData, process.cwd()); // the configurations lie in another folder
   const settings = resolveSettings({ ...(await roster.defaults({ given, seed, data })), ...given });
   checkKill(kill, settings);
-  const { names } = await roster.plan({ settings, seed, data, tensorflow });
+  const { names } = await roster.plan({ settings, seed, data });
   const identities = names.map((_, index) => identityOf(seed, index));
   const folder = await mkdtemp(join(tmpdir(), 'intermodel-'));
   const run = new ProcessRun(names, identities, folder, command, kill, hooks);
@@ -102,7 +99,7 @@ export async function runProcesses(options: ProcessesOptions, hooks: ProcessesHo
   const coordinator = await run.open(seed, settings, store);
   try {
     const to = { key: coordinator.network.self, addresses: run.addresses };
-    await run.start({ formatVersion: 1, seed, coordinator: to, wire, tensorflow, data, students, settings });
+    await run.start({ formatVersion: 1, seed, coordinator: to, wire, data, students, settings });
     const ledger = await describeLedger(coordinator.ledger);
     const { results, reports, blocks } = run.outcome();
     return { seed, settings, wire, names, results, reports, blocks, ...ledger, elapsed_s: (performance.now() - started) / 1000 };

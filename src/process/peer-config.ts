@@ -43,7 +43,6 @@ const schema = z.strictObject({
   }),
   /** How numbers travel. */
   wire: z.enum(['f32', 'f16', 'int8']).default('f32'),
-  tensorflow: z.enum(['auto', 'tfjs-node', 'tfjs-wasm']).default('auto'),
   backend: z
     .strictObject({ kind: z.enum(['native', 'reference']), isa: z.enum(['scalar', 'avx2', 'avx512', 'neon']).optional() })
     .default({ kind: 'native' }),

@@ -40,7 +40,7 @@ const STAND_IN = { hidden: 64, learningRate: 5e-3 } as const;
  * @param config from {@link readPeerConfig}
  * @param hooks `signal` stops it between two steps; progress
  * @returns what it measured; the coordinator of the ledger has it too
- * @throws EnvironmentError without tensorflow.js, data, native addon or libp2p, or when the coordinator is silent; AbortedError
+ * @throws EnvironmentError without data, native addon or libp2p, or when the coordinator is silent; AbortedError
  */
 export async function runPeer(config: PeerConfig, hooks: PeerHooks = {}): Promise<PeerResult> {
   const transport = await openTransport(config);
@@ -148,7 +148,7 @@ function positionOn(ledger: LedgerClient, key: string, participants: number): nu
 
 /** The participant of this place on the roster, or one from its owner's module. */
 async function build(index: number, config: PeerConfig, roster: Roster | undefined, backend: Backend, relay: Relay): Promise<RosterMember> {
-  const { settings, seed, data: source, tensorflow } = config;
+  const { settings, seed, data: source } = config;
   if (config.participant !== undefined) {
     const { inputWidth } = config;
     const { participants: peers, width: answers } = settings;
@@ -158,9 +158,9 @@ async function build(index: number, config: PeerConfig, roster: Roster | undefin
     const width = inputWidthOf(data);
     const samples = data.size + member.validation.size;
     const name = member.participant.name;
-    return { member, encoderBackend: { name: 'own', version: '' }, data: { name, samples, classes: 0, height: 1, width } };
+    return { member, data: { name, samples, classes: 0, height: 1, width } };
   }
-  if (roster !== undefined) return roster.build(index, { settings, seed, data: source, tensorflow, backend }, relay);
+  if (roster !== undefined) return roster.build(index, { settings, seed, data: source, backend }, relay);
   throw new InputError('BTM_TYPE', 'must name a module, because this run has no roster', { argument: 'config.participant' });
 }
 

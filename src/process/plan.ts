@@ -3,7 +3,6 @@ import { InputError } from '../core/errors.js';
 import { checkInteger } from '../core/validate.js';
 import type { Genesis } from '../ledger/index.js';
 import { createIdentity, type Identity, type PeerKey, type WireType } from '../network/index.js';
-import type { TensorflowChoice } from '../participant/models/tensorflow.js';
 import { genesisOf } from '../run/genesis.js';
 import { placeOfData } from '../run/named-data.js';
 import type { Roster } from '../run/roster.js';
@@ -24,7 +23,6 @@ export interface PlanOptions {
   /** 'mnist', 'text', or a folder of IDX files. Default 'mnist'. */
   readonly data?: string;
   readonly wire?: WireType;
-  readonly tensorflow?: TensorflowChoice;
   /** Settings that differ from the defaults. */
   readonly settings?: Partial<RunSettings>;
 }
@@ -50,12 +48,12 @@ export interface Plan {
  * @throws InputError naming the option; EnvironmentError without the data
  */
 export async function planNetwork(options: PlanOptions): Promise<Plan> {
-  const { participants, seed = 7, host = '/ip4/127.0.0.1', port = 4001, data = 'mnist', wire = 'f32', tensorflow = 'auto' } = options;
+  const { participants, seed = 7, host = '/ip4/127.0.0.1', port = 4001, data = 'mnist', wire = 'f32' } = options;
   checkInteger('seed', seed, 0);
   const place = placeOfData(data, process.cwd());
   const given = { ...options.settings, participants };
   const settings = resolveSettings({ ...(await options.roster.defaults({ given, seed, data: place })), ...given });
-  const { inputWidth } = await options.roster.plan({ settings, seed, data: place, tensorflow });
+  const { inputWidth } = await options.roster.plan({ settings, seed, data: place });
   const coordinator = createIdentity();
   const peers = Array.from({ length: participants }, () => createIdentity());
   const address = `${checkHost(host)}/tcp/${checkInteger('port', port, 1, 65_535)}`;
@@ -65,7 +63,6 @@ export async function planNetwork(options: PlanOptions): Promise<Plan> {
     listen: [`${widest(host)}/tcp/0`],
     coordinator: told,
     wire,
-    tensorflow,
     data: place,
     inputWidth,
   };

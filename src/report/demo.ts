@@ -85,7 +85,6 @@ function factsOf(result: DemoResult): Fact[] {
     { name: 'estimator', value: result.settings.estimator },
     { name: 'checks held', value: `${held} of ${result.checks.length}` },
     { name: 'numerical backend', value: `${result.backend.kind} (${result.backend.isa}), version ${result.backend.version}` },
-    { name: 'encoders', value: `${result.encoderBackend.name} ${result.encoderBackend.version}` },
     { name: 'intermodel', value: result.version },
   ];
 }

@@ -116,7 +116,6 @@ export interface ParticipantResult {
 export interface PeerResult extends ParticipantResult {
   readonly traffic: readonly (readonly [PeerKey, PeerTraffic])[];
   readonly service: ServiceCounters;
-  readonly encoderBackend: { readonly name: string; readonly version: string };
   readonly data: DataDescription;
   readonly processor_s: number;
   readonly memory_mb: number;

@@ -1,7 +1,6 @@
 /** A roster fills the places of a run from its settings, its data and its seed alone, so that any process can build the participant of any place. */
 import type { Backend } from '../backend/index.js';
 import type { DataDescription } from '../data/dataset.js';
-import type { TensorflowChoice } from '../participant/models/tensorflow.js';
 import type { Member, Relay } from './member.js';
 import type { RunSettings } from './settings.js';
 
@@ -11,7 +10,6 @@ export interface RosterRequest {
   readonly seed: number;
   /** 'mnist', 'text', or a folder of IDX files. */
   readonly data: string;
-  readonly tensorflow: TensorflowChoice;
 }
 
 /** What a roster chooses its own defaults by. */
@@ -28,10 +26,9 @@ export interface RosterPlan {
   readonly inputWidth: number;
 }
 
-/** A participant of a roster and what it runs on. */
+/** A participant of a roster and its data. */
 export interface RosterMember {
   readonly member: Member;
-  readonly encoderBackend: { readonly name: string; readonly version: string };
   readonly data: DataDescription;
 }
 

@@ -103,7 +103,7 @@ t.test('init, serve and six peers: one of its own kind, one killed, one stopped 
   const out = join(folder, 'net');
   const at = (name: string) => join(out, name);
   const port = await freePort();
-  const options = ['--participants', '6', '--out', out, '--port', String(port), '--seed', '5', '--tensorflow', 'tfjs-wasm', ...settings];
+  const options = ['--participants', '6', '--out', out, '--port', String(port), '--seed', '5', ...settings];
   const planned = intermodel(['peer', 'init', ...options, '--json']);
   t.equal(planned.code, 0, planned.stderr);
   const keys: string[] = JSON.parse(planned.stdout).peers.map(({ key }: { key: string }) => key);

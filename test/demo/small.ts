@@ -14,5 +14,4 @@ export const SMALL = {
   closingBlocks: 2,
   validation: 40,
   blockValidation: 20,
-  tensorflow: 'tfjs-wasm',
 } as const;

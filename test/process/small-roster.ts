@@ -37,7 +37,6 @@ export const smallRoster: Roster = {
     const participant = new Participant({ ...parts, ...models }, participantSettings(settings, { outputs: CLASSES, seed, backend }));
     return {
       member: { participant, validation: samples(seed, 100 + index, settings.validation) },
-      encoderBackend: { name: 'dense', version: '' },
       data: { name: 'made up', samples: settings.largestShard, classes: CLASSES, height: 1, width: INPUTS },
     };
   },

@@ -82,7 +82,6 @@ export function demoFixture(): DemoResult {
     version: '0.1.0',
     seed: 7,
     backend: { kind: 'native', isa: 'avx2', version: '0.1.0' },
-    encoderBackend: { name: 'tfjs-wasm', version: '4.22.0' },
     data: { name: 'MNIST digits', samples: 70000, classes: 10, height: 28, width: 28 },
     settings: {
       participants: n,

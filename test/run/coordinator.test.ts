@@ -26,7 +26,7 @@ const config = {
 
 t.test('a configuration gets its defaults; what is wrong in it is named', async (t) => {
   const parsed = parsePeerConfig(config);
-  t.match(parsed, { wire: 'f32', tensorflow: 'auto', backend: { kind: 'native' }, listen: ['/ip4/127.0.0.1/tcp/0'] });
+  t.match(parsed, { wire: 'f32', backend: { kind: 'native' }, listen: ['/ip4/127.0.0.1/tcp/0'] });
   t.match(parsed.settings, { participants: 8, rounds: 10, width: 16 });
   const wrong: [object, string][] = [
     [{ identity: 'short' }, 'config.identity'],

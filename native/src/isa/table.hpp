@@ -4,6 +4,7 @@
 #include "../arithmetic_kernels.hpp"
 #include "../competition_kernels.hpp"
 #include "../curvature_kernels.hpp"
+#include "../dense_kernels.hpp"
 #include "../distillation.hpp"
 #include "../equilibrium_kernels.hpp"
 #include "../equilibrium_rows_kernels.hpp"
@@ -26,6 +27,7 @@ constexpr KernelTable kernelTable() {
       .distillation = distillationKernels(),
       .gating = gatingKernels(),
       .curvature = curvature::curvatureKernels(),
+      .dense = dense::denseKernels(),
       .ledger = ledgerKernels(),
       .ranking = market::rankingKernels(),
       .competition = market::competitionKernels(),

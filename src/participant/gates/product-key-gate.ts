@@ -49,7 +49,7 @@ export class ProductKeyGate implements TrainableGate {
     const codes = (book: number, count: number): Float64Array =>
       normals(seed, [...stream, book], count * codeWidth).map((z) => z / Math.sqrt(codeWidth));
     this.#keys = { first: codes(1, rows), second: codes(2, columns), rows, columns, width: codeWidth };
-    this.#adam = new Adam([this.#keys.first, this.#keys.second], optimiser);
+    this.#adam = new Adam([this.#keys.first, this.#keys.second], optimiser, settings.backend);
     this.#query = DenseNet.random({
       widths: [contextWidth, 2 * codeWidth],
       activation: 'identity',

@@ -1,5 +1,7 @@
-/** Adam with decoupled weight decay for plain Float64Arrays: plain operations in a fixed order, so the same steps give the same bits. */
+/** Adam with decoupled weight decay for plain Float64Arrays, on the backend's kernel: the same steps give the same bits. */
 
+import { type Backend, backendOf } from '../../backend/index.js';
+import { ADAM } from '../../dense.js';
 import { numberIn, partsOf, restoreArrays, type Saved, type Stateful } from '../saved.js';
 
 /** How parameters move. */
@@ -9,22 +11,21 @@ export interface AdamOptions {
   readonly weightDecay?: number;
 }
 
-const BETA1 = 0.9;
-const BETA2 = 0.999;
-const EPSILON = 1e-8;
-
 /** State of the optimiser for one group of parameter arrays, updated in place. */
 export class Adam implements Stateful {
   #steps = 0;
   #decay1 = 1;
   #decay2 = 1;
+  readonly #kernels: Backend['kernels'];
   readonly #first: Float64Array[];
   readonly #second: Float64Array[];
 
   constructor(
     private readonly parameters: readonly Float64Array[],
     private readonly options: AdamOptions,
+    backend?: Backend,
   ) {
+    this.#kernels = backendOf(backend).kernels;
     this.#first = parameters.map((p) => new Float64Array(p.length));
     this.#second = parameters.map((p) => new Float64Array(p.length));
   }
@@ -57,21 +58,13 @@ export class Adam implements Stateful {
   /** One step down the gradients, which are in the order of the parameters; `rate` scales the learning rate of this step. */
   step(gradients: readonly Float64Array[], rate = 1): void {
     this.#steps++;
-    this.#decay1 *= BETA1;
-    this.#decay2 *= BETA2;
+    this.#decay1 *= ADAM.beta1;
+    this.#decay2 *= ADAM.beta2;
     const size = rate * this.options.learningRate;
     const shrink = 1 - size * (this.options.weightDecay ?? 0);
+    const corrections = [1 - this.#decay1, 1 - this.#decay2] as const;
     this.parameters.forEach((parameter, group) => {
-      const gradient = gradients[group];
-      const first = this.#first[group];
-      const second = this.#second[group];
-      for (let k = 0; k < parameter.length; k++) {
-        const g = gradient[k];
-        first[k] = BETA1 * first[k] + (1 - BETA1) * g;
-        second[k] = BETA2 * second[k] + (1 - BETA2) * g * g;
-        const direction = first[k] / (1 - this.#decay1) / (Math.sqrt(second[k] / (1 - this.#decay2)) + EPSILON);
-        parameter[k] = shrink * parameter[k] - size * direction;
-      }
+      this.#kernels.adamStep(parameter, this.#first[group], this.#second[group], gradients[group], size, shrink, ...corrections);
     });
   }
 }

@@ -44,7 +44,7 @@ export class DenseNet implements Stateful {
   ) {
     this.inputWidth = layers[0].weights.length / layers[0].bias.length;
     this.width = layers[layers.length - 1].bias.length;
-    this.#adam = optimiser === undefined ? undefined : new Adam(this.#parameters(layers), optimiser);
+    this.#adam = optimiser === undefined ? undefined : new Adam(this.#parameters(layers), optimiser, backend);
   }
 
   /** Draws weights by He for relu and Glorot otherwise; biases start at zero. */

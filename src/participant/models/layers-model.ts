@@ -4,7 +4,6 @@
 /** @ts-ignore */
 import type * as tensorflow from '@tensorflow/tfjs';
 import { InputError } from '../../core/errors.js';
-import { normals } from '../draw.js';
 import { partsOf, type Saved } from '../saved.js';
 import type { ResponseModel } from './model.js';
 import type { Tensorflow } from './tensorflow.js';
@@ -71,47 +70,6 @@ export function layersModel(options: LayersModelOptions): ResponseModel {
       optimizer.dispose();
     },
   };
-}
-
-/** Shape of a dense encoder; every layer but the last uses `activation`. */
-export interface DenseEncoderOptions {
-  readonly tf: Tensorflow;
-  readonly inputWidth: number;
-  readonly hidden: readonly number[];
-  readonly width: number;
-  readonly activation: 'relu' | 'tanh';
-  /** Of the responses: `tanh` keeps every participant's on one scale. */
-  readonly outputActivation: 'tanh' | 'linear';
-  readonly learningRate: number;
-  readonly seed: number;
-  /** Names this model among all that are drawn from the seed. */
-  readonly stream: readonly number[];
-}
-
-/** A dense encoder whose initial weights follow from the seed alone (Glorot for tanh, He for relu), never from tensorflow's generator. */
-export function denseEncoder(options: DenseEncoderOptions): ResponseModel {
-  const { tf } = options;
-  const widths = [options.inputWidth, ...options.hidden, options.width];
-  const layers: tensorflow.layers.Layer[] = [];
-  const initial: tensorflow.Tensor[] = [];
-  for (let layer = 1; layer < widths.length; layer++) {
-    const [units, fanIn] = [widths[layer], widths[layer - 1]];
-    const activation = layer === widths.length - 1 ? options.outputActivation : options.activation;
-    layers.push(tf.layers.dense({ units, activation, kernelInitializer: 'zeros', ...(layer === 1 ? { inputShape: [fanIn] } : {}) }));
-    const scale = activation === 'relu' ? Math.sqrt(2 / fanIn) : Math.sqrt(2 / (fanIn + units));
-    const kernel = Float32Array.from(normals(options.seed, [...options.stream, layer], fanIn * units), (z) => scale * z);
-    initial.push(tf.tensor2d(kernel, [fanIn, units]), tf.zeros([units]));
-  }
-  const model = tf.sequential({ layers });
-  model.setWeights(initial);
-  tf.dispose(initial);
-  const body = options.hidden.map((units) => `${units} ${options.activation}`).join(' -> ');
-  return layersModel({
-    tf,
-    model,
-    learningRate: options.learningRate,
-    description: `${options.inputWidth} -> ${body} -> ${options.width} ${options.outputActivation}`,
-  });
 }
 
 async function valuesOf(tensors: readonly tensorflow.Tensor[]): Promise<Saved> {

@@ -1,6 +1,6 @@
 /**
  * A model as a participant serves it: anything that maps [batch, inputs] to [batch, width].
- * Adapters: {@link plainModel} for functions, `layersModel` (layers-model.ts) for tensorflow.js.
+ * Adapters: {@link plainModel} for functions, `layersModel` (layers-model.ts) for tensorflow.js; `denseEncoder` runs on this package's own kernels.
  */
 
 import { InputError } from '../../core/errors.js';
@@ -26,12 +26,20 @@ export interface ResponseModel {
    * @param gradient `[batch, width]`, dL/df summed over everybody who asked
    */
   train?(inputs: Float32Array, gradient: Float32Array, batch: number): Promise<void>;
+  /** The same for inputs in two parts, `[batch, given]` and `[batch, inputWidth - given]`. Absent: they are joined first. */
+  readonly split?: SplitModel;
   /** What it has learnt, its optimiser included. Absent if there is nothing to keep. */
   save?(): Promise<Saved>;
   /** Takes up a state that {@link ResponseModel.save} gave. */
   restore?(saved: Saved): Promise<void>;
   /** Releases what the model holds. */
   dispose(): void;
+}
+
+/** A model that takes the proxy's answer beside a sample without a copy of both. */
+export interface SplitModel {
+  respond(inputs: Float32Array, context: Float32Array, batch: number): Promise<Float32Array>;
+  train(inputs: Float32Array, context: Float32Array, gradient: Float32Array, batch: number): Promise<void>;
 }
 
 /** The parts of a plain-function model. */
