@@ -10,7 +10,7 @@ import { peersWithinBudget } from '../participant/gates/gate-budget.js';
 import { MEASURE_ESTIMATORS } from '../participant/measure.js';
 import type { Kill } from '../process/launch.js';
 import type { DemoReportOptions } from '../report/index.js';
-import { dataNamed, TEXT_SETTINGS } from '../run/named-data.js';
+import { DATA_CHOICES, dataNamed } from '../run/named-data.js';
 import { RUN_DEFAULTS, type RunSettings } from '../run/settings.js';
 import { addBackendOptions, type BackendFlags, backendOf, wholeNumber } from './backend-option.js';
 import { describeDemo } from './demo-text.js';
@@ -46,17 +46,17 @@ const PROCESSES = 8;
 export function demoCommand(program: Command): void {
   const command = program
     .command('demo')
-    .description('train participants on MNIST or text, let them measure and rank each other, and write a report')
+    .description('train participants on digits, text or a table, let them measure and rank each other, and write a report')
     .option('--seed <number>', 'everything random follows from it', wholeNumber, 7)
     .option(
       '--participants <number>',
       `how many take part, at least ${MINIMUM_ROSTER} (default: ${RUN_DEFAULTS.participants}; ${PROCESSES} with --processes)`,
       wholeNumber,
     )
-    .option('--rounds <number>', `training rounds (default: ${RUN_DEFAULTS.rounds}; ${TEXT_SETTINGS.rounds} on text)`, wholeNumber)
+    .option('--rounds <number>', `training rounds (default: ${RUN_DEFAULTS.rounds})`, wholeNumber)
     .addOption(new Option('--estimator <name>', 'how removal is estimated').choices(MEASURE_ESTIMATORS).default(RUN_DEFAULTS.estimator))
     .addOption(new Option('--rows <kind>', 'what participants write to the ledger').choices(['measured', 'competing']).default('measured'))
-    .option('--data <name>', "'mnist', 'text' (next character of this package's own documentation), or a folder of four IDX files", 'mnist')
+    .option('--data <name>', DATA_CHOICES, 'mnist')
     .addOption(new Option('--gate <kind>', 'how a participant chooses whom to ask').choices(['sparse', 'productKey']).default('sparse'))
     .option('--k <number>', 'peers asked per sample while training (default: all)', wholeNumber)
     .option('--budget <bytes>', 'outward bytes per participant and batch; sets k in place of --k', wholeNumber)

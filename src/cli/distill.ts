@@ -7,7 +7,7 @@ import { type DistillationRunOptions, type DistillationRunResult, runDistillatio
 import type { DistillationKind } from '../distillation.js';
 import { peersWithinBudget } from '../participant/gates/gate-budget.js';
 import type { ClassScore } from '../participant/samples.js';
-import { dataNamed } from '../run/named-data.js';
+import { DATA_CHOICES, dataNamed } from '../run/named-data.js';
 import type { FabricKind } from '../run/transport-fabric.js';
 import { addBackendOptions, type BackendFlags, backendOf, wholeNumber } from './backend-option.js';
 import { abortOnInterrupt } from './interrupt.js';
@@ -38,7 +38,7 @@ export function distillCommand(program: Command): void {
     .command('distill')
     .description('distil a participant, take it off the network completely, and validate it offline (docs/concepts/distillation.md)')
     .option('--participants <number>', 'participants, in this process', wholeNumber, 8)
-    .option('--data <name>', "'mnist', 'text' (next character of this package's own documentation), or a folder of four IDX files", 'mnist')
+    .option('--data <name>', DATA_CHOICES, 'mnist')
     .option('--rounds <number>', 'rounds of training before distillation', wholeNumber, 120)
     .addOption(
       new Option('--transport <name>', 'how they reach one another: in this process, or libp2p on loopback')

@@ -31,11 +31,18 @@ function isHead(words: readonly string[]): boolean {
   return words.some((word) => word.endsWith('.json')) && !words.some((word) => word === '--labels' || word.startsWith('--labels='));
 }
 
-/** Participants train encoders, on the digits unless other data is named. */
+/** Participants train on data that a package ships, or on a file that a package reads. */
 function training(words: readonly string[]): readonly Feature[] {
-  const namesData = words.some((word) => word === '--data' || (word.startsWith('--data=') && word !== '--data=mnist'));
-  const ownData = namesData && words[words.indexOf('--data') + 1] !== 'mnist';
-  return ownData ? ['configuration'] : ['configuration', 'digits'];
+  const joined = words.find((word) => word.startsWith('--data='))?.slice('--data='.length);
+  const data = joined ?? (words.includes('--data') ? words[words.indexOf('--data') + 1] : undefined) ?? 'mnist';
+  return ['configuration', ...dataFeatures(data)];
+}
+
+function dataFeatures(data: string): readonly Feature[] {
+  if (data === 'mnist') return ['digits'];
+  if (data === 'text') return ['text'];
+  if (data === 'table') return ['table', 'tables'];
+  return answers([data.replace(/#.*$/s, '')]);
 }
 
 /**

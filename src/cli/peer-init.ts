@@ -6,6 +6,7 @@ import { EnvironmentError } from '../core/errors.js';
 import { demoRoster } from '../demo/demo-roster.js';
 import type { WireType } from '../network/index.js';
 import { type Plan, type PlannedFile, planNetwork } from '../process/plan.js';
+import { DATA_CHOICES } from '../run/named-data.js';
 import { checkSettingName, type RunSettings } from '../run/settings.js';
 import { wholeNumber } from './backend-option.js';
 
@@ -31,7 +32,7 @@ export function addPeerInit(peer: Command): void {
     .option('--seed <number>', 'shards, initial weights and orders follow from it; keys never do', wholeNumber, 7)
     .option('--host <multiaddr>', 'where the coordinator of the ledger can be reached', '/ip4/127.0.0.1')
     .option('--port <number>', 'its port', wholeNumber, 4001)
-    .option('--data <name>', "'mnist', 'text', or a folder of four IDX files", 'mnist')
+    .option('--data <name>', DATA_CHOICES, 'mnist')
     .addOption(new Option('--wire <type>', 'how numbers travel').choices(['f32', 'f16', 'int8']).default('f32'))
     .option('--rounds <number>', 'training rounds', wholeNumber)
     .option('--set <name=value>', 'any other setting; may be repeated', setting, {})

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { checkOutputFolder, fileError, outputFile } from '../core/user-files.js';
 import type { DemoResult } from '../demo/result.js';
-import { TEXT_SETTINGS } from '../run/named-data.js';
+import { nameOfData } from '../run/named-data.js';
 import { RUN_DEFAULTS } from '../run/settings.js';
 import { jsonLine } from './output.js';
 import { readDemoResult } from './report-input.js';
@@ -49,11 +49,10 @@ async function writeFigures(folder: string, figures: readonly { readonly name: s
 
 /** The command that makes the run again, as far as its settings differ from the defaults. */
 function commandOf({ seed, settings, data }: DemoResult): string {
-  const onText = data.name.startsWith('the text');
-  const rounds = onText ? TEXT_SETTINGS.rounds : RUN_DEFAULTS.rounds;
+  const source = nameOfData(data.name);
   const parts = [`--seed ${seed}`, `--participants ${settings.participants}`];
-  if (onText) parts.push('--data text');
-  if (settings.rounds !== rounds) parts.push(`--rounds ${settings.rounds}`);
+  if (source !== 'mnist') parts.push(/^[\w./#-]+$/.test(source) ? `--data ${source}` : `--data '${source}'`);
+  if (settings.rounds !== RUN_DEFAULTS.rounds) parts.push(`--rounds ${settings.rounds}`);
   for (const name of ['estimator', 'rows', 'gate'] as const) {
     if (settings[name] !== RUN_DEFAULTS[name]) parts.push(`--${name} ${settings[name]}`);
   }

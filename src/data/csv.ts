@@ -14,7 +14,9 @@ export async function readCsv(path: string): Promise<Table> {
   requirePackages(`reading ${path}`, ['tables']);
   const { parse } = await import('csv-parse');
   const delimiter = path.toLowerCase().endsWith('.tsv') ? '\t' : ',';
-  const parser = Readable.from(readPieces(path)).pipe(parse({ delimiter, bom: true, skip_empty_lines: true }));
+  const source = Readable.from(readPieces(path));
+  const parser = source.pipe(parse({ delimiter, bom: true, skip_empty_lines: true }));
+  source.on('error', (error) => parser.destroy(error)); // a pipe does not pass errors on
   let builders: ColumnBuilder[] | undefined;
   try {
     for await (const record of parser as AsyncIterable<string[]>) {

@@ -12,15 +12,20 @@ const askedText = ({ gate, gateK, gateBalance, gateNoise }: RunSettings): string
     ? 'While training, everybody asks everybody.'
     : `While training, a ${gate} gate asks ${gateK} peers per sample, balance ${gateBalance}, noise ${gateNoise}; measurements ask everybody.`;
 
+const scoresText = ({ estimator }: RunSettings): string =>
+  estimator === 'taylor2'
+    ? 'Scores are by taylor2, the second-order change with its linear term: no head is at a minimum on samples it was not trained on, and weight decay keeps it from one (R-03). The share of the linear term stands with every participant.'
+    : `Scores are by ${estimator} (R-03); the share that the linear term of the second-order change has stands with every participant.`;
+
 /** What a reader has to know to judge a run. */
 export function assumptionsOf(settings: RunSettings, seed: number): string[] {
   return [
     `Everything random follows from seed ${seed}: shards, initial weights, batch orders, the free rider's noise.`,
     `Training shards are disjoint parts of the training samples; each participant measures on ${settings.validation} test samples of its own classes, drawn independently, so participants may share test samples.`,
-    `Scores are by ${settings.estimator}, without the factor 1/2 and without the linear term (R-03); the share of the dropped linear term stands with every participant.`,
+    scoresText(settings),
     "Truth is exact ablation: the loss with one peer's whole response set to zero, minus the loss with it (R-05), labels as the participant has them.",
     "The ledger's ranking adds shares of rows, not nats, so its truth is exact ablation by row: negative entries set to zero, each row divided by its sum, the mean over participants.",
-    `Before the measurement every head is trained for ${settings.refitSteps} more steps with the encoders held fixed, because the measure assumes a minimum. Weight decay ${settings.weightDecay} (decoupled) keeps a linear term alive that grows with a peer's worth.`,
+    `Before the measurement every head is trained for ${settings.refitSteps} more steps with the encoders held fixed, because a quadratic measure is good near a minimum. Weight decay ${settings.weightDecay} (decoupled) keeps a linear term alive that grows with a peer's worth.`,
     'Encoders learn from their own labels and, in equal parts, from the gradients of everybody who asks (section 1.6, step 3). They differ in hidden units: generalists have 64 down to 16, specialists 16 down to 4.',
     `Queries go one hop: a peer answers from its input and its own proxy, distilled from its gate by ${settings.distillation} at temperature ${settings.distillationTemperature}, labels at weight ${1 - settings.distillationAlpha}, and squared error at weight ${settings.responseWeight} (R-19).`,
     askedText(settings),

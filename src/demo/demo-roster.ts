@@ -1,6 +1,6 @@
 /** The roster of the demonstration, for runs that build each participant in a process of its own. */
 import { type DigitData, describeData } from '../data/dataset.js';
-import { dataNamed, TEXT_SETTINGS } from '../run/named-data.js';
+import { dataNamed } from '../run/named-data.js';
 import type { Roster, RosterRequest } from '../run/roster.js';
 import { sizesFor } from './fit.js';
 import { memberBuilder } from './population.js';
@@ -9,8 +9,7 @@ import { buildRoster, type RosterEntry } from './roster.js';
 /** Every role once or more; see {@link buildRoster}. */
 export const demoRoster: Roster = {
   async defaults({ given, seed, data }) {
-    const standard = data === 'text' ? TEXT_SETTINGS : {};
-    return { ...standard, ...sizesFor(given, seed, await dataNamed(data), data === 'text' ? TEXT_SETTINGS.largestShard : undefined) };
+    return sizesFor(given, seed, await dataNamed(data));
   },
   async plan(request) {
     const data = await dataNamed(request.data);

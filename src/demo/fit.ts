@@ -12,18 +12,12 @@ const LEAST_SHARD = 20;
  * Sizes for the settings that leave them open.
  *
  * @param given settings that were asked for; sizes among them are left as they are
- * @param most the largest shard where the data has enough
  * @throws InputError BTM_DOMAIN when the data cannot fill the smallest shards
  */
-export function sizesFor(
-  given: Partial<RunSettings>,
-  seed: number,
-  { train, test }: DigitData,
-  most = RUN_DEFAULTS.largestShard,
-): Partial<RunSettings> {
+export function sizesFor(given: Partial<RunSettings>, seed: number, { train, test }: DigitData): Partial<RunSettings> {
   const { participants = RUN_DEFAULTS.participants } = given;
   const roster = (largestShard: number) => buildRoster({ participants, classes: train.classes, largestShard, seed });
-  const shard = largestFitting(train, roster, given.largestShard ?? most, LEAST_SHARD);
+  const shard = largestFitting(train, roster, given.largestShard ?? RUN_DEFAULTS.largestShard, LEAST_SHARD);
   const largestShard = asAsked('largestShard', given.largestShard, shard, train);
   const held = Math.min(
     ...roster(largestShard).map(({ classes }) =>

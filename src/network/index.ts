@@ -10,7 +10,7 @@ export { createIdentity, type Identity, isPeerKey, verifySignature } from './ide
 export type { ConnectionLimits } from './libp2p/connection-gate.js';
 export type { Discovery } from './libp2p/discovery.js';
 export { type Libp2pOptions, Libp2pTransport } from './libp2p/transport.js';
-export { createHub, type Hub } from './memory.js';
+export { createHub, type Hub, type HubOptions } from './memory.js';
 export {
   type AnnouncementHandler,
   type CallOptions,

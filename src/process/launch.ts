@@ -32,7 +32,7 @@ export interface ProcessesOptions extends Partial<RunSettings> {
   readonly command: readonly string[];
   /** Who plays; the command has to build the same participants. */
   readonly roster: Roster;
-  /** 'mnist', 'text', or a folder of IDX files. Default 'mnist'. */
+  /** 'mnist', 'text', 'table', FILE.csv#COLUMN, or a folder of IDX files. Default 'mnist'. */
   readonly data?: string;
   readonly wire?: WireType;
   readonly store?: Store;

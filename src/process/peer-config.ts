@@ -46,7 +46,7 @@ const schema = z.strictObject({
   backend: z
     .strictObject({ kind: z.enum(['native', 'reference']), isa: z.enum(['scalar', 'avx2', 'avx512', 'neon']).optional() })
     .default({ kind: 'native' }),
-  /** Data of the roster: 'mnist', 'text', or a folder of IDX files. Its position on the ledger says which part it plays. */
+  /** Data of the roster: 'mnist', 'text', 'table', FILE.csv#COLUMN, or a folder of IDX files. Its position on the ledger says which part it plays. */
   data: z.string().min(1).default('mnist'),
   /** A module that exports a participant of your own, in place of the roster; see plugin.ts. */
   participant: z.string().min(1).optional(),

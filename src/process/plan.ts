@@ -20,7 +20,7 @@ export interface PlanOptions {
   readonly host?: string;
   /** The coordinator's port. Default 4001. */
   readonly port?: number;
-  /** 'mnist', 'text', or a folder of IDX files. Default 'mnist'. */
+  /** 'mnist', 'text', 'table', FILE.csv#COLUMN, or a folder of IDX files. Default 'mnist'. */
   readonly data?: string;
   readonly wire?: WireType;
   /** Settings that differ from the defaults. */

@@ -1,31 +1,46 @@
-/** Data by name: the digits, the text that this package ships, or a folder of IDX files. */
-import { readdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { packageRoot } from '../backend/index.js';
+/** Data by name: digits, text or a table that packages ship, a table of one's own, or a folder of IDX files. */
+import { resolve } from 'node:path';
+import { InputError } from '../core/errors.js';
+import { loadPostOffices, loadSpeeches, POST_OFFICES, SPEECHES } from '../data/corpora.js';
+import { readCsv } from '../data/csv.js';
 import { type DigitData, idxPathsIn, loadDigitFiles, loadMnist } from '../data/dataset.js';
-import { loadText } from '../data/text.js';
+import { readParquet } from '../data/parquet.js';
+import { tableSamples } from '../data/table-samples.js';
+
+/** For the help of commands. */
+export const DATA_CHOICES =
+  "'mnist', 'text' (next character of speeches), 'table' (state of a postal code), FILE.csv#COLUMN or FILE.parquet#COLUMN (the column to predict from all others), or a folder of four IDX files";
+
+const SHIPPED: Readonly<Record<string, () => Promise<DigitData>>> = { mnist: loadMnist, text: loadSpeeches, table: loadPostOffices };
+
+/** A table of one's own and the column to predict. */
+const TABLE = /^(?<path>.*\.(?<kind>csv|tsv|parquet))(?:#(?<label>.*))?$/is;
 
 /**
- * What the package's own text can carry: shards that it can fill, and fewer steps than the digits get. With more, heads
- * memorise their small shards, and on held-out text removing a useful peer then lowers the loss.
+ * Loads it.
+ *
+ * @throws EnvironmentError BTM_NO_PACKAGE or BTM_IO, InputError for a table without the column
  */
-export const TEXT_SETTINGS = { largestShard: 2400, rounds: 60, refitSteps: 60 } as const;
-
-/** Loads it. */
 export async function dataNamed(name: string): Promise<DigitData> {
-  if (name === 'mnist') return loadMnist();
-  if (name === 'text') return loadText('the text of this package, next character', ownText(), { classes: 8 });
-  return loadDigitFiles(name, idxPathsIn(name));
+  const shipped = Object.hasOwn(SHIPPED, name) ? SHIPPED[name] : undefined;
+  if (shipped !== undefined) return shipped();
+  const table = TABLE.exec(name)?.groups;
+  if (table === undefined) return loadDigitFiles(name, idxPathsIn(name));
+  const { path, kind, label } = table;
+  if (path === undefined || label === undefined || label === '') {
+    const remedy = `Name it behind the file: ${name}#COLUMN.`;
+    throw new InputError('BTM_DOMAIN', 'does not say which column to predict', { argument: 'data', value: name, remedy });
+  }
+  return tableSamples(name, await (kind?.toLowerCase() === 'parquet' ? readParquet(path) : readCsv(path)), { label });
 }
 
-/** The same data, named so that it is found from anywhere: a folder is looked for from `here`. */
+/** What to ask for to get the data that a report calls by this name. */
+export function nameOfData(called: string): string {
+  const shipped: Readonly<Record<string, string>> = { MNIST: 'mnist', [SPEECHES]: 'text', [POST_OFFICES]: 'table' };
+  return shipped[called] ?? called; // a file or a folder is called what it was asked for by
+}
+
+/** The same data, named so that it is found from anywhere: a file or folder is looked for from `here`. */
 export function placeOfData(name: string, here: string): string {
-  return name === 'mnist' || name === 'text' ? name : resolve(here, name);
-}
-
-/** The Markdown files that ship with the package, in a fixed order. */
-function ownText(): string[] {
-  const docs = join(packageRoot, 'docs');
-  const files = readdirSync(docs, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.md'));
-  return [join(packageRoot, 'README.md'), ...files.sort().map((file) => join(docs, file))];
+  return Object.hasOwn(SHIPPED, name) ? name : resolve(here, name);
 }

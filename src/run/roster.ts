@@ -8,7 +8,7 @@ import type { RunSettings } from './settings.js';
 export interface RosterRequest {
   readonly settings: RunSettings;
   readonly seed: number;
-  /** 'mnist', 'text', or a folder of IDX files. */
+  /** 'mnist', 'text', 'table', FILE.csv#COLUMN, or a folder of IDX files. */
   readonly data: string;
 }
 

@@ -59,7 +59,7 @@ const schema = z.strictObject({
   closingBlocks: count(1, 8, 'blocks of the ledger after the last measurement'),
   validation: count(1, 1000, 'held-out samples on which each participant measures'),
   blockValidation: count(1, 128, 'of those, how many are measured for a block while training'),
-  estimator: oneOf(MEASURE_ESTIMATORS, 'gaussNewton', 'how the loss of a removal is estimated'),
+  estimator: oneOf(MEASURE_ESTIMATORS, 'taylor2', 'how the loss of a removal is estimated'),
   maskTemperature: positive(10, 'temperature of the competition mask (7), tokens'),
   stepBound: positive(0.1, 'largest l2 change of a row in one block (R-09)'),
   tau: positive(5, 'tokens per block, the factor tau of (6)'),

@@ -24,7 +24,7 @@ export function openFabric(kind: FabricKind): TransportFabric {
 }
 
 function memoryFabric(): TransportFabric {
-  const hub = createHub();
+  const hub = createHub({ shared: true }); // what participants ask and answer they never change
   return {
     join: async (identity) => ({ transport: hub.join(identity), endpoint: `/memory/${identity.key.slice(0, 8)}` }),
     left: () => undefined, // a hub forgets whoever closes

@@ -8,6 +8,7 @@ import { pathToFileURL } from 'node:url';
 import t from 'tap';
 import { packageRoot } from '../../src/backend/index.js';
 import type { Served, ServeEvent } from '../../src/process/ledger-service.js';
+import { tableOnDisk } from '../support/table-file.js';
 import { intermodel } from './run.js';
 
 t.setTimeout(280_000);
@@ -171,7 +172,19 @@ t.test('Ctrl-C ends a coordinator, and a participant that waits for the others, 
   const out = join(folder, 'small');
   const at = (name: string) => join(out, name);
   const port = await freePort();
-  const planned = intermodel(['peer', 'init', '--participants', '4', '--out', out, '--port', String(port), '--data', 'text', ...settings]);
+  const planned = intermodel([
+    'peer',
+    'init',
+    '--participants',
+    '4',
+    '--out',
+    out,
+    '--port',
+    String(port),
+    '--data',
+    tableOnDisk(),
+    ...settings,
+  ]);
   t.match(planned.stdout, /intermodel ledger serve --config .*coordinator\.json[\s\S]*intermodel peer --config .*peer-3\.json\s*$/);
   const coordinator = start(['ledger', 'serve', '--config', at('coordinator.json')]);
   await new Promise<void>((resolve) => {

@@ -1,6 +1,6 @@
 /**
  * Eight processes with libp2p on loopback against the same demonstration in one process, same seed: every measurement and the ledger must agree to the bit.
- * node lib/test/long/network-processes.js [--rounds N] [--seed N] [--participants N] [--rows measured|competing] [--ratio TOKENS] [--gate-k K] [--data mnist|text]
+ * node lib/test/long/network-processes.js [--rounds N] [--seed N] [--participants N] [--rows measured|competing] [--ratio TOKENS] [--gate-k K] [--data mnist|text|table|FILE.csv#COLUMN]
  */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';

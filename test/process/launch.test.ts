@@ -7,6 +7,7 @@ import type { DemoResult } from '../../src/demo/result.js';
 import { type ProcessesResult, runProcesses } from '../../src/process/launch.js';
 import { dataNamed } from '../../src/run/named-data.js';
 import { SMALL } from '../demo/small.js';
+import { tableOnDisk } from '../support/table-file.js';
 
 t.setTimeout(280_000);
 
@@ -36,8 +37,9 @@ t.test('processes over libp2p measure, rank and pay what one process does, to th
   equalToOneProcess(t, run, await runDemo(SMALL));
 });
 
-t.test('so do rows that compete, sparse gates and text', async (t) => {
+t.test('so do rows that compete, sparse gates and a table', async (t) => {
+  const data = tableOnDisk();
   const settings = { ...SMALL, rows: 'competing', gate: 'productKey', gateK: 2 } as const;
-  const run = await runProcesses({ ...settings, data: 'text', students: false, roster: demoRoster, command });
-  equalToOneProcess(t, run, await runDemo({ ...settings, data: await dataNamed('text') }));
+  const run = await runProcesses({ ...settings, data, students: false, roster: demoRoster, command });
+  equalToOneProcess(t, run, await runDemo({ ...settings, data: await dataNamed(data) }));
 });

@@ -11,6 +11,7 @@ import { type Served, type ServeEvent, serveLedger } from '../../src/process/led
 import { parsePeerConfig } from '../../src/process/peer-config.js';
 import { planNetwork } from '../../src/process/plan.js';
 import { ask, type BarrierAnswer, CALL, type RejoinAnswer } from '../../src/run/protocol.js';
+import { tableOnDisk } from '../support/table-file.js';
 
 t.setTimeout(240_000);
 
@@ -70,7 +71,8 @@ t.test('what others can dial is written on the ledger, loopback only when there 
 });
 
 t.test('a planned network: fresh keys, addresses that fit the host, the rules of its settings', async (t) => {
-  const plan = (more: object = {}) => planNetwork({ roster: demoRoster, participants: 6, data: 'text', ...more });
+  const data = tableOnDisk();
+  const plan = (more: object = {}) => planNetwork({ roster: demoRoster, participants: 6, data, ...more });
   const [a, b] = [await plan(), await plan()];
   t.equal(new Set([a, b].flatMap(({ coordinator, peers }) => [coordinator, ...peers].map(({ key }) => key))).size, 14, 'keys never repeat');
   const coordinator = await parseCoordinatorConfig(a.coordinator.config, folder);
