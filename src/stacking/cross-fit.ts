@@ -2,8 +2,8 @@
 import type { Kernels } from '../backend/index.js';
 import { LOSSES } from '../reference/loss.js';
 import { type Design, thinned } from './design.js';
-import { type FittedHead, fitHeads } from './fit.js';
-import { type Preconditioner, precondition } from './preconditioner.js';
+import { type FittedHead, fitHeads, interleave } from './fit.js';
+import { curvatureOver, type Preconditioner, precondition, preconditionBy } from './preconditioner.js';
 
 /** Heads of every fold at one L2. */
 export interface CrossFit {
@@ -54,6 +54,10 @@ const LARGE = 1.6e7;
 const ROUGH = 1e-4;
 /** A preconditioner serves until L2 has fallen by this factor. */
 const STALE = 5;
+/** Points of the path after which its curvature is taken as it is. */
+const FIRST = 4;
+/** Rows of one product over several sets of heads. */
+const ROWS = 4096;
 /** Values of L2 that may be worse than the best before the path ends. */
 const PATIENCE = 2;
 
@@ -111,12 +115,17 @@ function walkPath(
   const mean = meanOf(shrinkage);
   let parameters = start;
   let curvature = curvatureOf(kernels, design, parameters === undefined ? null : heldOutLogits(kernels, design, parameters));
-  let preconditioner = precondition(kernels, design, curvature, candidates[0], mean);
+  let over = curvatureOver(kernels, design, curvature);
+  let preconditioner = preconditionBy(kernels, design, over, candidates[0], mean);
   const walks: Walk[] = [];
   let best = Number.POSITIVE_INFINITY;
   let worse = 0;
   for (const [place, l2] of candidates.entries()) {
-    if (l2 < preconditioner.l2 / STALE) preconditioner = precondition(kernels, design, curvature, l2, mean);
+    if (l2 < preconditioner.l2 / STALE) {
+      // the curvature changes little along the path but for its first step away from logits of 0
+      if (parameters !== start && start === undefined && place <= FIRST) over = curvatureOver(kernels, design, curvature);
+      preconditioner = preconditionBy(kernels, design, over, l2, mean);
+    }
     const onStep = () => options.onProgress?.(place / (candidates.length + 1));
     const problems = shrinkage.map((own, fold) => ({ fold, l2, without: [], shrinkage: own }));
     const heads = fitHeads(kernels, design, problems, preconditioner, { tolerance, maxSteps: options.maxSteps, onStep }, parameters);
@@ -196,6 +205,33 @@ export function heldOutLogits(kernels: Kernels, design: Design, parameters: read
       false,
     );
   });
+  return logits;
+}
+
+/** As heldOutLogits for several sets of heads at once, in wide products: one [samples, outputs] a set. */
+export function heldOutLogitsOfSets(kernels: Kernels, design: Design, sets: readonly (readonly Float64Array[])[]): Float64Array[] {
+  const { samples, width, outputs, foldStarts, features } = design;
+  const columns = sets.length * outputs;
+  const logits = sets.map(() => new Float64Array(samples * outputs));
+  for (let fold = 0; fold + 1 < foldStarts.length; fold++) {
+    const heads = interleave(
+      sets.map((set) => set[fold]),
+      width + 1,
+      outputs,
+    );
+    const weights = heads.subarray(0, width * columns);
+    const bias = heads.subarray(width * columns);
+    for (let first = foldStarts[fold]; first < foldStarts[fold + 1]; first += ROWS) {
+      const count = Math.min(ROWS, foldStarts[fold + 1] - first);
+      const part = new Float64Array(count * columns);
+      kernels.matMul(part, features.subarray(first * width, (first + count) * width), weights, bias, count, width, columns, false, false);
+      logits.forEach((own, k) => {
+        for (let r = 0; r < count; r++) {
+          for (let c = 0; c < outputs; c++) own[(first + r) * outputs + c] = part[r * columns + k * outputs + c];
+        }
+      });
+    }
+  }
   return logits;
 }
 

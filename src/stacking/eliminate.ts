@@ -1,12 +1,15 @@
 /** Elimination in very large pools: one model after another by the quadratic model of the loss, each set judged on held-out samples. */
 import type { Kernels } from '../backend/index.js';
-import { type CrossFit, heldOutLogits, lossesOf } from './cross-fit.js';
+import { type CrossFit, heldOutLogitsOfSets, lossesOf } from './cross-fit.js';
 import type { Design } from './design.js';
 import { withoutModels } from './fit.js';
 import { lossesByHead } from './head-spread.js';
 import { invertSymmetric } from './inverse.js';
 import type { Candidate, SearchResult } from './search.js';
-import { type FitSubset, meanLoss } from './subset.js';
+import { type FitSubset, meanLoss, type SubsetFit } from './subset.js';
+
+/** Columns of the product that judges several sets at once. */
+const COLUMNS = 120;
 
 /**
  * Removes, again and again, the model whose absence raises the quadratic model of the penalised loss least, and lets the others take over
@@ -20,46 +23,48 @@ export async function eliminate(
   onSet: (share: number) => Promise<void>,
 ): Promise<SearchResult & { readonly fitOf: FitSubset }> {
   const n = costs.length;
-  const every = costs.map((_, i) => i);
-  const headsOf = (kept: readonly number[]): Float64Array[] => {
-    const dropped = every.filter((i) => !kept.includes(i));
-    return base.heads.map(({ parameters }) =>
-      dropped.length === 0 ? parameters : withoutModels(design, base.preconditioner, parameters, dropped),
+  const fits = new Map<string, SubsetFit>();
+  const seen: Candidate[] = [];
+  let waiting: { readonly models: readonly number[]; readonly heads: readonly Float64Array[] }[] = [];
+  const judge = (): void => {
+    const logits = heldOutLogitsOfSets(
+      kernels,
+      design,
+      waiting.map(({ heads }) => heads),
     );
+    waiting.forEach(({ models, heads }, k) => {
+      const losses = lossesOf(kernels, design, logits[k]);
+      fits.set(models.join(), { losses, byHead: (rows) => lossesByHead(kernels, rows, heads) });
+      seen.push({ models, cost: models.reduce((sum, i) => sum + costs[i], 0), loss: meanLoss(design, losses) });
+    });
+    waiting = [];
   };
-  const fitOf: FitSubset = (kept) => {
-    const parameters = headsOf(kept);
-    const losses = kept.length === n ? base.losses : lossesOf(kernels, design, heldOutLogits(kernels, design, parameters));
-    return { losses, byHead: (rows) => lossesByHead(kernels, rows, parameters) };
-  };
-  const look = (models: readonly number[]): Candidate => ({
-    models,
-    cost: models.reduce((sum, i) => sum + costs[i], 0),
-    loss: meanLoss(design, fitOf(models).losses),
-  });
-  const seen = [look(every)];
-  let inverse: Float64Array = base.preconditioner.inverse.slice();
-  let heads = headsOf(every);
-  let kept: readonly number[] = every;
+  let inverse = base.preconditioner.inverse;
+  let heads: readonly Float64Array[] = base.heads.map(({ parameters }) => parameters);
+  let kept: readonly number[] = costs.map((_, i) => i);
+  waiting.push({ models: kept, heads });
   while (kept.length > 1) {
-    const costOf = kept.map((i) => raised(design, inverse, heads, i));
+    const costOf = kept.map((i) => raised(kernels, design, inverse, heads, i));
     const out = kept[costOf.indexOf(Math.min(...costOf))];
-    heads = heads.map((parameters) => withoutModels(design, { ...base.preconditioner, inverse }, parameters, [out]));
-    inverse = restrictInverse(design, inverse, out);
+    heads = heads.map((parameters) => withoutModels(kernels, design, { ...base.preconditioner, inverse }, parameters, [out]));
+    inverse = restrictInverse(kernels, design, inverse, out);
     kept = kept.filter((i) => i !== out);
-    const losses = lossesOf(kernels, design, heldOutLogits(kernels, design, heads));
-    seen.push({ models: kept, cost: kept.reduce((sum, i) => sum + costs[i], 0), loss: meanLoss(design, losses) });
-    await onSet(seen.length / n);
+    waiting.push({ models: kept, heads });
+    if (waiting.length * design.outputs >= COLUMNS) judge();
+    await onSet((n - kept.length) / n);
   }
+  judge();
+  // every set of the result was looked at on the way down
+  const fitOf: FitSubset = (models) => fits.get(models.join()) as SubsetFit;
   return { seen, bySize: [...seen].reverse(), exact: false, fitOf };
 }
 
 /** 1/2 tr(W_i^T (Q_ii)^-1 W_i) over the folds, with Q the inverse: how much the quadratic model rises without model i. */
-function raised(design: Design, inverse: Float64Array, heads: readonly Float64Array[], i: number): number {
+function raised(kernels: Kernels, design: Design, inverse: Float64Array, heads: readonly Float64Array[], i: number): number {
   const { width, outputs, starts } = design;
   const w = starts[i + 1] - starts[i];
   const block = blockOf(inverse, width, starts[i], w);
-  const solved = invertSymmetric(block, w);
+  const solved = invertSymmetric(kernels, block, w);
   let sum = 0;
   for (const parameters of heads) {
     for (let a = 0; a < w; a++) {
@@ -74,9 +79,9 @@ function raised(design: Design, inverse: Float64Array, heads: readonly Float64Ar
 }
 
 /** The inverse over the other models: Q - Q_:i (Q_ii)^-1 Q_i:, its rows and columns of model i 0. */
-function restrictInverse({ width, starts }: Design, inverse: Float64Array, i: number): Float64Array {
+function restrictInverse(kernels: Kernels, { width, starts }: Design, inverse: Float64Array, i: number): Float64Array {
   const w = starts[i + 1] - starts[i];
-  const solved = invertSymmetric(blockOf(inverse, width, starts[i], w), w);
+  const solved = invertSymmetric(kernels, blockOf(inverse, width, starts[i], w), w);
   const out = inverse.slice();
   const row = new Float64Array(w);
   for (let r = 0; r < width; r++) {

@@ -37,7 +37,7 @@ export function fitHeads(
   starts?: readonly Float64Array[],
 ): FittedHead[] {
   const size = (design.width + 1) * design.outputs;
-  const masks = problems.map((problem) => maskOf(design, problem, preconditioner));
+  const masks = problems.map((problem) => maskOf(kernels, design, problem, preconditioner));
   const points = problems.map((_, k) => {
     const point = starts === undefined ? new Float64Array(size) : starts[k].slice();
     clear(design, masks[k], point);
@@ -62,13 +62,13 @@ interface Mask {
 
 const NO_MASK: Mask = { columns: [], block: new Float64Array(0) };
 
-function maskOf(design: Design, problem: HeadProblem, { inverse }: Preconditioner): Mask {
+function maskOf(kernels: Kernels, design: Design, problem: HeadProblem, { inverse }: Preconditioner): Mask {
   if (problem.without.length === 0) return NO_MASK;
   const columns = columnsOf(design, problem.without);
   const n = columns.length;
   const block = new Float64Array(n * n);
   for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) block[i * n + j] = inverse[columns[i] * design.width + columns[j]];
-  return { columns, block: invertSymmetric(block, n) };
+  return { columns, block: invertSymmetric(kernels, block, n) };
 }
 
 /** Columns of the given models, in order. */
@@ -224,12 +224,13 @@ function restrict(design: Design, { columns, block }: Mask, { inverse }: Precond
  * It is the exact minimum where the loss is quadratic.
  */
 export function withoutModels(
+  kernels: Kernels,
   design: Design,
   preconditioner: Preconditioner,
   parameters: Float64Array,
   models: readonly number[],
 ): Float64Array {
-  const mask = maskOf(design, { fold: null, l2: 0, without: models }, preconditioner);
+  const mask = maskOf(kernels, design, { fold: null, l2: 0, without: models }, preconditioner);
   const moved = parameters.slice();
   const { width, outputs } = design;
   const n = mask.columns.length;

@@ -10,7 +10,7 @@
 import type { Backend, Kernels } from '../backend/index.js';
 import { removalScores } from '../curvature.js';
 import { type Contributions, rowsAtOnce } from './contributions.js';
-import { heldOutLogits, lossesOf } from './cross-fit.js';
+import { heldOutLogitsOfSets, lossesOf } from './cross-fit.js';
 import { type Design, pickRows } from './design.js';
 import { passingHead, pieces, targetsOf } from './measure.js';
 import type { Units } from './resample.js';
@@ -27,7 +27,7 @@ export interface SpreadRows {
 }
 
 /** Enough rows to know a variance to a few percent. */
-const MOST_ROWS = 4096;
+const MOST_ROWS = 2048;
 
 /** Some whole units of a design, about `most` rows in all. */
 export function spreadRows(design: Design, units: Units, most = MOST_ROWS): SpreadRows {
@@ -81,7 +81,8 @@ export function headSpread({ design, of, units, share }: SpreadRows, changes: re
 
 /** The losses of the rows under each head in turn. */
 export function lossesByHead(kernels: Kernels, design: Design, parameters: readonly Float64Array[]): Float64Array[] {
-  return parameters.map((head) => lossesOf(kernels, design, heldOutLogits(kernels, design, [head])));
+  const sets = parameters.map((head) => [head]);
+  return heldOutLogitsOfSets(kernels, design, sets).map((logits) => lossesOf(kernels, design, logits));
 }
 
 /** One list less another. */

@@ -14,19 +14,19 @@ export interface Preconditioner {
 /** Widest design whose matrix is inverted whole; beyond it each model keeps a block of its own, up to the same width. */
 const WIDEST = 1536;
 
+/** X^T V X / sum(w) over the blocks that are inverted whole, with v_s = w_s times the mean curvature of the sample's loss over its outputs. */
+export interface Curvature {
+  readonly blocks: readonly { readonly from: number; readonly size: number; readonly gram: Float64Array }[];
+  /** Inverse of the mean curvature. */
+  readonly bias: number;
+}
+
 /**
- * (X^T V X / sum(w) + l2 I)^-1 with v_s = w_s times the mean curvature of the sample's loss over its outputs.
+ * The curvature of a loss over some thousand rows.
  *
- * @param curvature - [samples], that mean; the weights are multiplied in here.
- * @param shrinkage - [models]: what l2 is multiplied by for the features of each model.
+ * @param curvature - [samples], mean over the outputs; the weights are multiplied in here.
  */
-export function precondition(
-  kernels: Kernels,
-  design: Design,
-  curvature: Float64Array,
-  l2: number,
-  shrinkage?: Float64Array,
-): Preconditioner {
+export function curvatureOver(kernels: Kernels, design: Design, curvature: Float64Array): Curvature {
   const { samples, width, weights, starts } = design;
   const stride = Math.max(1, Math.floor(samples / Math.max(4096, 6 * width)));
   const rows = Math.ceil(samples / stride);
@@ -41,17 +41,47 @@ export function precondition(
     const root = Math.sqrt((weights[r * stride] * curvature[r * stride]) / mass);
     for (let c = 0; c < width; c++) scaled[r * width + c] = root * design.features[r * stride * width + c];
   }
-  const inverse = new Float64Array(width * width);
-  for (const [from, to] of blocksOf(starts, width)) {
+  const blocks = blocksOf(starts, width).map(([from, to]) => {
     const size = to - from;
     const block = size === width ? scaled : columnsOf(scaled, rows, width, from, to);
-    const hessian = new Float64Array(size * size);
-    kernels.matMul(hessian, block, block, new Float64Array(0), size, rows, size, true, false);
+    const gram = new Float64Array(size * size);
+    kernels.matMul(gram, block, block, new Float64Array(0), size, rows, size, true, false);
+    return { from, size, gram };
+  });
+  return { blocks, bias: curved > 0 ? mass / curved : 1 };
+}
+
+/**
+ * (X^T V X / sum(w) + l2 I)^-1
+ *
+ * @param shrinkage - [models]: what l2 is multiplied by for the features of each model.
+ */
+export function preconditionBy(
+  kernels: Kernels,
+  { starts, width }: Design,
+  { blocks, bias }: Curvature,
+  l2: number,
+  shrinkage?: Float64Array,
+): Preconditioner {
+  const inverse = new Float64Array(width * width);
+  for (const { from, size, gram } of blocks) {
+    const hessian = gram.slice();
     addRidge(hessian, starts, from, size, l2, shrinkage);
-    const part = invertSymmetric(hessian, size);
+    const part = invertSymmetric(kernels, hessian, size);
     for (let i = 0; i < size; i++) inverse.set(part.subarray(i * size, (i + 1) * size), (from + i) * width + from);
   }
-  return { inverse, bias: curved > 0 ? mass / curved : 1, l2 };
+  return { inverse, bias, l2 };
+}
+
+/** Both at once. */
+export function precondition(
+  kernels: Kernels,
+  design: Design,
+  curvature: Float64Array,
+  l2: number,
+  shrinkage?: Float64Array,
+): Preconditioner {
+  return preconditionBy(kernels, design, curvatureOver(kernels, design, curvature), l2, shrinkage);
 }
 
 function addRidge(

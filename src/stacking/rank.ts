@@ -9,11 +9,11 @@ import { changesOf, differences, headSpread, lossesByHead, spreadRows } from './
 import { measure } from './measure.js';
 import { type PairSpread, pairRemovals } from './pairs.js';
 import type { PoolRanking } from './ranking.js';
-import { refitWithout } from './refit.js';
+import { refitsAtOnce, refitWithout } from './refit.js';
 import { estimate, sumOverUnits } from './resample.js';
 
 /** Multiplications of the refits beyond which one Newton step must do. */
-const REFIT_WORK = 2e12;
+const REFIT_WORK = 4e11;
 
 /**
  * Ranks the models of a pool by the held-out loss that their absence costs.
@@ -136,21 +136,25 @@ interface Refitted {
 
 /** Fits the heads again without each model in turn. */
 async function refit(call: PoolCall, fit: CrossFit, compared: ComparedHeads): Promise<Refitted> {
-  const { backend, design, units, pool } = call;
+  const { backend, design, units, pool, settings } = call;
   const n = pool.models.length;
   const sums = new Float64Array(units.count * n);
   const spread = new Float64Array(n);
   // about ten evaluations a refit, two products each
-  const quadratic = n * call.settings.folds * design.samples * design.width * design.outputs * 20 > REFIT_WORK;
+  const quadratic = n * settings.folds * design.samples * design.width * design.outputs * 20 > REFIT_WORK;
   let gradientNorm = 0;
   let converged = true;
-  for (let model = 0; model < n; model++) {
+  const batch = refitsAtOnce(settings.folds, design.outputs);
+  for (let first = 0; first < n; first += batch) {
+    const models = Array.from({ length: Math.min(batch, n - first) }, (_, k) => first + k);
     const options = {
-      tolerance: call.settings.tolerance,
+      tolerance: settings.tolerance,
       maxSteps: quadratic ? 0 : MAX_STEPS,
-      onStep: () => call.report('refit', model / n),
+      onStep: () => call.report('refit', first / n),
     };
-    refitWithout(backend.kernels, design, fit, [[model]], options, (found) => {
+    const sets = models.map((model) => [model]);
+    refitWithout(backend.kernels, design, fit, sets, options, (found, k) => {
+      const model = models[k];
       const change = found.losses.map((loss, row) => loss - fit.losses[row]);
       const own = sumOverUnits(design, units, change, 1);
       for (let unit = 0; unit < units.count; unit++) sums[unit * n + model] = own[unit];
@@ -159,6 +163,7 @@ async function refit(call: PoolCall, fit: CrossFit, compared: ComparedHeads): Pr
       gradientNorm = Math.max(gradientNorm, found.gradientNorm);
       converged &&= quadratic || found.converged;
     });
+    call.report('refit', first / n);
     await call.pause();
   }
   return { sums, spread, gradientNorm, converged, by: quadratic ? 'quadratic' : 'fit' };

@@ -41,7 +41,7 @@ export function fittedSubsets(
     const shrinkage = base.shrinkage.map((own) => Float64Array.from(kept, (i) => own[i]));
     const mean = shrinkage[0].map((_, k) => shrinkage.reduce((sum, own) => sum + own[k], 0) / shrinkage.length);
     const starts = base.heads.map(({ parameters }) =>
-      rowsOf(design, withoutModels(design, base.preconditioner, parameters, dropped), kept),
+      rowsOf(design, withoutModels(kernels, design, base.preconditioner, parameters, dropped), kept),
     );
     const preconditioner = precondition(kernels, part, curvature, base.l2, mean);
     const problems = shrinkage.map((own, fold) => ({ fold, l2: base.l2, without: [], shrinkage: own }));

@@ -5,7 +5,7 @@ import t from 'tap';
 import { packageRoot } from '../../src/backend/index.js';
 import { RandomStream } from '../../src/core/random.js';
 import type { Loss } from '../../src/reference/loss.js';
-import { crossFit, heldOutLogits } from '../../src/stacking/cross-fit.js';
+import { crossFit, heldOutLogits, heldOutLogitsOfSets } from '../../src/stacking/cross-fit.js';
 import { buildDesign, type Design } from '../../src/stacking/design.js';
 import { fitHeads, withoutModels } from '../../src/stacking/fit.js';
 import { dealFolds } from '../../src/stacking/folds.js';
@@ -136,7 +136,7 @@ t.test('leaving models out starts at the exact minimum where the loss is quadrat
   const preconditioner = precondition(kernels, design, new Float64Array(design.samples).fill(1), golden.l2);
   const options = { tolerance: 1e-12, maxSteps: 200 };
   const [whole] = fitHeads(kernels, design, [{ fold: null, l2: golden.l2, without: [] }], preconditioner, options);
-  const start = withoutModels(design, preconditioner, whole.parameters, [1]);
+  const start = withoutModels(kernels, design, preconditioner, whole.parameters, [1]);
   const [refitted] = fitHeads(kernels, design, [{ fold: null, l2: golden.l2, without: [1] }], preconditioner, options, [start]);
   t.equal(refitted.steps, 0, 'no step is needed');
   t.same(refitted.parameters.subarray(2, 4), new Float64Array(2));
@@ -163,7 +163,7 @@ t.test('folds: every class and group has its share, groups stay together', async
 });
 
 t.test('the inverse is one, also where the matrix is almost singular', async (t) => {
-  const inverse = invertSymmetric(Float64Array.of(4, 0, 0, 1, 3, 0, 0.5, 0.2, 2), 3);
+  const inverse = invertSymmetric(kernels, Float64Array.of(4, 0, 0, 1, 3, 0, 0.5, 0.2, 2), 3);
   const a = [4, 1, 0.5, 1, 3, 0.2, 0.5, 0.2, 2];
   for (let i = 0; i < 3; i++) {
     for (let j = 0; j < 3; j++) {
@@ -172,8 +172,44 @@ t.test('the inverse is one, also where the matrix is almost singular', async (t)
       t.ok(Math.abs(sum - (i === j ? 1 : 0)) < 1e-14);
     }
   }
-  t.ok(invertSymmetric(Float64Array.of(1, 1, 1, 1), 2).every(Number.isFinite));
-  t.ok(invertSymmetric(new Float64Array(4), 2).every(Number.isFinite));
+  t.ok(invertSymmetric(kernels, Float64Array.of(1, 1, 1, 1), 2).every(Number.isFinite));
+  t.ok(invertSymmetric(kernels, new Float64Array(4), 2).every(Number.isFinite));
+});
+
+t.test('in halves too, of sizes that do not divide, and with a singular half', async (t) => {
+  for (const n of [97, 200, 251]) {
+    const a = new Float64Array(n * n);
+    for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) a[i * n + j] = 1 / (1 + Math.abs(i - j)) + (i === j ? (i % 7) / 2 : 0);
+    const inverse = invertSymmetric(kernels, a, n);
+    const product = new Float64Array(n * n);
+    kernels.matMul(product, a, inverse, new Float64Array(0), n, n, n, false, false);
+    t.ok(
+      product.every((value, at) => Math.abs(value - (at % (n + 1) === 0 ? 1 : 0)) < 1e-12),
+      `n = ${n}`,
+    );
+    t.ok(
+      inverse.every((value, at) => value === inverse[(at % n) * n + Math.floor(at / n)]),
+      'symmetric to the bit',
+    );
+    for (const from of [0, n - 3]) {
+      const singular = a.slice();
+      for (let i = from; i < from + 2; i++)
+        for (let k = 0; k < n; k++) singular[i * n + k] = singular[k * n + i] = k >= from && k < from + 2 ? 1 : 0;
+      t.ok(invertSymmetric(kernels, singular, n).every(Number.isFinite), `a pivot of 0 at ${from}`);
+    }
+  }
+});
+
+t.test('logits of several sets of heads are those of each', async (t) => {
+  const pool = checkPool(randomPool(40, 2, [1, 0.5], 2));
+  const design = buildDesign(kernels, pool, dealFolds({ folds: 2, seed: 0, labels: pool.labels }), 2);
+  const sets = [0, 1, 2].map((s) =>
+    [0, 1].map((f) => Float64Array.from({ length: (design.width + 1) * 2 }, (_, k) => Math.sin(k + 3 * s + 5 * f))),
+  );
+  t.same(
+    heldOutLogitsOfSets(kernels, design, sets),
+    sets.map((heads) => heldOutLogits(kernels, design, heads)),
+  );
 });
 
 t.test('the minimiser finds the minimum of quadratics in few steps, and says where it stopped', async (t) => {

@@ -1,0 +1,55 @@
+/**
+ * Time and memory of `rankPool` and `selectModels` on a large pool.
+ * Run: node lib/test/long/pool-speed.js [models] [samples] [classes]
+ */
+import { cpuUsage, memoryUsage, resourceUsage } from 'node:process';
+import { createBackend } from '../../src/backend/index.js';
+import { RandomStream } from '../../src/core/random.js';
+import { rankPool, selectModels } from '../../src/stacking/index.js';
+
+const MODELS = Number(process.argv[2] ?? 100);
+const SAMPLES = Number(process.argv[3] ?? 100000);
+const CLASSES = Number(process.argv[4] ?? 10);
+
+/** Logits of models of rising skill; four tenths of each one's noise are common. */
+function draw() {
+  const stream = new RandomStream(20261128, MODELS, SAMPLES);
+  const labels = Int32Array.from({ length: SAMPLES }, () => stream.integer(CLASSES));
+  const common = Float32Array.from({ length: SAMPLES * CLASSES }, () => 0.4 * stream.normal());
+  const models = Array.from({ length: MODELS }, (_, i) => ({
+    name: `m${i}`,
+    answers: common.map((z, k) => z + stream.normal() + (k % CLASSES === labels[Math.floor(k / CLASSES)] ? (2 * i) / MODELS : 0)),
+  }));
+  return { labels, classes: CLASSES, models };
+}
+
+const backend = createBackend({ kind: 'native', threads: 2 });
+const pool = draw();
+process.stdout.write(`${MODELS} models, ${SAMPLES} samples, ${CLASSES} classes; ${Math.round(memoryUsage().rss / 2 ** 20)} MiB before\n`);
+
+async function timed(name: string, work: (onProgress: (progress: { stage: string }) => void) => Promise<unknown>): Promise<void> {
+  const stages = new Map<string, [number, number]>();
+  let stage = 'fit';
+  let wall = performance.now();
+  let cpu = cpuUsage();
+  const close = (next: string) => {
+    const used = cpuUsage(cpu);
+    const before = stages.get(stage) ?? [0, 0];
+    stages.set(stage, [before[0] + (performance.now() - wall) / 1e3, before[1] + (used.user + used.system) / 1e6]);
+    wall = performance.now();
+    cpu = cpuUsage();
+    stage = next;
+  };
+  await work((progress) => {
+    if (progress.stage !== stage) close(progress.stage);
+  });
+  close('end');
+  const total = [...stages.values()].reduce(([a, b], [c, d]) => [a + c, b + d]);
+  const each = [...stages].map(([key, [seconds, processor]]) => `${key} ${seconds.toFixed(1)} (${processor.toFixed(1)})`);
+  process.stdout.write(
+    `${name}: ${total[0].toFixed(1)} s, processor ${total[1].toFixed(1)} s; ${each.join(', ')}; most memory ${Math.round(resourceUsage().maxRSS / 1024)} MiB\n`,
+  );
+}
+
+await timed('rank', (onProgress) => rankPool({ ...pool, backend, onProgress }));
+await timed('select', (onProgress) => selectModels({ ...pool, backend, onProgress }));
