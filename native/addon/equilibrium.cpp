@@ -120,11 +120,8 @@ Napi::Value createGameBatch(const Engine& engine, Args& args) {
   arrays.settings = args.f64("settings", GameBatch::kSettings);
   checkSettings(args, arrays.settings);
   PeerHessians& form = arrays.form;
-  form.storage = static_cast<HessianStorage>(args.integer("storage", 0, 3));
-  Dim rank = args.dim("rank");
-  form.own = args.integer("own", 0, 1) == 1;
+  Dim rank = readForm(args, form);
   Dim count = args.dim("count"), n = args.dim("n"), terms(GameBatch::kTerms);
-  if (form.storage != HessianStorage::kLowRank && rank.asked() != 0) args.fail("BTM_DOMAIN", "rank", "must be 0");
   const bool isMatrix = form.storage == HessianStorage::kDense || form.storage == HessianStorage::kShared;
   Dim one(1), copies = form.own ? n : one;
   Dim& rows = isMatrix ? n : form.storage == HessianStorage::kDiagonal ? one : rank;

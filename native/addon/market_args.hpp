@@ -1,4 +1,5 @@
-/// What the market families (ranking, competition, payoff, projection, equilibrium) share: row blocks.
+/// What the market families (ranking, competition, payoff, projection, equilibrium) share: row blocks, and how Hessians
+/// are stored.
 #pragma once
 
 #include <algorithm>
@@ -6,8 +7,22 @@
 
 #include "engine.hpp"
 #include "intermodel/thread_pool.hpp"
+#include "payoff.hpp"
 
 namespace intermodel::addon {
+
+/// storage, rank, own: the kernels rely on every combination that this lets through. Returns the rank.
+inline Dim readForm(Args& args, PeerHessians& form) {
+  form.storage = static_cast<HessianStorage>(args.integer("storage", 0, 3));
+  Dim rank = args.dim("rank");
+  form.own = args.integer("own", 0, 1) == 1;
+  if (form.storage != HessianStorage::kLowRank && rank.asked() != 0) args.fail("BTM_DOMAIN", "rank", "must be 0");
+  if (form.storage == HessianStorage::kDense && !form.own)
+    args.fail("BTM_DOMAIN", "own", "must be 1 for dense Hessians");
+  if (form.storage == HessianStorage::kShared && form.own)
+    args.fail("BTM_DOMAIN", "own", "must be 0 for a shared Hessian");
+  return rank;
+}
 
 /// Into how many blocks rows are cut, given the work per row in multiplications: small work stays in the caller.
 inline std::size_t rowBlocks(int threads, std::size_t rows, std::size_t workPerRow) {

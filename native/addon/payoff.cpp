@@ -10,9 +10,7 @@ namespace {
 PeerHessians takeHessians(Args& args, std::span<const double> data, Dim& n) {
   PeerHessians h{};
   h.data = data.data();
-  h.storage = static_cast<HessianStorage>(args.integer("storage", 0, 3));
-  Dim rank = args.dim("rank");
-  h.own = args.integer("own", 0, 1) == 1;
+  Dim rank = readForm(args, h);
   n = args.dim("n");
   Dim copies = h.own ? n : Dim(1);
   if (h.storage == HessianStorage::kDiagonal) {

@@ -264,7 +264,7 @@ static void ascendLogits(const Workspace w, Mask live, F64 rate) {
     F64 largest = w.delta[0];
     for (size_t j = 1; j < n; j++) largest = maximum(w.delta[j], largest);
     for (size_t j = 0; j < n; j++) {
-      const F64 shifted = maximum(w.delta[j] - largest, broadcast(kLeastLogit));
+      const F64 shifted = maximum(broadcast(kLeastLogit), w.delta[j] - largest);  // NaN stays
       logits[j] = select(live, shifted, logits[j]);
       w.pulled[j] = exp(shifted);
     }

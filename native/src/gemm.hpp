@@ -49,8 +49,12 @@ static void runTile(const Tile& tile) {
   F64 sum[ROWS][VECTORS];
   for (int i = 0; i < ROWS; i++)
     for (int v = 0; v < VECTORS; v++) {
+      if (tile.init == nullptr) {
+        sum[i][v] = zero();
+        continue;
+      }
       const double* start = tile.init + static_cast<size_t>(i) * tile.initRow + v * kLanes;
-      sum[i][v] = tile.init == nullptr ? zero() : v == kLast ? loadColumns<PARTIAL>(start, tile.tail) : load(start);
+      sum[i][v] = v == kLast ? loadColumns<PARTIAL>(start, tile.tail) : load(start);
     }
   const double* a = tile.a;
   const double* b = tile.b;

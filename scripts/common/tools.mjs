@@ -41,7 +41,8 @@ export function fetchTool(key) {
   mkdirSync(staging, { recursive: true });
   writeFileSync(join(staging, 'package.json'), `${JSON.stringify({ private: true, overrides: OVERRIDES[key] })}\n`);
   console.error(`fetching ${name} ${version} into ${home}`);
-  const flags = ['--no-audit', '--no-fund', '--loglevel=error', '--save-exact', '--ignore-scripts'];
+  // A Node of another processor is not for this machine: it runs under an emulator.
+  const flags = ['--no-audit', '--no-fund', '--loglevel=error', '--save-exact', '--ignore-scripts', '--force'];
   const run = spawnSync('npm', ['install', ...flags, `${name}@${version}`], { cwd: staging, encoding: 'utf8' });
   if (run.status !== 0) {
     rmSync(staging, { recursive: true, force: true });

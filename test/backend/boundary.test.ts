@@ -71,6 +71,29 @@ t.test('indices beyond their arrays are refused: each check of the addon, from b
   t.throws(changed('ledgerRank', page(2)), { code: 'BTM_DOMAIN', message: /beyond the last slot/ });
 });
 
+t.test('how Hessians are stored: only the combinations that the kernels know', async (t) => {
+  const n = 3;
+  const [DENSE, SHARED, LOW_RANK, DIAGONAL] = [0, 1, 2, 3];
+  const call = (storage: number, rank: number, own: number, length: number) => () => {
+    const matrices = Array.from({ length: 3 }, () => new Float64Array(n * n));
+    engine['weightGradient']?.(new Float64Array(n * n), new Float64Array(n), ...matrices, new Float64Array(length), storage, rank, own, n);
+  };
+  for (const [storage, rank, own, length] of [
+    [DENSE, 0, 1, 27],
+    [SHARED, 0, 0, 9],
+    [LOW_RANK, 2, 0, 6],
+    [LOW_RANK, 2, 1, 18],
+    [DIAGONAL, 0, 0, 3],
+    [DIAGONAL, 0, 1, 9],
+  ] as const)
+    t.doesNotThrow(call(storage, rank, own, length), `storage ${storage}, rank ${rank}, own ${own}`);
+  // Read as low rank, the first would take a factor of 1,000 rows out of nine numbers.
+  t.throws(call(DENSE, 1000, 0, 9), { code: 'BTM_DOMAIN', message: /rank/ });
+  t.throws(call(DENSE, 0, 0, 9), { code: 'BTM_DOMAIN', message: /own/ });
+  t.throws(call(SHARED, 0, 1, 27), { code: 'BTM_DOMAIN', message: /own/ });
+  t.throws(call(DIAGONAL, 5, 1, 9), { code: 'BTM_DOMAIN', message: /rank/ });
+});
+
 t.test('a getter in a list cannot free what was looked at before it', async (t) => {
   const detach = (array: BigUint64Array) => structuredClone(array.buffer, { transfer: [array.buffer as ArrayBuffer] });
   for (const victim of [0, 1, 3]) {
