@@ -75,8 +75,9 @@ t.test('how Hessians are stored: only the combinations that the kernels know', a
   const n = 3;
   const [DENSE, SHARED, LOW_RANK, DIAGONAL] = [0, 1, 2, 3];
   const call = (storage: number, rank: number, own: number, length: number) => () => {
-    const matrices = Array.from({ length: 3 }, () => new Float64Array(n * n));
-    engine['weightGradient']?.(new Float64Array(n * n), new Float64Array(n), ...matrices, new Float64Array(length), storage, rank, own, n);
+    const [gradient, mask, derivative, reference] = [0, 1, 2, 3].map(() => new Float64Array(n * n));
+    const method = engine.weightGradient as (...args: unknown[]) => unknown;
+    method(gradient, new Float64Array(n), mask, derivative, reference, new Float64Array(length), storage, rank, own, n);
   };
   for (const [storage, rank, own, length] of [
     [DENSE, 0, 1, 27],
