@@ -11,6 +11,8 @@ interface Comparison {
   readonly title: string;
   readonly truth: RankingName;
   readonly measured: RankingName;
+  /** Scale of both axes. Default: logarithmic where all values are above zero and far apart. */
+  readonly scale?: 'linear';
 }
 
 export const MEASURE_AGAINST_TRUTH: Comparison = {
@@ -26,6 +28,7 @@ export const LEDGER_AGAINST_TRUTH: Comparison = {
   title: 'The ledger against its truth',
   truth: 'ablationByRow',
   measured: 'ledger',
+  scale: 'linear', // shares of one size beside one that is next to nothing
 };
 
 /** Value by a ranking against value by the truth that it estimates, one labelled point a participant. */
@@ -35,7 +38,7 @@ export function rankingAgainstTruth(result: DemoResult, comparison: Comparison):
   const measured = rankingOf(result, comparison.measured);
   // One kind of scale for both axes, so that equal steps mean the same on either.
   const kinds = [truth.values, measured.values].map((values) => fitScale(values, [0, 1]).kind);
-  const kind = kinds.every((one) => one === 'log') ? 'log' : 'linear';
+  const kind = comparison.scale ?? (kinds.every((one) => one === 'log') ? 'log' : 'linear');
   const x = fitScale(truth.values, [0, size.width], kind);
   const y = fitScale(measured.values, [size.height, 0], kind);
   const points = result.participants.map((participant, index) => ({

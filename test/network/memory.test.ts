@@ -1,5 +1,6 @@
 import t from 'tap';
 import { createHub, createIdentity, Network, type Tensor } from '../../src/network/index.js';
+import { firstNonFinite, settle } from '../../src/network/tensor.js';
 import { compliance } from './support/compliance.js';
 
 const hub = createHub();
@@ -38,4 +39,16 @@ t.test('a shared hub hands on the very arrays, and refuses NaN as any other; a p
     t.throws(() => asking.query(peer.key, broken), { code: 'BTM_NONFINITE', index: 0 });
     await Promise.all([serving.close(), asking.close()]);
   }
+});
+
+t.test('an array that is handed on is searched once, and one with NaN is never taken for settled', (t) => {
+  const [fine, broken] = [Float32Array.of(1, 2), Float32Array.of(1, Number.NaN)];
+  settle([
+    { shape: [2], data: fine },
+    { shape: [2], data: broken },
+  ]);
+  t.equal(firstNonFinite(broken), 1);
+  fine[0] = Number.NaN;
+  t.equal(firstNonFinite(fine), -1);
+  t.end();
 });
