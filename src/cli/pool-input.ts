@@ -43,7 +43,7 @@ export function addPoolOptions(command: Command): Command {
     .option('--cost <file>', 'cost of each model: a table with the columns model and cost')
     .option('--ignore <label>', 'leave out the samples with this label (may be repeated)', collect)
     .addOption(new Option('--kind <name>', 'how answers are read').choices(['auto', 'probabilities', 'logits', 'features']).default('auto'))
-    .option('--head <name>', `stacking, vote, logPool, or a JSON file with a head and responses (docs/rank-input.md)`, 'stacking')
+    .option('--head <name>', `stacking, vote, logPool, or a JSON file with a head of your own (docs/rank-input.md)`, 'stacking')
     .option('--l2 <number>', "L2 of the fitted head; 'auto' chooses by cross-validation", positiveOrAuto, 'auto')
     .addOption(new Option('--penalty <name>', 'L2 the same for every model, or adapted').choices(['adaptive', 'even']).default('adaptive'))
     .option('--folds <number>', 'folds of the cross-fitting', wholeNumber, 5)

@@ -3,10 +3,12 @@ import { basename } from 'node:path';
 import { packageVersion } from '../backend/index.js';
 import type { OutputFile } from '../core/user-files.js';
 import { type Estimator, type Reduction, type RemovalScores, removalScores } from '../curvature.js';
+import type { JoinedPool } from '../data/index.js';
 import type { Loss } from '../head.js';
 import { type BackendFlags, backendOf } from './backend-option.js';
 import { jsonLine } from './output.js';
-import { type RankInput, readRankInput } from './rank-input.js';
+import { joinFiles, type PoolFlags, readPoolFiles } from './pool-input.js';
+import { type RankInput, readHeadFile, readRankInput } from './rank-input.js';
 import { textTable } from './text-table.js';
 
 /** Options of this form of the command. */
@@ -34,7 +36,9 @@ interface RankOutput {
   readonly draws: number | null;
   readonly seed: number | null;
   readonly batch: number;
-  readonly width: number;
+  /** Null where the peers differ; then `widths` are given. */
+  readonly width: number | null;
+  readonly widths?: readonly number[];
   readonly status: RemovalScores['status'];
   readonly peers: readonly RankedPeer[];
   /** With reduction 'none': the scores of every sample, [batch][peers]. */
@@ -54,7 +58,64 @@ interface RankedPeer {
 
 /** Scores the peers of an input file and prints them; saves only where --out says. */
 export async function rankHead(path: string, flags: RankHeadFlags, file: OutputFile | undefined): Promise<void> {
-  const output = rank(basename(path), await readRankInput(path), flags);
+  return show(rank(basename(path), await readRankInput(path), flags), flags, file);
+}
+
+/** The same for a head in one file and the answers of its peers, in their order, in others. */
+export async function rankHeadOverFiles(
+  files: readonly string[],
+  flags: RankHeadFlags & PoolFlags,
+  file: OutputFile | undefined,
+): Promise<void> {
+  const pool = await joinFiles(await readPoolFiles(files, { ...flags, head: 'stacking' }), flags);
+  const { head, loss } = await readHeadFile(
+    flags.head,
+    pool.models.reduce((sum, { answers }) => sum + answers.length / pool.labels.length, 0),
+  );
+  return show(rank(basename(flags.head), { ...peersOf(pool, flags.baseline), head, loss }, flags), flags, file);
+}
+
+/** Answers side by side, and the mean of each model's as its baseline. */
+function peersOf({ models, labels }: JoinedPool, baseline: 'mean' | 'zero'): Omit<RankInput, 'head' | 'loss'> {
+  const batch = labels.length;
+  const widths = models.map(({ answers }) => answers.length / batch);
+  const inputs = widths.reduce((sum, width) => sum + width, 0);
+  const responses = new Float64Array(batch * inputs);
+  const means = new Float64Array(inputs);
+  let first = 0;
+  models.forEach(({ answers, answered }, i) => {
+    const width = widths[i];
+    const count = answered === undefined ? batch : answered.reduce((sum, given) => sum + given, 0);
+    for (let s = 0; s < batch; s++) {
+      if (answered?.[s] === 0) continue;
+      for (let c = 0; c < width; c++) {
+        const value = answers[s * width + c];
+        responses[s * inputs + first + c] = value;
+        means[first + c] += value / count;
+      }
+    }
+    first += width;
+  });
+  return {
+    names: models.map(({ name }) => name),
+    responses,
+    labels: Float64Array.from(labels),
+    targets: undefined,
+    batch,
+    peers: models.length,
+    widths,
+    ...(baseline === 'mean' ? { baseline: means } : {}),
+    ...(models.every(({ answered }) => answered === undefined) ? {} : { answered: answeredOf(models, batch) }),
+  };
+}
+
+function answeredOf(models: JoinedPool['models'], batch: number): Uint8Array {
+  return Uint8Array.from({ length: batch * models.length }, (_, cell) => {
+    return models[cell % models.length].answered?.[Math.floor(cell / models.length)] ?? 1;
+  });
+}
+
+async function show(output: RankOutput, flags: RankHeadFlags, file: OutputFile | undefined): Promise<void> {
   await file?.write(file.path.endsWith('.csv') ? csv(output) : `${JSON.stringify(output, null, 1)}\n`);
   const saved = file === undefined ? '' : `\nsaved to ${file.path}`;
   process.stdout.write(flags.json === true ? `${jsonLine(output)}\n` : `${describe(output)}${saved}\n`);
@@ -92,7 +153,8 @@ function rank(inputName: string, input: RankInput, flags: RankHeadFlags): RankOu
     draws: random ? flags.draws : null,
     seed: random ? flags.seed : null,
     batch: input.batch,
-    width: input.width,
+    width: input.width ?? null,
+    ...(input.widths === undefined ? {} : { widths: input.widths }),
     status: result.status,
     peers: names.map((name, peer) => ({
       name,

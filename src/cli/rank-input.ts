@@ -17,27 +17,43 @@ export interface RankInput {
   readonly targets: Float64Array | undefined;
   readonly batch: number;
   readonly peers: number;
-  readonly width: number;
+  /** Of every peer; or `widths`. */
+  readonly width?: number;
+  /** [peers]. */
+  readonly widths?: readonly number[];
+  /** [sum of widths]: what stands in for a peer that is removed or did not answer. Zeros where it is absent. */
+  readonly baseline?: Float64Array;
+  /** [batch, peers], 0 where a peer did not answer. */
+  readonly answered?: Uint8Array;
+}
+
+/** A head of the user's own and its loss. */
+export interface HeadFile {
+  readonly head: Head;
+  readonly loss: Loss;
 }
 
 const size = z.int().min(1);
 const numbers = z.unknown().refine((value) => value !== undefined, 'is missing');
 
-const schema = z.strictObject({
+const headSchema = z.strictObject({
   formatVersion: z.literal(1),
-  names: z.array(z.string()).optional(),
-  batch: size.optional(),
-  peers: size.optional(),
-  width: size.optional(),
   loss: z.enum(['softmaxCrossEntropy', 'binaryCrossEntropy', 'squaredError']).default('softmaxCrossEntropy'),
-  responses: numbers,
-  labels: z.unknown().optional(),
-  targets: z.unknown().optional(),
   head: z.strictObject({
     layers: z
       .array(z.strictObject({ weights: numbers, bias: numbers, activation: z.enum(['identity', 'relu', 'tanh', 'gelu', 'sigmoid']) }))
       .min(1),
   }),
+});
+
+const schema = headSchema.extend({
+  names: z.array(z.string()).optional(),
+  batch: size.optional(),
+  peers: size.optional(),
+  width: size.optional(),
+  responses: numbers,
+  labels: z.unknown().optional(),
+  targets: z.unknown().optional(),
 });
 
 /** Numbers with the sizes that their nesting or their file gives; a flat list has one size. */
@@ -53,33 +69,61 @@ interface Numbers {
  * @throws EnvironmentError BTM_IO when a file cannot be read; InputError, naming file and field, when one does not fit the format.
  */
 export async function readRankInput(path: string): Promise<RankInput> {
-  const given = parseInput(path, await readUserJson(path));
+  const given = parseInput(path, schema, await readUserJson(path));
   const read = (name: string, value: unknown): Promise<Numbers> => readNumbers(path, name, value);
   const responses = await read('responses', given.responses);
   const sizes = sizesOf(path, given, responses);
-  const layers = [];
-  for (const [index, layer] of given.head.layers.entries()) {
-    const at = `head.layers[${index}]`;
-    layers.push({
-      weights: (await read(`${at}.weights`, layer.weights)).data,
-      bias: (await read(`${at}.bias`, layer.bias)).data,
-      activation: layer.activation as Activation,
-    });
-  }
+  const head = await readHead(path, given.head, sizes.peers * sizes.width);
   const optional = async (name: 'labels' | 'targets') => (given[name] === undefined ? undefined : (await read(name, given[name])).data);
   return {
     ...sizes,
     names: namesOf(path, given.names, sizes.peers),
     loss: given.loss,
-    head: { layers },
+    head,
     responses: responses.data,
     labels: await optional('labels'),
     targets: await optional('targets'),
   };
 }
 
-function parseInput(path: string, value: unknown): z.infer<typeof schema> {
-  const parsed = schema.safeParse(value);
+/**
+ * Reads a file that holds a head alone: the same format without responses.
+ *
+ * @param inputs - Numbers that the first layer reads: the widths of all answers.
+ */
+export async function readHeadFile(path: string, inputs: number): Promise<HeadFile> {
+  const value = await readUserJson(path);
+  if (typeof value === 'object' && value !== null && 'responses' in value) {
+    throw new InputError('BTM_DOMAIN', 'holds the responses too: name no other files', { argument: '--head', value: path });
+  }
+  const given = parseInput(path, headSchema, value);
+  return { head: await readHead(path, given.head, inputs), loss: given.loss };
+}
+
+/** The layers, each of which must fit what the one before gives. */
+async function readHead(path: string, { layers }: z.infer<typeof headSchema>['head'], inputs: number): Promise<Head> {
+  const read = (name: string, value: unknown): Promise<Numbers> => readNumbers(path, name, value);
+  const found = [];
+  let width = inputs;
+  for (const [index, layer] of layers.entries()) {
+    const at = `head.layers[${index}]`;
+    const weights = await read(`${at}.weights`, layer.weights);
+    const bias = (await read(`${at}.bias`, layer.bias)).data;
+    const [rows, columns] = weights.shape;
+    if (weights.shape.length === 2 && (rows !== bias.length || columns !== width)) {
+      throw new InputError('BTM_SHAPE', `must have shape (${bias.length}, ${width}), [out][in], got (${rows}, ${columns})`, {
+        argument: fieldOf(path, `${at}.weights`),
+        ...(rows === width && columns === bias.length ? { remedy: 'Transpose it.' } : {}),
+      });
+    }
+    found.push({ weights: weights.data, bias, activation: layer.activation as Activation });
+    width = bias.length;
+  }
+  return { layers: found };
+}
+
+function parseInput<T>(path: string, format: z.ZodType<T>, value: unknown): T {
+  const parsed = format.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
   throw new InputError('BTM_TYPE', describeIssue(issue), {

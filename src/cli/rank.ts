@@ -40,6 +40,11 @@ export function rankCommand(program: Command): void {
       const { rankHead } = await import('./rank-head.js'); // reads its file with an optional package
       return rankHead(input, flags, file);
     }
+    if (flags.head.endsWith('.json')) {
+      const file = flags.out === undefined ? undefined : await outputFile('--out', flags.out, { endings: ['.json', '.csv'] });
+      const { rankHeadOverFiles } = await import('./rank-head.js');
+      return rankHeadOverFiles(files, flags, file);
+    }
     const misplaced = HEAD_ONLY.find((name) => command.getOptionValueSource(name) === 'cli');
     if (misplaced !== undefined) {
       throw new InputError('BTM_DOMAIN', 'is read with --head FILE only', { argument: `--${misplaced}` });
@@ -50,12 +55,9 @@ export function rankCommand(program: Command): void {
   });
 }
 
-/** The file with a head of the user's own, as --head or, as before, the only argument. */
+/** The file with a head of the user's own and its responses, as --head or, as before, the only argument. */
 async function headFile(files: readonly string[], flags: RankFlags): Promise<string | null> {
-  if (flags.head.endsWith('.json')) {
-    if (files.length === 0) return flags.head;
-    throw new InputError('BTM_DOMAIN', 'holds the responses too: name no other files', { argument: '--head', value: flags.head });
-  }
+  if (flags.head.endsWith('.json')) return files.length === 0 ? flags.head : null;
   const [only] = files;
   return files.length === 1 && only.endsWith('.json') && flags.labels === undefined && !(await isPromptfoo(only)) ? only : null;
 }

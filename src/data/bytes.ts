@@ -7,6 +7,30 @@ export const STDIN = '-';
 
 const PIECE = 4 * 1024 * 1024;
 
+/** What was read of standard input to see what it holds. */
+let peeked: Promise<IteratorResult<Uint8Array>> | undefined;
+let standardInput: AsyncIterator<Uint8Array> | undefined;
+
+function inputIterator(): AsyncIterator<Uint8Array> {
+  standardInput ??= (process.stdin as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+  return standardInput;
+}
+
+/** The first bytes of standard input, which {@link readPieces} gives again. */
+export async function startOfInput(): Promise<Uint8Array> {
+  peeked ??= inputIterator().next();
+  const first = await peeked;
+  return first.done === true ? new Uint8Array(0) : first.value;
+}
+
+async function* inputPieces(): AsyncGenerator<Uint8Array> {
+  const iterator = inputIterator();
+  for (let next = await (peeked ?? iterator.next()); next.done !== true; next = await iterator.next()) {
+    peeked = undefined;
+    yield next.value;
+  }
+}
+
 /**
  * The bytes of a file, or of standard input for '-', in pieces of a few megabytes.
  *
@@ -14,7 +38,7 @@ const PIECE = 4 * 1024 * 1024;
  */
 export async function* readPieces(path: string): AsyncGenerator<Uint8Array> {
   try {
-    const stream: AsyncIterable<Uint8Array> = path === STDIN ? process.stdin : createReadStream(path, { highWaterMark: PIECE });
+    const stream: AsyncIterable<Uint8Array> = path === STDIN ? inputPieces() : createReadStream(path, { highWaterMark: PIECE });
     for await (const piece of stream) yield piece;
   } catch (error) {
     throw new EnvironmentError('BTM_IO', `cannot read ${path}`, [{ what: path, reason: (error as Error).message }], ['check the path']);

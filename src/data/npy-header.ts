@@ -62,7 +62,7 @@ function readHeader(argument: string, file: Uint8Array): { header: string; offse
   if (file.byteLength < 12 || magic !== MAGIC) {
     throw new InputError('BTM_TYPE', 'is not a .npy file: it does not begin with \\x93NUMPY', {
       argument,
-      remedy: 'Save one array with numpy.save; an .npz archive has to be unpacked first.',
+      remedy: 'Save one array with numpy.save; archives of numpy.savez end in .npz.',
     });
   }
   const major = view.getUint8(6);

@@ -1,8 +1,15 @@
 /** Parquet files as tables, through the optional package hyparquet. */
+import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { InputError } from '../core/errors.js';
 import { requirePackages } from '../core/optional-packages.js';
 import { readWhole } from './bytes.js';
 import { ColumnBuilder, type Table } from './table.js';
+
+/** What files are packed by beside Snappy. */
+const COMPRESSORS = {
+  GZIP: (packed: Uint8Array) => gunzipSync(packed),
+  BROTLI: (packed: Uint8Array) => brotliDecompressSync(packed),
+};
 
 /**
  * Reads a parquet file; numbers keep their values, everything else becomes text.
@@ -16,7 +23,7 @@ export async function readParquet(path: string): Promise<Table> {
   const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
   let records: Record<string, unknown>[];
   try {
-    records = await parquetReadObjects({ file });
+    records = await parquetReadObjects({ file, compressors: COMPRESSORS });
   } catch (error) {
     throw new InputError('BTM_TYPE', `cannot be read as parquet: ${(error as Error).message}`, { argument: path });
   }

@@ -2,10 +2,11 @@
 import { InputError } from '../core/errors.js';
 import { parseJson } from '../core/user-files.js';
 import { type Answers, type Column, namesFromPaths } from './answers.js';
-import { readWhole, STDIN } from './bytes.js';
+import { readWhole, STDIN, startOfInput } from './bytes.js';
 import { readCsv } from './csv.js';
 import { isLmEvalPath, readLmEval } from './lm-eval.js';
-import { readNpy } from './npy-file.js';
+import { type NpyFile, readNpy } from './npy-file.js';
+import { readNpz } from './npz.js';
 import { readParquet } from './parquet.js';
 import { readPromptfoo } from './promptfoo.js';
 import { findColumn, needColumn, type Table } from './table.js';
@@ -17,7 +18,7 @@ export interface ReadAnswersOptions extends TableOptions {
   readonly samples?: number | undefined;
 }
 
-const ANSWER_ENDINGS = '.npy, .csv, .tsv, .parquet, .jsonl (lm-evaluation-harness) or .json (promptfoo)';
+const ANSWER_ENDINGS = '.npy, .npz, .csv, .tsv, .parquet, .jsonl (lm-evaluation-harness) or .json (promptfoo)';
 
 /**
  * Reads the answers of one or several models from each file.
@@ -25,24 +26,30 @@ const ANSWER_ENDINGS = '.npy, .csv, .tsv, .parquet, .jsonl (lm-evaluation-harnes
  * | file | what is read |
  * |---|---|
  * | .npy | [samples], [samples, width], or stacked [models, samples, width] or [samples, models, width] |
+ * | .npz | the same, one array a model, named by its key |
  * | .csv, .tsv, .parquet | one column a class; or one row a (model, sample, class); or scores and costs |
  * | samples_*.jsonl | of lm-evaluation-harness: log-likelihoods of the choices; several tasks of one model are put together |
  * | .json | of promptfoo: a score for each test and provider |
  *
- * Models are named after their files, or as the file names them. '-' reads an array or a table from standard input.
+ * Models are named after their files, or as the file names them. '-' reads standard input: an array, an
+ * archive, a parquet file, or else CSV.
  *
  * @throws EnvironmentError BTM_IO, BTM_NO_PACKAGE; InputError naming file and place.
  */
 export async function readAnswers(paths: readonly string[], options: ReadAnswersOptions = {}): Promise<Answers[]> {
   const names = namesFromPaths(paths);
   const all: Answers[] = [];
-  for (const [index, path] of paths.entries()) all.push(...(await readOne(path, names[index], options)));
+  for (const [index, path] of paths.entries()) all.push(...(await readOne(path, names[index], options, paths.length === 1)));
   return joinTasks(all);
 }
 
-async function readOne(path: string, name: string, options: ReadAnswersOptions): Promise<Answers[]> {
-  const ending = endingOf(path);
-  if (ending === 'npy' || path === STDIN) return fromNpy(path, name, options.samples);
+async function readOne(path: string, name: string, options: ReadAnswersOptions, only: boolean): Promise<Answers[]> {
+  const ending = path === STDIN ? await endingOfInput() : endingOf(path);
+  if (ending === 'npy') return fromNpy(path, name, options.samples, await readNpy(path));
+  if (ending === 'npz') {
+    const arrays = await readNpz(path);
+    return arrays.flatMap((array) => fromNpy(path, only ? array.name : `${name}/${array.name}`, options.samples, array));
+  }
   if (ending === 'csv' || ending === 'tsv') return answersFromTable(await readCsv(path), name, options);
   if (ending === 'parquet') return answersFromTable(await readParquet(path), name, options);
   if (isLmEvalPath(path) || ending === 'jsonl') return [await readLmEval(path)];
@@ -84,8 +91,15 @@ function endingOf(path: string): string {
   return path.slice(path.lastIndexOf('.') + 1).toLowerCase();
 }
 
-async function fromNpy(path: string, name: string, samples: number | undefined): Promise<Answers[]> {
-  const { shape, data } = await readNpy(path);
+/** What the first bytes of standard input say it is. */
+async function endingOfInput(): Promise<string> {
+  const start = Buffer.from((await startOfInput()).subarray(0, 6)).toString('latin1');
+  if (start.startsWith('\x93NUMPY')) return 'npy';
+  if (start.startsWith('PK')) return 'npz';
+  return start.startsWith('PAR1') ? 'parquet' : 'csv';
+}
+
+function fromNpy(path: string, name: string, samples: number | undefined, { shape, data }: NpyFile): Answers[] {
   const plain = { source: path, ids: null, columns: null };
   if (shape.length === 1) return [{ ...plain, name, samples: shape[0], width: 1, values: data }];
   if (shape.length === 2) return [{ ...plain, name, samples: shape[0], width: shape[1], values: data }];

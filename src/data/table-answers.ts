@@ -108,7 +108,7 @@ function fromLong(table: Table, model: TableColumn, options: TableOptions): Answ
   const byClass =
     options.class === undefined ? (score === undefined ? findColumn(table, CLASS_NAMES) : undefined) : needColumn(table, options.class);
   const ids = distinct(table, id);
-  const classes = byClass === undefined ? null : distinct(table, byClass);
+  const classes = byClass === undefined ? null : inOrder(distinct(table, byClass).names);
   const width = classes?.names.length ?? 1;
   const numbers = numbersOf(table, value);
   const costs = findColumn(table, COST_NAMES)?.numbers ?? null;
@@ -164,6 +164,13 @@ function fromRouterBench(table: Table, options: TableOptions): Answers[] {
       cost,
     };
   });
+}
+
+/** Names by number where all are numbers, else as text: rows may come in any order, and numbered labels count classes in this one. */
+function inOrder(names: readonly string[]): { names: string[]; place: Map<string, number> } {
+  const numbers = names.every((name) => name.trim() !== '' && Number.isFinite(Number(name)));
+  const sorted = [...names].sort(numbers ? (a, b) => Number(a) - Number(b) : undefined);
+  return { names: sorted, place: new Map(sorted.map((name, at) => [name, at])) };
 }
 
 function distinct(table: Table, column: TableColumn): { names: string[]; place: Map<string, number> } {

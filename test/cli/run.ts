@@ -11,12 +11,16 @@ export interface Run {
 }
 
 /** Runs `intermodel` with the arguments. */
-export function intermodel(args: readonly string[], options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {}): Run {
+export function intermodel(
+  args: readonly string[],
+  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv; readonly input?: Uint8Array } = {},
+): Run {
   const run = spawnSync(process.execPath, [join(packageRoot, 'lib/src/cli/main.js'), ...args], {
     encoding: 'utf8',
     maxBuffer: 1 << 28,
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
+    ...(options.input === undefined ? {} : { input: options.input }),
   });
   return { code: run.status, stdout: run.stdout, stderr: run.stderr };
 }

@@ -1,0 +1,127 @@
+// Files as the tools that people use write them (fixtures/make.py) read to the same numbers.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { packageRoot } from '../../src/backend/index.js';
+import { joinPool, readAnswers, readColumn, readNpz } from '../../src/data/index.js';
+import { intermodel } from '../cli/run.js';
+
+const at = (name: string) => join(packageRoot, 'test/data/fixtures', name);
+
+/** The probabilities of the fixtures, samples '007', b, c, d. */
+const P = [0.5, 0.25, 0.25, 0.125, 0.75, 0.125, 0, 0, 1, 0.25, 0.5, 0.25];
+/** Their columns the other way round. */
+const Q = [0.25, 0.25, 0.5, 0.125, 0.75, 0.125, 1, 0, 0, 0.25, 0.5, 0.25];
+
+t.test('numpy.savez: every numeric kind, byte order and layout', async (t) => {
+  const arrays = await readNpz(at('kinds.npz'));
+  t.equal(arrays.length, 12 * 2 * 2);
+  for (const { name, shape, type, data } of arrays) {
+    t.equal(name.slice(0, 2), type);
+    t.same(shape, [2, 3], name);
+    t.same([...data], type === 'b1' ? [0, 1, 0, 1, 0, 1] : [0, 1, 2, 3, 4, 5], name);
+  }
+});
+
+t.test('numpy.savez_compressed and stacked arrays of big-endian f4 hold several models', async (t) => {
+  const archive = await readAnswers([at('pool.npz')]);
+  t.same(
+    archive.map(({ name, values }) => [name, [...values]]),
+    [
+      ['first', P],
+      ['second', Q],
+    ],
+  );
+  const stacked = await readAnswers([at('stacked.npy')], { samples: 4 });
+  t.same(
+    stacked.map(({ name, values }) => [name, [...values]]),
+    [
+      ['stacked-0', P],
+      ['stacked-1', Q],
+    ],
+  );
+  t.same(
+    (await readAnswers([at('pool.npz'), at('stacked.npy')], { samples: 4 })).map(({ name }) => name),
+    ['pool/first', 'pool/second', 'stacked-0', 'stacked-1'],
+  );
+});
+
+t.test('pandas: CSV and parquet, wide and long, snappy, gzip and brotli, join to the same answers', async (t) => {
+  const names = ['wide.csv', 'wide.parquet', 'wide-gzip.parquet', 'wide-brotli.parquet', 'long.csv', 'long.parquet'];
+  const labels = await readColumn(at('labels.parquet'));
+  t.same(
+    [labels.ids, labels.values],
+    [
+      ['d', 'c', 'b', '007'],
+      ['1', '2', '1', '0'],
+    ],
+  );
+  const byLabel = [9, 10, 11, 6, 7, 8, 3, 4, 5, 0, 1, 2].map((k) => P[k]);
+  for (const name of names) {
+    const { models } = joinPool(await readAnswers([at(name)]), { labels });
+    t.same([...models[0].answers], byLabel, name);
+  }
+});
+
+t.test('RouterBench: scores and costs beside responses; promptfoo: scores by test and provider', async (t) => {
+  const router = await readAnswers([at('routerbench.csv')]);
+  t.same(
+    router.map(({ name, kind, values, cost }) => [name, kind, [...values], Number(cost?.toPrecision(12))]),
+    [
+      ['gpt-4', 'scores', [1, 0], 0.003],
+      ['mixtral', 'scores', [0.5, 1], 0.0002],
+    ],
+  );
+  const prompt = await readAnswers([at('promptfoo.json')]);
+  t.same(
+    prompt.map(({ name, kind, values, cost }) => [name, kind, [...values], cost]),
+    [
+      ['openai:gpt-4', 'scores', [1, 0.25], 0.002],
+      ['ollama:small', 'scores', [0, 1], 0],
+    ],
+  );
+});
+
+t.test('lm-evaluation-harness: numbers written as text, choices of the document, hashes', async (t) => {
+  const [found] = await readAnswers([at('some__model/samples_arc_easy_2024-05-01T10-00-00.000000.jsonl')]);
+  t.same([found.name, found.kind, found.width, found.labels], ['some__model', 'logits', 3, ['0', '1']]);
+  t.same([...found.values], [-1.5, -2.5, -4, -3, -1, -2]);
+  t.equal(found.ids?.[1], '1'.padStart(64, '0'));
+});
+
+t.test('standard input is told by its first bytes', async (t) => {
+  const folder = t.testdir({ 'labels.txt': '0\n1\n2\n1\n' });
+  for (const name of ['stacked.npy', 'pool.npz', 'wide.csv', 'wide.parquet']) {
+    const words = ['rank', '-', '--labels', join(folder, 'labels.txt'), '--folds', '2', '--head', 'vote', '--resamples', '100', '--json'];
+    const run = intermodel(words, { input: readFileSync(at(name)) });
+    t.equal(run.code, 0, `${name}: ${run.stderr}`);
+    const { models, samples } = JSON.parse(run.stdout);
+    t.equal(samples, 4, name);
+    t.equal(models.length, name.startsWith('wide') ? 1 : 2, name);
+  }
+});
+
+t.test('archives that are none are refused by name', async (t) => {
+  const whole = readFileSync(at('pool.npz'));
+  const file = join(t.testdir(), 'broken.npz');
+  const refuse = async (bytes: Uint8Array, words: RegExp) => {
+    writeFileSync(file, bytes);
+    await t.rejects(readNpz(file), { name: 'InputError', argument: /broken.npz/, message: words });
+  };
+  await refuse(new Uint8Array(0), /no directory/);
+  await refuse(whole.subarray(0, -30), /no directory/);
+  const directory = whole.readUInt32LE(whole.length - 6);
+  const changed = (place: number, value: number) => {
+    const copy = Buffer.from(whole);
+    copy[place] = value;
+    return copy;
+  };
+  await refuse(changed(directory, 0), /directory is cut short/);
+  await refuse(changed(directory + 10, 12), /method 12/);
+  await refuse(changed(0, 0), /not where it should be/);
+  await refuse(changed(directory + 24, 1), /cannot be unpacked/); // larger than it says
+  const huge = Buffer.from(whole);
+  huge.fill(255, directory + 20, directory + 28);
+  await refuse(huge, /more than 4 GiB/);
+  for (let length = 0; length < whole.length; length += 7) await refuse(whole.subarray(0, length), /archive/);
+});
