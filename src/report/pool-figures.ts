@@ -35,6 +35,7 @@ function worthFigure(ranking: PoolRanking): Figure {
     field: 'measure',
     type: 'nominal',
     title: 'without the model, the head is',
+    legend: { orient: 'top', direction: 'horizontal' },
     scale: { domain: measures, range: PALETTE.slice(0, measures.length) },
   };
   const x = { field: 'value', type: 'quantitative', title: 'held-out loss that its absence costs' };
@@ -63,7 +64,7 @@ function worthFigure(ranking: PoolRanking): Figure {
             yOffset,
             x,
             color: colour,
-            shape: { field: 'measure', type: 'nominal', title: 'without the model, the head is', scale: { domain: measures } },
+            shape: { field: 'measure', type: 'nominal', title: colour.title, legend: colour.legend, scale: { domain: measures } },
           },
         },
       ],
@@ -115,6 +116,8 @@ function gramFigure(ranking: PoolRanking): Figure {
 const LABEL_SIZE = 11;
 /** Points that carry a name. */
 const MOST_LABELS = 24;
+/** Then this many at either end are named. */
+const ENDS = 5;
 /** Longest name beside a point. */
 const LONGEST_LABEL = 28;
 
@@ -131,7 +134,7 @@ function accuracyFigure(ranking: PoolRanking): Figure {
     [size.height, 0],
     'linear',
   );
-  const named = models.length <= MOST_LABELS ? models : [...models.slice(0, MOST_LABELS / 2), ...models.slice(-MOST_LABELS / 2)];
+  const named = models.length <= MOST_LABELS ? models : [...models.slice(0, ENDS), ...models.slice(-ENDS)];
   const points = named.map((model) => ({
     text: shortened(model.name),
     x: toPixels(x, model.accuracy as number),
@@ -156,6 +159,7 @@ function accuracyFigure(ranking: PoolRanking): Figure {
     field,
     type: 'quantitative',
     title,
+    axis: { tickCount: 8 },
     scale: { domain: [...scale.domain], nice: false, zero: false },
   });
   const colour = {
@@ -167,7 +171,7 @@ function accuracyFigure(ranking: PoolRanking): Figure {
   return {
     name: 'accuracy',
     title: 'Good alone, or good for the pool',
-    caption: `Across: share of its own answers that are right. Up: held-out loss that its absence costs under the same head. A model can be right often and still add nothing, because others are right on the same samples.${models.length > MOST_LABELS ? ` The first and last ${MOST_LABELS / 2} are named.` : ''}`,
+    caption: `Across: share of its own answers that are right. Up: held-out loss that its absence costs under the same head. A model can be right often and still add nothing, because others are right on the same samples.${models.length > MOST_LABELS ? ` The first and last ${ENDS} are named.` : ''}`,
     spec: {
       ...size,
       data: { values: rows },

@@ -44,6 +44,9 @@ export async function poolSvgFiles(ranking: PoolRanking, selection: PoolSelectio
   return Promise.all(poolFigures(ranking, selection).map(async (figure) => ({ name: `${figure.name}.svg`, svg: await renderSvg(figure) })));
 }
 
+/** Names of more characters are broken into lines, so that the numbers beside them stay in sight. */
+const LONG_NAME = 24;
+
 /** A change of a loss, with four decimals. */
 function change(value: number): string {
   return value.toFixed(4).replace('-', '\u2212');
@@ -96,8 +99,8 @@ function modelTable(ranking: PoolRanking): Markup {
   return table<RankedModel>({
     caption: `Worth is the loss that the absence of a model costs on held-out samples, with its ${level(ranking)} interval; p is corrected for the number of models (Holm). Gauss-Newton is the paper's measure; the linear share tells how much of the change it leaves out.`,
     columns: [
-      { title: 'Model', cell: ({ name }) => name },
-      { title: 'Verdict', cell: ({ verdict }) => verdict.text },
+      { title: 'Model', cell: ({ name }) => (name.length > LONG_NAME ? html`<span class="long">${name}</span>` : name) },
+      { title: 'Verdict', cell: ({ verdict }) => html`<span class="words">${verdict.text}</span>` },
       { title: 'Worth', numeric: true, cell: ({ worth }) => interval(worth) },
       { title: 'p', numeric: true, cell: ({ worthAdjustedP }) => number(worthAdjustedP, 2) },
       ...(ranking.refitBy === null

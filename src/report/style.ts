@@ -32,6 +32,8 @@ th.text, td.text { text-align: left; }
 th.number, td.number { text-align: right; white-space: nowrap; }
 thead th, thead th.number { white-space: normal; vertical-align: bottom; border-bottom: 2px solid var(--line); font-weight: 600; }
 tbody th { font-weight: 600; white-space: nowrap; }
+.long { display: inline-block; width: 16rem; white-space: normal; overflow-wrap: anywhere; }
+.words { display: inline-block; min-width: 7.5rem; }
 .yes { color: var(--yes); font-weight: 600; }
 .no { color: var(--no); font-weight: 600; }
 .key { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .4em; vertical-align: -.05em; }

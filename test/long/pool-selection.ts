@@ -29,7 +29,7 @@ type Drawn = Omit<Pool, 'models' | 'labels'> & {
 function draw(n: number, seed: number, samples: number, part: number): Drawn {
   const settings = new RandomStream(20261128, seed, 0);
   const skills = Array.from({ length: n }, () => Math.max(0, 2 * settings.uniform() - 0.5));
-  const shares = skills.map(() => settings.uniform());
+  const shares = skills.map(() => 0.6 * settings.uniform());
   const sharpness = skills.map(() => 0.5 + 2 * settings.uniform());
   const stream = new RandomStream(20261128, seed, part);
   const labels = Int32Array.from({ length: samples }, () => stream.integer(CLASSES));

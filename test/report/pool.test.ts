@@ -34,5 +34,6 @@ t.test('forty models with names of sixty characters', async (t) => {
   const given = pool(45, (i) => `a-model-with-a-rather-long-name-as-folders-have-them-${String(i).padStart(8, '0')}`);
   const html = await poolPage(await rankPool({ ...given, head: 'logPool', folds: 3, resamples: 100 }), null, about);
   t.match(html, 'alike ones beside each other');
+  t.match(html, '<span class="long">a-model-with', 'long names may be broken into lines');
   t.notMatch(html, /NaN|undefined|Infinity/);
 });
