@@ -13,7 +13,7 @@ import { textTable } from './text-table.js';
 interface SelectFlags extends PoolFlags {
   readonly epsilon?: number;
   readonly budget?: number;
-  readonly exactUpTo: number;
+  readonly exactUpTo?: number;
 }
 
 export function selectCommand(program: Command): void {
@@ -28,7 +28,11 @@ export function selectCommand(program: Command): void {
       atLeastZero,
     )
     .option('--budget <number>', 'keep the best set whose costs add up to at most this', atLeastZero)
-    .option('--exact-up-to <number>', 'look at every set in pools of at most this many models', wholeNumber, 8)
+    .option(
+      '--exact-up-to <number>',
+      'look at every set in pools of at most this many models (default: 8, up to 12 where that is little work)',
+      wholeNumber,
+    )
     .option('--out <file>', 'also save the result: .csv (the curve) or .json')
     .option('--json', 'print the result as one line of JSON');
   addBackendOptions(command).action((files: string[], flags: SelectFlags) => select(files, flags));
@@ -52,7 +56,7 @@ async function select(files: readonly string[], flags: SelectFlags): Promise<voi
       ...poolOptionsOf(pool, flags),
       ...(flags.epsilon === undefined ? {} : { epsilon: flags.epsilon }),
       ...(flags.budget === undefined ? {} : { budget: flags.budget }),
-      exactUpTo: flags.exactUpTo,
+      ...(flags.exactUpTo === undefined ? {} : { exactUpTo: flags.exactUpTo }),
       backend,
       signal: interrupt.signal,
       onProgress: progress.update,

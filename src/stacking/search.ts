@@ -41,6 +41,7 @@ export async function searchSets(lossOf: (models: readonly number[]) => number, 
     await descend(book, every);
     await ascend(book, every);
     await exchange(book, every);
+    while (!book.full && (await spread(book, every))) await exchange(book, every);
   }
   return { seen: book.all(), bySize: every.map((i) => book.best(i + 1)).filter((found) => found !== undefined), exact };
 }
@@ -125,6 +126,18 @@ async function exchange(book: Book, every: readonly number[]): Promise<void> {
       }
     }
   }
+}
+
+/** Takes one model from, and adds one to, the best set of every size; true when the best of some size has changed. */
+async function spread(book: Book, every: readonly number[]): Promise<boolean> {
+  const before = every.map((i) => book.best(i + 1));
+  for (let size = 1; size <= every.length && !book.full; size++) {
+    const models = book.best(size)?.models ?? [];
+    const fewer = size > 1 ? models.map((out) => models.filter((i) => i !== out)) : [];
+    const more = every.filter((i) => !models.includes(i)).map((i) => [...models, i].sort((a, b) => a - b));
+    for (const next of [...fewer, ...more]) if (!book.full) await book.look(next);
+  }
+  return every.some((i) => book.best(i + 1) !== before[i]);
 }
 
 async function bestOf(book: Book, sets: readonly (readonly number[])[]): Promise<Candidate> {

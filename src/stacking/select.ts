@@ -16,7 +16,7 @@ export interface SelectModelsOptions extends RankPoolOptions {
   readonly epsilon?: number;
   /** Largest sum of the costs of the models that are kept. */
   readonly budget?: number;
-  /** Pools of at most this many models are searched completely. Default 8, at most 16. */
+  /** Pools of at most this many models are searched completely, at most 16. Default 8, and up to 12 where that is little work. */
   readonly exactUpTo?: number;
 }
 
@@ -60,6 +60,10 @@ const ROUGH = 1e-4;
 /** Multiplications that a search may take; beyond it models are eliminated by the quadratic model of the loss. */
 const WORK = 3e12;
 
+/** Pools of so many models are searched completely where the fits take at most so many multiplications. */
+const FEW = 12;
+const LITTLE = 1e11;
+
 /**
  * Chooses the models of a pool that are worth keeping.
  *
@@ -101,8 +105,9 @@ export async function selectModels(options: SelectModelsOptions): Promise<PoolSe
       : fittedSubsets(kernels, design, base, ROUGH, MAX_STEPS, report);
   const every = pool.models.map((_, i) => i);
   const whole = fitOf(every);
-  const complete = n <= (options.exactUpTo ?? 8);
   const fit = 40 * design.samples * design.width * design.outputs * settings.folds;
+  const exactUpTo = options.exactUpTo ?? (n <= FEW && (2 ** n * fit) / 4 <= LITTLE ? FEW : 8);
+  const complete = n <= exactUpTo;
   const large = base !== null && !complete && (3 * n * n * fit) / 4 > WORK;
   const costs = pool.models.map(({ cost }) => cost);
   const onSet = async (share: number): Promise<void> => {
@@ -115,7 +120,7 @@ export async function selectModels(options: SelectModelsOptions): Promise<PoolSe
   }
   const found = await searchSets((models) => meanLoss(design, models.length === n ? whole.losses : fitOf(models).losses), {
     costs,
-    exactUpTo: options.exactUpTo ?? 8,
+    exactUpTo,
     limit: Math.max(3 * n * n, Math.floor(WORK / Math.max(1, fit / 2))),
     onSet,
   });

@@ -53,6 +53,30 @@ t.test('peers of unequal widths are scored against their mean answers, or zeros'
   }
 });
 
+t.test('a row of NaN is no answer: it is left out of the mean, which stands in for it', async (t) => {
+  const cwd = t.testdir();
+  const words = files(cwd, WEIGHTS);
+  writeFileSync(join(cwd, 'b.npy'), encodeNpy([3, 1], Float64Array.of(2, Number.NaN, -3)));
+  const run = intermodel([...words, '--estimator', 'ablation'], { cwd });
+  t.equal(run.code, 0, run.stderr);
+  const { scores } = removalScores({
+    head: { layers: [{ weights: WEIGHTS.flat(), bias: BIAS, activation: 'identity' }] },
+    responses: Float64Array.of(1, 0.5, 2, -1, 2, 0, 0.25, 3, -3),
+    labels: LABELS,
+    batch: 3,
+    peers: 2,
+    widths: [2, 1],
+    answered: [1, 1, 1, 0, 1, 1],
+    baseline: Float64Array.of(0.25 / 3, 5.5 / 3, -0.5),
+    estimator: 'ablation',
+    reduction: 'mean',
+    backend: createBackend({ kind: 'reference' }),
+  });
+  JSON.parse(run.stdout).peers.forEach(({ score }: { score: number }, i: number) => {
+    t.ok(Math.abs(score - scores[i]) < 1e-12, `${score}, ${scores[i]}`);
+  });
+});
+
 t.test('a head that does not fit the answers is refused by name', async (t) => {
   const cwd = t.testdir();
   const refuse = (words: string[], message: RegExp) => {

@@ -101,6 +101,30 @@ t.test('standard input is told by its first bytes', async (t) => {
   }
 });
 
+t.test('fields that follow a name in the directory, and a comment at the end, are passed over', async (t) => {
+  const whole = readFileSync(at('pool.npz'));
+  const directory = whole.readUInt32LE(whole.length - 6);
+  const afterName = directory + 46 + whole.readUInt16LE(directory + 28);
+  whole.writeUInt16LE(4, directory + 30);
+  whole.writeUInt16LE(3, whole.length - 2);
+  const file = join(t.testdir(), 'more.npz');
+  writeFileSync(file, Buffer.concat([whole.subarray(0, afterName), Buffer.alloc(4), whole.subarray(afterName), Buffer.from('abc')]));
+  t.same(
+    (await readNpz(file)).map(({ name, data }) => [name, [...data]]),
+    [
+      ['first', P],
+      ['second', Q],
+    ],
+  );
+});
+
+t.test('classes of a long table are in the order of their numbers', async (t) => {
+  const folder = t.testdir({ 'long.csv': 'model,id,class,probability\nm,x,10,0.5\nm,x,9,0.25\nm,x,2,0.125\nm,y,2,1\nm,y,9,2\nm,y,10,3\n' });
+  const [found] = await readAnswers([join(folder, 'long.csv')]);
+  t.same(found.columns, ['2', '9', '10']);
+  t.same([...found.values], [0.125, 0.25, 0.5, 1, 2, 3]);
+});
+
 t.test('archives that are none are refused by name', async (t) => {
   const whole = readFileSync(at('pool.npz'));
   const file = join(t.testdir(), 'broken.npz');
@@ -123,5 +147,11 @@ t.test('archives that are none are refused by name', async (t) => {
   const huge = Buffer.from(whole);
   huge.fill(255, directory + 20, directory + 28);
   await refuse(huge, /more than 4 GiB/);
+  const long = Buffer.from(whole);
+  long.writeUInt32LE(0xffffff, directory + 20);
+  await refuse(long, /'first.npy' is cut short/);
+  const stored = readFileSync(at('kinds.npz'));
+  stored.write('(2, 2)', stored.indexOf('(2, 3)'));
+  await refuse(stored, /shape \(2, 2\), which takes/);
   for (let length = 0; length < whole.length; length += 7) await refuse(whole.subarray(0, length), /archive/);
 });

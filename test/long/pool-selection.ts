@@ -104,12 +104,14 @@ function caruana(p: Float64Array, n: number): Float64Array {
 }
 
 let worst = 0;
+let usualWorst = 0;
 let notWorse = 0;
 for (let seed = 0; seed < POOLS; seed++) {
   const n = Math.min(MOST, 8 + (seed % 5));
   const pool = draw(n, seed, SAMPLES, 1);
   const fresh = draw(n, seed, FRESH, 2);
   const options = { ...pool, seed, tolerance: TOLERANCE, resamples: 100 };
+  const usual = await selectModels(options);
   const searched = await selectModels({ ...options, exactUpTo: 0 });
   const complete = await selectModels({ ...options, exactUpTo: n });
   const gaps = complete.curve.map(({ loss: best }, k) => searched.curve[k].loss / best - 1);
@@ -117,14 +119,16 @@ for (let seed = 0; seed < POOLS; seed++) {
   worst = Math.max(worst, gap);
   const counts = caruana(rightProbabilities(pool), n);
   const greedy = loss(rightProbabilities(fresh), counts);
-  const { models } = searched.chosen;
+  const { models } = usual.chosen;
+  const behind = usual.chosen.loss / complete.chosen.loss - 1;
+  usualWorst = Math.max(usualWorst, behind);
   const own = freshLoss(some(pool, models), some(fresh, models));
   if (own <= greedy) notWorse += 1;
   process.stdout.write(
-    `pool ${seed}: ${n} models; ${searched.looked} of ${complete.looked} sets, largest gap ${(100 * gap).toFixed(3)} %; fresh loss of ${models.length} chosen ${own.toFixed(4)}, greedy with ${counts.filter((count) => count > 0).length} ${greedy.toFixed(4)}\n`,
+    `pool ${seed}: ${n} models; ${usual.search}, chosen ${(100 * behind).toFixed(3)} % above the best; exchanges alone: ${searched.looked} of ${complete.looked} sets, largest gap of a size ${(100 * gap).toFixed(3)} %; fresh loss of ${models.length} chosen ${own.toFixed(4)}, greedy with ${counts.filter((count) => count > 0).length} ${greedy.toFixed(4)}\n`,
   );
 }
 process.stdout.write(
-  `${POOLS} pools: the best set of each size is missed by at most ${(100 * worst).toFixed(3)} %; not worse than greedy on ${notWorse}\n`,
+  `${POOLS} pools: the chosen set is at most ${(100 * usualWorst).toFixed(3)} % above the best; exchanges alone miss the best set of a size by at most ${(100 * worst).toFixed(3)} %; not worse than greedy on ${notWorse}\n`,
 );
-process.exitCode = worst <= 0.005 && notWorse >= 0.8 * POOLS ? 0 : 1;
+process.exitCode = usualWorst <= 0.005 && notWorse >= 0.8 * POOLS ? 0 : 1;

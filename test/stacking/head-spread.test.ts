@@ -1,9 +1,10 @@
 // What the heads of the folds owe to one another's samples: against brute force, and against the variance it stands for.
 import t from 'tap';
+import { createBackend } from '../../src/backend/index.js';
 import { RandomStream } from '../../src/core/random.js';
 import type { Design } from '../../src/stacking/design.js';
 import { headSpread, spreadRows } from '../../src/stacking/head-spread.js';
-import type { Units } from '../../src/stacking/resample.js';
+import { drawResamples, estimate, type Units } from '../../src/stacking/resample.js';
 
 function design(samples: number, weights = new Float64Array(samples).fill(1)): Design {
   return {
@@ -60,7 +61,7 @@ t.test('of many samples whole units are compared, and the variance is that of al
     whole.weights,
   );
   const heads = [0, 1, 2].map(() => Float64Array.from({ length: samples }, () => stream.normal()));
-  const every = headSpread(spreadRows(whole, units), heads, 1)[0];
+  const every = headSpread(spreadRows(whole, units, samples), heads, 1)[0];
   const rows = spreadRows(whole, units, 2000);
   t.equal(rows.design.samples, 2000);
   t.equal(rows.units, 1000);
@@ -70,6 +71,23 @@ t.test('of many samples whole units are compared, and the variance is that of al
   const some = heads.map((own) => Float64Array.from(rows.design.features, (sample) => own[sample]));
   const found = headSpread(rows, some, 1)[0];
   t.ok(Math.abs(found / every - 1) < 0.1, `${found} of ${every}`);
+});
+
+t.test('an interval is stretched about its value as the standard error grows', async (t) => {
+  const { kernels } = createBackend({ kind: 'native' });
+  const units = unitsOf(
+    Int32Array.from({ length: 50 }, (_, s) => s),
+    new Float64Array(50).fill(1),
+  );
+  const sums = Float64Array.from({ length: 50 }, (_, s) => s % 7);
+  const draws = drawResamples(units, 400, 1);
+  const [plain] = estimate(kernels, units, draws, sums, 1, 0.9);
+  const [wide] = estimate(kernels, units, draws, sums, 1, 0.9, Float64Array.of(3 * plain.error ** 2));
+  t.equal(wide.value, plain.value);
+  t.ok(Math.abs(wide.error / plain.error - 2) < 1e-12);
+  t.ok(Math.abs((wide.low - wide.value) / (plain.low - plain.value) - 2) < 1e-12);
+  t.ok(Math.abs((wide.high - wide.value) / (plain.high - plain.value) - 2) < 1e-12);
+  t.ok(wide.pValue > plain.pValue);
 });
 
 t.test(

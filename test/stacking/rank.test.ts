@@ -31,6 +31,9 @@ t.test('better models are worth more, copies are named, and removing a copy cost
   t.ok(last.refitted !== null && last.refitted.low < 0.01 && last.worth.low > 0.02);
   t.same(ranking.pairs[0].models, [3, 4], 'the two copies stand in for each other');
   t.ok(ranking.pairs[0].synergy.low > 0);
+  for (const { models: pair, worth: both, synergy } of ranking.pairs) {
+    t.ok(Math.abs(synergy.value - (both.value - worth[pair[0]] - worth[pair[1]])) < 1e-12);
+  }
   const together = ranking.clusterOrder.indexOf(3) - ranking.clusterOrder.indexOf(4);
   t.equal(Math.abs(together), 1);
   t.equal(ranking.status, 'ok');
