@@ -18,7 +18,7 @@ const layers = [
   ['network', '^src/network/', ['^src/core/']],
   ['ledger', '^src/ledger/', ['^src/core/']],
   ['participant', '^src/participant/', below],
-  ['run', '^src/run/', [...below, '^src/participant/']],
+  ['run', '^src/run/', [...below, '^src/participant/', '^src/scenario/']],
   ['process', '^src/process/', [...below, '^src/participant/', '^src/run/']],
   ['demo', '^src/demo/', [...below, '^src/participant/', '^src/run/']],
 ];

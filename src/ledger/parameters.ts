@@ -41,12 +41,24 @@ export interface Parameters {
   readonly ratingCap: bigint;
   /** Part of the rating stake, in parts per billion, that must support a weight; what is above counts for nothing. 0: every weight counts. */
   readonly consensus: number;
+  /** What happens above the level of `consensus`: 0 clips to it; otherwise whole rows move by this part, in parts per billion, towards the row of levels. */
+  readonly consensusPull: number;
+  /** Most stake of one participant that counts in the ranking, in parts per billion of all stake; 0: all of it. */
+  readonly ratingShare: number;
+  /** 1: own weights are left out of the ranking, and the rest of a row counts in full. 0: own weights count. */
+  readonly othersOnly: number;
   /** Public key that may change these rules, or null where they are fixed. */
   readonly authority: string | null;
 }
 
 /** Defences beyond the paper. While they are off they are left out of every encoding, so that a ledger without them keeps its bytes. */
-const OFF: Pick<Parameters, 'ratingCap' | 'consensus'> = { ratingCap: 0n, consensus: 0 };
+const OFF: Pick<Parameters, 'ratingCap' | 'consensus' | 'consensusPull' | 'ratingShare' | 'othersOnly'> = {
+  ratingCap: 0n,
+  consensus: 0,
+  consensusPull: 0,
+  ratingShare: 0,
+  othersOnly: 0,
+};
 
 /** A complete set of rules as it is encoded. */
 export function withoutOff(parameters: Parameters): Partial<Parameters> {
@@ -94,6 +106,9 @@ const INTEGERS: { readonly [name in keyof Parameters]?: Range } = {
   revealDelay: [1n, 1n << 20n],
   revealWindow: [1n, 1n << 20n],
   consensus: [0n, BigInt(ROW_PARTS)],
+  consensusPull: [0n, BigInt(ROW_PARTS)],
+  ratingShare: [0n, BigInt(ROW_PARTS)],
+  othersOnly: [0n, 1n],
 };
 
 const AMOUNTS: { readonly [name in keyof Parameters]?: Range } = {
@@ -140,6 +155,7 @@ export function parametersOutOfRange(parameters: Parameters): string | undefined
     if (!allowed.includes(value)) return `${name} must be one of ${allowed.join(', ')}, got ${value}`;
   }
   if (parameters.tauMinimum > parameters.tauMaximum) return 'tauMinimum is above tauMaximum';
+  if (parameters.consensusPull > 0 && parameters.consensus === 0) return 'consensusPull needs consensus above 0';
   if (BigInt(parameters.maximumWeight) * BigInt(parameters.maximumTargets) < BigInt(ROW_PARTS)) {
     return 'maximumWeight * maximumTargets is below a whole row: no row could be set';
   }

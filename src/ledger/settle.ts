@@ -5,7 +5,7 @@
 import { bitLength, ceilSqrt } from './integers.js';
 import type { StandingPage } from './pages.js';
 import { type Processor, referenceProcessor, type Wide, wideAt } from './processor.js';
-import { ratedRows, ratingStake } from './rating.js';
+import { changesRows, ratedRows, ratingStake } from './rating.js';
 import type { State } from './state.js';
 import { MAXIMUM_SUPPLY, PAGE, ROW_PARTS } from './units.js';
 
@@ -65,7 +65,7 @@ export function settle(
   const bound = staked * BigInt(ROW_PARTS);
   const shift = Math.max(0, bitLength(bound) - 62);
   const ranking = processor.rank(ratedRows(state.rowPages, rating, state.parameters), rating);
-  const total = state.parameters.consensus === 0 ? bound : sumOf(ranking); // rows that sum to one rank exactly the stake behind them
+  const total = changesRows(state.parameters) ? sumOf(ranking) : bound; // rows that sum to one rank exactly the stake behind them
   const { sum, squares } = processor.norms(ranking, shift);
   const minted = amountToMint(state, total, sum, squares);
   const paid = minted === 0n ? new BigUint64Array(state.slots) : processor.distribute(ranking, shift, minted, sum);

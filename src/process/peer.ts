@@ -94,8 +94,8 @@ async function runOn(transport: Libp2pTransport, config: PeerConfig, hooks: Peer
   const { member, ...described } = await build(index, config, hooks.roster, backend, (peer, inputs, batch) =>
     client.relay(peer, inputs, batch),
   );
-  const { participant, validation } = member;
-  const { width } = settings;
+  const { participant } = member;
+  const { width, answerBound } = settings;
   const inputWidth = inputWidthOf(participant.data);
   const stream = [STAND_IN_STREAM, index];
   const standIn = config.students ? { standIn: new StandIn({ ...STAND_IN, inputWidth, width, seed, stream, backend }) } : {};
@@ -104,11 +104,12 @@ async function runOn(transport: Libp2pTransport, config: PeerConfig, hooks: Peer
     stakeOf: (peer) => ledger.stakeOf(peer),
     inputWidth,
     width,
+    answerBound,
     height: () => ledger.height,
     ...standIn,
   });
   const run = new ParticipantRun({
-    ...{ participant, validation, settings, seed, client, ledger, backend, ...standIn },
+    ...{ ...member, settings, seed, client, ledger, backend, ...standIn },
     endpoint: endpointOf(config.announce ?? transport.addresses()),
     onEndpoint: async (peer, endpoint) => {
       // An endpoint that nobody can dial is its owner's affair: calls to it fail, and are counted as unreachable.

@@ -17,6 +17,7 @@ export function checkPlugin(value: unknown, { width, inputWidth: agreed }: Pick<
   if (own.validation.targets.loss !== loss) refuse('BTM_DOMAIN', 'participant.validation.targets.loss', `must be ${loss}, as in data`);
   checkModel('participant.encoder', own.encoder, width, [inputWidth, inputWidth + width]);
   if (own.proxy !== undefined) checkModel('participant.proxy', own.proxy, width, [inputWidth]);
+  if (own.writes !== undefined) checkFunction('participant.writes', own.writes);
   if (own.name !== undefined && typeof own.name !== 'string') refuse('BTM_TYPE', 'participant.name', 'must be a string');
   return own;
 }

@@ -3,7 +3,7 @@
 import type { Backend } from '../backend/index.js';
 import type { ResponseModel } from '../participant/models/model.js';
 import type { Samples } from '../participant/samples.js';
-import type { Relay } from '../run/member.js';
+import type { Relay, RowWriter } from '../run/member.js';
 import type { RunSettings } from '../run/settings.js';
 
 /** What the module's function is told. */
@@ -36,6 +36,8 @@ export interface PluginParticipant {
   readonly validation: Samples;
   /** Outputs of its head: classes, or numbers it predicts. */
   readonly outputs: number;
+  /** What it writes to the ledger in place of what it measured. */
+  readonly writes?: RowWriter;
 }
 
 /** What such a module exports as its default. */

@@ -27,7 +27,7 @@ export async function loadPlugin(path: string, context: PluginContext): Promise<
   const { encoder, data, outputs, validation, name = `participant ${index}`, proxy = defaultProxy(inputWidth, context) } = own;
   const models = { encoder: guarded('participant.encoder', encoder), proxy: guarded('participant.proxy', proxy) };
   const participant = new Participant({ index, name, data, ...models }, participantSettings(settings, { outputs, seed, backend }));
-  return { participant, validation };
+  return { participant, validation, ...(own.writes === undefined ? {} : { writes: own.writes }) };
 }
 
 async function loadModule(path: string): Promise<CreateParticipant> {

@@ -21,7 +21,7 @@ const ASSUMPTIONS: readonly string[] = [
   'The loss lowers the payoff: P = -alpha L + tau R (R-01). Loss is measured against the honest network with every input open (R-02).',
   'Rows on record are read by all in the block after (R-16). A row is written before the block pays.',
   'Heads adapt to copies: identities that answer with the same function share its place.',
-  'The honest twin has the same world, stake and defences. Gains are parts of what was minted to the coalition in the twin.',
+  'The honest twin has the same world, stake and defences. A gain is what lying adds to the payoffs of all trials, over what was minted to the twins.',
   'Intervals are 95 % percentile bootstrap intervals of the mean over trials.',
 ];
 

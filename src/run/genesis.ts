@@ -12,7 +12,13 @@ const COORDINATOR_STREAM = 88;
 export function genesisOf(keys: readonly PeerKey[], settings: RunSettings): Genesis {
   const row = sparseRow(rowToParts(new Float64Array(keys.length).fill(1)));
   return {
-    parameters: { epsilon: Math.round(settings.stepBound * ROW_PARTS), tau: tokens(settings.tau), emission: settings.emission },
+    parameters: {
+      epsilon: Math.round(settings.stepBound * ROW_PARTS),
+      tau: tokens(settings.tau),
+      emission: settings.emission,
+      ratingShare: Math.round(settings.ratingShare * ROW_PARTS),
+      othersOnly: settings.othersOnly,
+    },
     participants: keys.map((key) => ({ key, stake: tokens(settings.initialStake), row })),
   };
 }

@@ -20,6 +20,18 @@ export function clipped(gradient: Tensor, most: number): Tensor {
   return data === null ? gradient : { shape: gradient.shape, data };
 }
 
+/** Responses in rows of `width` numbers, each shortened to this l2 norm; the same array when none is longer. */
+export function bounded(responses: Float64Array, width: number, most = Number.POSITIVE_INFINITY): Float64Array {
+  let out = responses;
+  for (let at = 0; at < responses.length; at += width) {
+    const norm = Math.hypot(...responses.subarray(at, at + width));
+    if (!(norm > most)) continue;
+    if (out === responses) out = responses.slice();
+    for (let k = at; k < at + width; k++) out[k] = responses[k] * (most / norm);
+  }
+  return out;
+}
+
 /**
  * One step of the encoder. Where a gradient is far beyond any honest one, what it was before is kept, and taken up again if it no longer answers with finite numbers.
  * @returns the largest norm of a row when the step was undone, otherwise null

@@ -163,7 +163,7 @@ export class LocalRun {
       backend,
     });
     const member = factory((peer, inputs, batch) => client.relay(peer, inputs, batch));
-    const { participant, validation } = member;
+    const { participant } = member;
     const inputWidth = inputWidthOf(participant.data);
     const standIn = this.#standIn(index, inputWidth);
     const stakeOf = (peer: PeerKey) => ledger.stakeOf(peer);
@@ -172,12 +172,13 @@ export class LocalRun {
       stakeOf,
       inputWidth,
       width: settings.width,
+      answerBound: settings.answerBound,
       oneProcess: true,
       height: () => ledger.height,
       ...standIn,
     });
     const onProgress = (progress: RunProgress) => hooks.onProgress?.(index, progress);
-    const run = new ParticipantRun({ participant, validation, settings, seed, client, ledger, backend, endpoint, onProgress, ...standIn });
+    const run = new ParticipantRun({ ...member, settings, seed, client, ledger, backend, endpoint, onProgress, ...standIn });
     names.set(identity.key, participant.name);
     this.participants.push({ run, client, member, standIn: standIn.standIn });
   }

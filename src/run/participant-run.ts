@@ -19,6 +19,7 @@ import { AbsenceObserver } from './absence.js';
 import type { Returned } from './gradient-inbox.js';
 import { clipped, learnSafely, loudest } from './learning.js';
 import type { LedgerClient } from './ledger-client.js';
+import type { RowWriter } from './member.js';
 import { settingsHash } from './messages.js';
 import type { Answers, PeerClient } from './peer-client.js';
 import type { ParticipantResult } from './protocol.js';
@@ -44,6 +45,8 @@ export interface ParticipantRunParts {
   readonly participant: Participant;
   /** Held-out samples that it measures on. */
   readonly validation: Samples;
+  /** What it writes in place of what it measured. */
+  readonly writes?: RowWriter;
   readonly settings: RunSettings;
   readonly seed: number;
   readonly client: PeerClient;
@@ -259,7 +262,7 @@ export class ParticipantRun {
     const closed = this.#state.closed + 1;
     if (closed <= closingBlocks) {
       if (rows === 'competing') await this.#submitRow();
-      else await ledger.submitRow(this.#measured?.measurement.ideal ?? new Float64Array(0));
+      else await this.#write(this.#measured?.measurement.ideal ?? new Float64Array(0));
     }
     await ledger.block(rounds);
     if (closed <= closingBlocks) await this.#follow(rounds);
@@ -307,10 +310,16 @@ export class ParticipantRun {
     const { responses } = await this.#parts.client.ask(batch);
     this.#observer.allAnswered(responses);
     const call = this.#measureCall(responses, batch);
-    if (settings.rows === 'measured') return ledger.submitRow(measureRow(call));
+    if (settings.rows === 'measured') return this.#write(measureRow(call));
     const { maskTemperature, lossPrice, competingRate, stepBound } = settings;
     const step = { temperature: maskTemperature, ratio: lossPrice, rate: competingRate, epsilon: stepBound, backend };
-    return ledger.submitRow(competingRow({ ...call, ...ledger.market(), ...step, index: participant.index, responses }).row);
+    return this.#write(competingRow({ ...call, ...ledger.market(), ...step, index: participant.index, responses }).row);
+  }
+
+  /** A bounded step of its row towards these scores, or towards what it writes in their place. */
+  #write(scores: Float64Array): Promise<void> {
+    const { ledger, writes } = this.#parts;
+    return ledger.submitRow(writes === undefined ? scores : writes({ block: ledger.height, scores, ...ledger.market() }));
   }
 
   /** Everybody offers its student and fetches those of the others, so that all hold what the others were at this block. One without a student still comes to the barrier. */

@@ -6,6 +6,7 @@ import type { StandIn } from '../participant/students/stand-in.js';
 import { isHash, StudentCache, StudentOffer } from '../participant/students/student-cache.js';
 import { encodeStudent } from '../participant/students/student-file.js';
 import { GradientInbox } from './gradient-inbox.js';
+import { bounded } from './learning.js';
 
 /** Samples per query. */
 const CHUNK = 512;
@@ -42,6 +43,8 @@ export interface PeerClientOptions {
   readonly stakeOf: (key: PeerKey) => bigint;
   readonly inputWidth: number;
   readonly width: number;
+  /** Largest l2 norm of a peer's response to one sample; longer ones are scaled down to it. Default: none. */
+  readonly answerBound?: number;
   /** Learns to answer in this participant's place, for when it is gone. Left out: it offers no student. */
   readonly standIn?: StandIn;
   /** Whether all peers share this process. Default: whether the transport does. */
@@ -126,7 +129,7 @@ export class PeerClient {
       const query = this.#query(part, batch, rowsOf(selected, from, batch, size), students);
       const known = rowsOf(own, from, batch, size);
       const [mine, answers] = await Promise.all([known ?? this.#model().answer(part, batch), askChosen(query)]);
-      responses.set(answers.responses, from * peers * width);
+      responses.set(bounded(answers.responses, width, this.#options.answerBound), from * peers * width);
       answered.set(answers.answered, from * peers);
       this.#placeOwn(responses, answered, mine, from, batch);
       for (const [peer, origin] of answers.origins.entries()) origins[peer] = worse(origins[peer], origin);

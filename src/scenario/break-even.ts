@@ -1,8 +1,8 @@
 /** Where a strategy begins to pay: by bisection for one strategy, on the grid of stakes for a whole map. */
 import type { Backend } from '../backend/index.js';
 import { checkMap, type MapCell, type MapSpec, type PlayedGroup, playTrials, trialsOf } from './map.js';
-import { gainOf } from './measures.js';
-import { quantile, resamples } from './statistics.js';
+import { payoffOf } from './measures.js';
+import { quantile, ratioOver, resamples } from './statistics.js';
 
 /** Resamples of a break-even stake's interval. */
 const RESAMPLES = 200;
@@ -45,7 +45,10 @@ export function payingOf(cells: readonly MapCell[], breakEvens: readonly MapBrea
   });
 }
 
-/** Mean gain at a stake over all trials, or over a resample of them. */
+/** In each trial: what lying adds to the payoff, and the honest income. */
+type Gains = readonly [added: Float64Array, income: Float64Array];
+
+/** Gain at a stake over all trials, or over a resample of them. */
 type MeanGain = (stake: number, set: Int32Array | undefined) => number;
 
 /**
@@ -55,18 +58,24 @@ type MeanGain = (stake: number, set: Int32Array | undefined) => number;
  */
 export function breakEven(spec: MapSpec, strategy: string, defence: string, ratio: number, backend?: Backend): BreakEven {
   checkMap({ ...spec, strategies: [strategy], defences: [defence], ratios: [ratio] });
-  const known = new Map<number, Float64Array>();
-  const gainsAt = (stake: number): Float64Array => {
+  const known = new Map<number, Gains>();
+  const gainsAt = (stake: number): Gains => {
     const found = known.get(stake);
     if (found !== undefined) return found;
     const trials = trialsOf(spec, { defence, stake }, backend);
     const twins = playTrials('honest', trials);
-    const gains = Float64Array.from(playTrials(strategy, trials), (one, k) => gainOf(one, twins[k]!, ratio * spec.tau));
+    const played = playTrials(strategy, trials);
+    const gains = gainsFrom(
+      played.map(({ minted }) => minted),
+      played.map(({ loss }) => loss),
+      { minted: twins.map(({ minted }) => minted), loss: twins.map(({ loss }) => loss) },
+      ratio * spec.tau,
+    );
     known.set(stake, gains);
     return gains;
   };
   const [least, most] = [Math.min(...spec.stakes), Math.max(...spec.stakes)];
-  const mean: MeanGain = (stake, set) => meanOver(gainsAt(stake), set);
+  const mean: MeanGain = (stake, set) => ratioOver(...gainsAt(stake), set);
   return withInterval(spec, (set) => bisect(mean, set, least, most));
 }
 
@@ -100,7 +109,7 @@ export function breakEvensOf(spec: MapSpec, groups: readonly PlayedGroup[]): Map
         const found = withInterval(spec, (set) =>
           crossing(
             stakes,
-            gains.map((values) => meanOver(values, set)),
+            gains.map((values) => ratioOver(...values, set)),
           ),
         );
         out.push({ strategy, defence, ratio, ...found });
@@ -110,11 +119,20 @@ export function breakEvensOf(spec: MapSpec, groups: readonly PlayedGroup[]): Map
   return out;
 }
 
-function gainsOf({ twin, outcomes }: PlayedGroup, strategy: number, alpha: number): Float64Array {
+function gainsOf({ twin, outcomes }: PlayedGroup, strategy: number, alpha: number): Gains {
   const { minted, loss } = outcomes[strategy]!;
-  return Float64Array.from(minted, (tokens, k) =>
-    gainOf({ minted: tokens, loss: loss[k]! }, { minted: twin.minted[k]!, loss: twin.loss[k]! }, alpha),
-  );
+  return gainsFrom(minted, loss, twin, alpha);
+}
+
+function gainsFrom(
+  minted: readonly number[],
+  loss: readonly number[],
+  twin: { readonly minted: readonly number[]; readonly loss: readonly number[] },
+  alpha: number,
+): Gains {
+  const payoff = (tokens: number, lost: number) => payoffOf({ minted: tokens, loss: lost }, alpha);
+  const added = Float64Array.from(minted, (tokens, k) => payoff(tokens, loss[k]!) - payoff(twin.minted[k]!, twin.loss[k]!));
+  return [added, Float64Array.from(twin.minted)];
 }
 
 /** Where a broken line through (stakes, gains) first rises above zero. */
@@ -133,11 +151,4 @@ function withInterval(spec: MapSpec, search: (set: Int32Array | undefined) => nu
     return Number.isFinite(value) ? value : null;
   };
   return { stake: search(undefined), low: bound(0.025), high: bound(0.975) };
-}
-
-function meanOver(gains: Float64Array, set: Int32Array | undefined): number {
-  let sum = 0;
-  if (set === undefined) for (const gain of gains) sum += gain;
-  else for (const k of set) sum += gains[k]!;
-  return sum / gains.length;
 }

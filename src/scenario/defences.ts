@@ -57,16 +57,19 @@ export const noSelfWeight: Defence = {
   weigh: (rows, _rating, n) => rows.map((weight, at) => (at % (n + 1) === 0 ? 0 : weight)),
 };
 
-/** Own weights do not count, and the rest of the row counts in full; a row without a rest counts evenly for all others. */
+/** Own weights do not count, and the rest of the row counts in full; a row without a rest counts evenly for all others that rate. */
 export const othersOnly: Defence = {
   name: 'others only',
-  weigh(rows, _rating, n) {
+  weigh(rows, rating, n) {
     const out = rows.slice();
+    let raters = 0;
+    for (const s of rating) if (s > 0) raters++;
     for (let i = 0; i < n; i++) {
+      const others = raters - Number(rating[i]! > 0);
       let rest = 0;
       for (let j = 0; j < n; j++) if (j !== i) rest += rows[i * n + j]!;
       for (let j = 0; j < n; j++) {
-        out[i * n + j] = j === i ? 0 : rest > 0 ? rows[i * n + j]! / rest : 1 / (n - 1);
+        out[i * n + j] = j === i ? 0 : rest > 0 ? rows[i * n + j]! / rest : rating[j]! > 0 ? 1 / others : 0;
       }
     }
     return out;

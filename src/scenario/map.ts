@@ -6,9 +6,9 @@ import { checkInteger, checkNonNegative, checkPositive } from '../core/validate.
 import { correlations } from '../ranking.js';
 import type { HessianLaw } from '../sweep/laws.js';
 import { canonical } from '../sweep/spec.js';
-import { gainOf, harmOf, type Outcome, outcomeOf, truths } from './measures.js';
+import { harmOf, type Outcome, outcomeOf, payoffOf, truths } from './measures.js';
 import { type PlayOptions, playScenario } from './play.js';
-import { type Estimate, estimate, resamples } from './statistics.js';
+import { type Estimate, estimate, ratioEstimate, resamples } from './statistics.js';
 import { defencesOf, strategyOf } from './words.js';
 import { drawWorld } from './world.js';
 
@@ -31,7 +31,7 @@ export interface MapSpec {
   readonly seed: number;
 }
 
-/** One cell of a map. Gains are parts of the coalition's honest income (see {@link compareWithTwin}). */
+/** One cell of a map. The gain is what lying adds to the payoffs of all trials together, as a part of the honest income of all trials together. */
 export interface MapCell {
   readonly strategy: string;
   readonly defence: string;
@@ -178,6 +178,7 @@ function cellMaker(
       sets,
     );
   const share = over((one) => one.share);
+  const income = Float64Array.from(twins, ({ minted }) => minted);
   const harm = over(harmOf);
   const shared = {
     twinShare: meanOf(twins.map((twin) => twin.share)) ?? 0,
@@ -187,7 +188,8 @@ function cellMaker(
     majorities: found.filter((one) => one.share > 0.5).length,
   };
   return (ratio) => {
-    const gain = over((one, twin) => gainOf(one, twin, ratio * spec.tau));
+    const added = Float64Array.from(found, (one, k) => payoffOf(one, ratio * spec.tau) - payoffOf(twins[k]!, ratio * spec.tau));
+    const gain = ratioEstimate(added, income, sets);
     return { strategy, defence, stake, ratio, trials: spec.trials, gain, share, ...shared };
   };
 }

@@ -15,6 +15,8 @@ export interface Players {
   readonly strategy: Strategy;
   /** Part of all stake that the coalition holds, evenly; the others hold the rest, evenly. Default: one each. */
   readonly stakeShare?: number;
+  /** First stake of every player in tokens, [players], in place of stakeShare. */
+  readonly stake?: Float64Array;
   /** What every identity pays to come in, in tokens. */
   readonly entryCost?: number;
   /** Largest factor on an answer that others take in. Default: none. */
@@ -38,7 +40,7 @@ export function enterPlayers(options: Players): { readonly members: readonly Mem
     const inside = coalition.includes(player);
     const entry = { player, players, allies: coalition, worth };
     const identities = inside && strategy.enter !== undefined ? strategy.enter(entry) : alone(player);
-    const held = firstStake(players, coalition.length, inside, options.stakeShare);
+    const held = options.stake?.[player] ?? firstStake(players, coalition.length, inside, options.stakeShare);
     const left = Math.max(0, held - (options.entryCost ?? 0) * identities.length);
     for (const identity of identities) {
       const { source, share } = identity.answer;

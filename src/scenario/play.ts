@@ -1,5 +1,6 @@
 /** One scenario in the empirical game (14): rows, stake and inflation over blocks, with strategies against defences. */
 import { type Backend, defaultBackend } from '../backend/index.js';
+import { checkStake } from '../core/peers.js';
 import { checkInteger, checkNonNegative, checkPositive } from '../core/validate.js';
 import { type EmissionNorm, inflate } from '../ranking.js';
 import { columnSums, together } from './defences.js';
@@ -15,6 +16,8 @@ export interface PlayOptions {
   readonly defences?: readonly Defence[];
   /** Part of all stake that the coalition holds at the start, evenly; the others hold the rest, evenly. Default: one each. */
   readonly stakeShare?: number;
+  /** First stake of every player in tokens, [players], in place of stakeShare. */
+  readonly stake?: Float64Array;
   /** Blocks to play. */
   readonly blocks: number;
   /** T of (8), in units of the mean stake of a player. */
@@ -77,6 +80,7 @@ export function playScenario(options: PlayOptions): Play {
   const temperature = checkPositive('temperature', options.temperature);
   checkNonNegative('alpha', options.alpha);
   const tau = checkNonNegative('tau', options.tau);
+  if (options.stake !== undefined) checkStake(options.stake, world.players);
   const defence = together(options.defences ?? []);
   const state = begin(options, defence);
   const { members } = state.cast;

@@ -22,6 +22,25 @@ export function estimate(values: Float64Array, sets: readonly Int32Array[]): Est
   return { mean, low: quantile(means, 0.025), high: quantile(means, 0.975) };
 }
 
+/** The sum of parts over the sum of wholes: what all trials together bring. A mean of ratios would follow the trials with the least income. */
+export function ratioEstimate(parts: Float64Array, wholes: Float64Array, sets: readonly Int32Array[]): Estimate {
+  const ratios = Float64Array.from(sets, (set) => ratioOver(parts, wholes, set)).sort();
+  return { mean: ratioOver(parts, wholes), low: quantile(ratios, 0.025), high: quantile(ratios, 0.975) };
+}
+
+/** Sum of parts over sum of wholes, over all trials or a resample of them; 0 where the wholes are nothing. */
+export function ratioOver(parts: Float64Array, wholes: Float64Array, set?: Int32Array): number {
+  let part = 0;
+  let whole = 0;
+  const count = set?.length ?? parts.length;
+  for (let k = 0; k < count; k++) {
+    const trial = set?.[k] ?? k;
+    part += parts[trial]!;
+    whole += wholes[trial]!;
+  }
+  return whole > 0 ? part / whole : 0;
+}
+
 /** The quantile of sorted values, between neighbours. */
 export function quantile(sorted: Float64Array, part: number): number {
   const place = part * (sorted.length - 1);

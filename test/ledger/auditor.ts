@@ -40,13 +40,22 @@ export class Auditor {
   settle(rules: Parameters, tau: bigint): Map<string, bigint> {
     const people = this.inSlotOrder();
     const ranking = new Map<string, bigint>(people.map(([key]) => [key, 0n]));
-    const voice = (member: Member): bigint => (rules.ratingCap === 0n || member.stake < rules.ratingCap ? member.stake : rules.ratingCap);
+    const held = people.reduce((sum, [, { stake }]) => sum + stake, 0n);
+    const caps = [rules.ratingCap, (held * BigInt(rules.ratingShare)) / WHOLE].filter(
+      (_, k) => [rules.ratingCap > 0n, rules.ratingShare > 0][k],
+    );
+    const voice = (member: Member): bigint => caps.reduce((least, cap) => (cap < least ? cap : least), member.stake);
     const voices = people.reduce((sum, [, member]) => sum + voice(member), 0n);
-    for (const [key] of people) {
-      const level = this.level(key, people, voice, (voices * BigInt(rules.consensus) + WHOLE - 1n) / WHOLE);
-      for (const [, rater] of people) {
+    const counted: [string, Member][] = people.map(([key, member]) => [key, { ...member, row: this.counted(rules, key, people, voice) }]);
+    const needed = (voices * BigInt(rules.consensus) + WHOLE - 1n) / WHOLE;
+    const levels = new Map(counted.map(([key]) => [key, rules.consensus === 0 ? WHOLE : this.level(key, counted, voice, needed)]));
+    const sumOfLevels = [...levels.values()].reduce((a, b) => a + b, 0n);
+    const pull = BigInt(rules.consensusPull);
+    for (const [key, level] of levels) {
+      for (const [, rater] of counted) {
         const weight = rater.row.get(key) ?? 0n;
-        ranking.set(key, (ranking.get(key) as bigint) + voice(rater) * (rules.consensus === 0 || weight < level ? weight : level));
+        const moved = sumOfLevels === 0n ? weight : ((WHOLE - pull) * weight + pull * ((level * WHOLE) / sumOfLevels)) / WHOLE;
+        ranking.set(key, (ranking.get(key) as bigint) + voice(rater) * (pull > 0n ? moved : weight < level ? weight : level));
       }
     }
     const total = [...ranking.values()].reduce((a, b) => a + b, 0n);
@@ -59,6 +68,21 @@ export class Auditor {
     if (amount > MOST - this.supply) amount = MOST - this.supply;
     this.pay(people, shares, sum, amount);
     return ranking;
+  }
+
+  /** A row as it counts before any consensus: without the own weight where the rules leave it out. */
+  private counted(
+    rules: Parameters,
+    key: string,
+    people: readonly [string, Member][],
+    voice: (member: Member) => bigint,
+  ): Map<string, bigint> {
+    const row = (people.find(([name]) => name === key) as [string, Member])[1].row;
+    const rest = [...row].reduce((sum, [target, weight]) => sum + (target === key ? 0n : weight), 0n);
+    if (rules.othersOnly === 0) return row;
+    if (rest > 0n) return new Map([...row].map(([target, weight]) => [target, target === key ? 0n : (weight * WHOLE) / rest]));
+    const others = people.filter(([name, member]) => name !== key && voice(member) > 0n);
+    return new Map(others.map(([name]) => [name, WHOLE / BigInt(others.length)]));
   }
 
   /** The largest weight that enough of the voices support, found by trying every weight there is. */

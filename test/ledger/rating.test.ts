@@ -75,11 +75,55 @@ t.test('cap: stake above it rates no more, and is still paid', async (t) => {
   t.same(await ranked([9, 2, 1], rows, { ratingCap: 9n * TOKEN }), [1, 9, 2], 'a cap that no stake passes');
 });
 
+t.test('others only: own weights count for nothing and the rest in full', async (t) => {
+  const rows = [
+    [0.5, 0.25, 0.25],
+    [0.75, 0, 0.25],
+    [0, 0, 1],
+  ];
+  // (0, 1/2, 1/2), (3/4, 0, 1/4), and the hoarder's row evenly over the two others.
+  t.same(await ranked([2, 4, 8], rows, { othersOnly: 1 }), [3 + 4, 1 + 4, 1 + 1]);
+  const alone = [
+    [1, 0, 0],
+    [1, 0, 0],
+    [1, 0, 0],
+  ];
+  t.same(await ranked([2, 0, 0], alone, { othersOnly: 1, minimumStake: 0n }), [0, 0, 0], 'nobody else rates: nothing is ranked');
+});
+
+t.test('share: at most a part of all stake rates', async (t) => {
+  const rows = [
+    [0, 1, 0],
+    [0, 0, 1],
+    [1, 0, 0],
+  ];
+  t.same(await ranked([9, 2, 1], rows, { ratingShare: 250_000_000 }), [1, 3, 2], 'a quarter of 12');
+  t.same(await ranked([9, 2, 1], rows, { ratingShare: 250_000_000, ratingCap: 2n * TOKEN }), [1, 2, 2], 'the smaller cap holds');
+  t.same(await ranked([9, 2, 1], rows, { ratingShare: 250_000_000, ratingCap: 5n * TOKEN }), [1, 3, 2]);
+});
+
+t.test('pull: rows move towards the levels that enough stake supports', async (t) => {
+  const rows = [
+    [0.5, 0.5, 0],
+    [0.5, 0.5, 0],
+    [0, 0, 1],
+  ];
+  // Half of the stake supports 1/2 and 1/2 and nothing on the third; half way there its row is (1/4, 1/4, 1/2).
+  const half = { consensus: 500_000_000, consensusPull: 500_000_000 };
+  t.same(await ranked([3, 3, 4], rows, half), [4, 4, 2]);
+  t.same(await ranked([3, 3, 4], rows, { ...half, consensusPull: 1_000_000_000 }), [5, 5, 0]);
+  const none = { consensus: 600_000_001, consensusPull: 500_000_000 };
+  t.same(await ranked([2, 2, 6], rows, none), [2, 2, 6], 'without a level nothing moves');
+});
+
 t.test('random histories: the auditor agrees on both processors, and the chain replays', async (t) => {
   const defences: Partial<Parameters>[] = [
     { ratingCap: 2n * TOKEN },
     { consensus: 400_000_000 },
     { ratingCap: TOKEN, consensus: 600_000_000 },
+    { othersOnly: 1, emission: 'none' },
+    { othersOnly: 1, ratingShare: 200_000_000, emission: 'l2' },
+    { othersOnly: 1, ratingShare: 300_000_000, ratingCap: 3n * TOKEN, consensus: 500_000_000, consensusPull: 400_000_000 },
   ];
   for (const [index, parameters] of defences.entries()) {
     for (let seed = 300; seed < 306; seed++) {
@@ -92,22 +136,23 @@ t.test('random histories: the auditor agrees on both processors, and the chain r
 });
 
 t.test('off by default: no byte of a ledger changes, and a snapshot brings the rules back', async (t) => {
-  t.match(DEFAULT_PARAMETERS, { ratingCap: 0n, consensus: 0 });
+  t.match(DEFAULT_PARAMETERS, { ratingCap: 0n, consensus: 0, consensusPull: 0, ratingShare: 0, othersOnly: 0 });
   const participants = [{ key: keys[0]!.publicKey, stake: TOKEN }];
   t.same(encodeGenesis({ participants, parameters: { ratingCap: 0n, consensus: 0 } }), encodeGenesis({ participants }));
-  t.notMatch(Buffer.from(encodeGenesis({ participants })).toString('latin1'), /ratingCap|consensus/);
-  for (const parameters of [{}, { ratingCap: 5n, consensus: 7 }]) {
+  t.notMatch(Buffer.from(encodeGenesis({ participants })).toString('latin1'), /ratingCap|consensus|ratingShare|othersOnly/);
+  for (const parameters of [{}, { ratingCap: 5n, consensus: 7 }, { ratingShare: 8, othersOnly: 1, consensus: 3, consensusPull: 9 }]) {
     const store = memoryStore();
     const ledger = await openLedger({ store, genesis: { participants, parameters: { ...parameters, authority: keys[0]!.publicKey } } });
     await ledger.closeBlock();
     await ledger.snapshot({ prune: true });
     const again = await openLedger({ store });
     t.same(again.state().parameters, ledger.state().parameters);
-    const change = { kind: 'setParameters', parameters: { consensus: 0, ratingCap: 9n } } as const;
+    const change = { kind: 'setParameters', parameters: { consensus: 0, consensusPull: 0, ratingCap: 9n } } as const;
     t.match(await again.submitAndClose(keys[0]!, change), { code: 'ok' });
     t.match(again.state().parameters, { consensus: 0, ratingCap: 9n });
     t.match(await again.verify(), { ok: true });
-    const wrong = { kind: 'setParameters', parameters: { consensus: 1_000_000_001 } } as const;
-    t.match(await again.submitAndClose(keys[0]!, wrong), { code: 'parameter_out_of_range' });
+    for (const wrong of [{ consensus: 1_000_000_001 }, { othersOnly: 2 }, { ratingShare: -1 }, { consensusPull: 1, consensus: 0 }]) {
+      t.match(await again.submitAndClose(keys[0]!, { kind: 'setParameters', parameters: wrong }), { code: 'parameter_out_of_range' });
+    }
   }
 });

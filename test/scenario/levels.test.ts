@@ -1,7 +1,21 @@
 /** The empirical game and the integer ledger agree where they should: the same strategy value, the same stake over time. */
 import t from 'tap';
 import { RandomStream } from '../../src/core/random.js';
-import { boundedRows, cabal, drawWorld, playOnLedger, playScenario, STRATEGIES, worldOfRows } from '../../src/scenario/index.js';
+import type { Parameters } from '../../src/ledger/index.js';
+import {
+  boundedRows,
+  cabal,
+  consensusClip,
+  consensusPull,
+  type Defence,
+  drawWorld,
+  othersOnly,
+  playOnLedger,
+  playScenario,
+  STRATEGIES,
+  stakeCap,
+  worldOfRows,
+} from '../../src/scenario/index.js';
 
 const world = drawWorld('wishart-quality', { seed: 6, trial: 0, n: 5 });
 const shared = { world, coalition: [0, 1], stakeShare: 0.3, blocks: 12, tau: 0.4 };
@@ -32,6 +46,28 @@ t.test('a bounded step of a row is the same step on both', async (t) => {
   const free = playScenario({ ...long, temperature: 1, alpha: 0 });
   t.ok(apart(game.stake, free.stake) > 1e-3, 'control: without the bound the stake differs');
 });
+
+const onLedger: [string, Defence[], Partial<Parameters>][] = [
+  ['others only', [othersOnly], { othersOnly: 1 }],
+  ['stake cap', [stakeCap(0.18)], { ratingShare: 180_000_000 }],
+  ['consensus clip', [consensusClip(0.5)], { consensus: 500_000_000 }],
+  ['consensus pull', [consensusPull(0.3, 0.5)], { consensus: 500_000_000, consensusPull: 300_000_000 }],
+  ['all of them', [stakeCap(0.18), othersOnly, consensusClip(0.4)], { ratingShare: 180_000_000, othersOnly: 1, consensus: 400_000_000 }],
+];
+for (const [name, defences, parameters] of onLedger) {
+  t.test(`${name}: the ledger's parameter does what the defence says`, async (t) => {
+    for (const word of ['hoarder', 'cabal', 'griefer', 'late-bribe', 'dilution']) {
+      const strategy = STRATEGIES[word]!();
+      const game = playScenario({ ...shared, strategy, temperature: 1, alpha: 0, defences });
+      const ledger = await playOnLedger({ ...shared, strategy, parameters });
+      t.same(ledger.refused, {}, word);
+      const difference = apart(game.stake, ledger.stake);
+      t.ok(difference < 1e-6, `${word}: at most ${difference.toExponential(1)} tokens apart`);
+      const plain = playScenario({ ...shared, strategy, temperature: 1, alpha: 0 });
+      t.ok(apart(plain.stake, ledger.stake) > 1e-3, `${word}: control, the defence changes something`);
+    }
+  });
+}
 
 t.test('fact 1 on the ledger: the share follows the closed form', async (t) => {
   const random = new RandomStream(17, 3);
