@@ -89,7 +89,7 @@ function gainMap(spec: MapSpec, cells: readonly MapCell[], ratio: number): Figur
                 field: 'gain',
                 type: 'quantitative',
                 title: 'gain',
-                scale: { domain: [-GAIN_SHOWN, 0, GAIN_SHOWN], range: ['#e0662b', '#f3f1ec', '#3a7fc1'], clamp: true },
+                scale: { domain: [-GAIN_SHOWN, 0, GAIN_SHOWN], range: ['#e0662b', '#f3f1ec', '#3a7fc1'], interpolate: 'rgb', clamp: true },
               },
             },
           },
