@@ -20,6 +20,7 @@ export function ratingStake(stake: BigUint64Array, { ratingCap, ratingShare }: P
     const share = (held * BigInt(ratingShare)) / PARTS;
     if (cap === 0n || share < cap) cap = share;
   }
+  // biome-ignore lint/complexity/useMathMinMax: Math.min takes no bigint
   return stake.map((amount) => (amount < cap ? amount : cap));
 }
 

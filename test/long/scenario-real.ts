@@ -8,7 +8,6 @@ import { createBackend } from '../../src/backend/index.js';
 import { loadMnist } from '../../src/data/dataset.js';
 import { entriesOf } from '../../src/demo/demo-roster.js';
 import { memberBuilder } from '../../src/demo/population.js';
-import { loadTensorflow } from '../../src/participant/models/tensorflow.js';
 import { type RunRecord, type RunSettings, resolveSettings, runLocally } from '../../src/run/index.js';
 import { playing } from '../../src/run/playing.js';
 import { cabal, copier, freeRider, hoarder, honest, loud, poisoner, type Strategy, thief } from '../../src/scenario/index.js';
@@ -55,7 +54,6 @@ const done: Line[] = existsSync(file)
       .filter(Boolean)
       .map((text) => JSON.parse(text) as Line)
   : [];
-const tf = (await loadTensorflow('auto')).tf;
 const backend = createBackend({ kind: 'native' });
 const data = await loadMnist();
 
@@ -67,7 +65,7 @@ for (const seed of seeds.split(',').map(Number)) {
     ] as const) {
       if (done.some((line) => line.seed === seed && line.name === name && line.defence === defence)) continue;
       const settings = resolveSettings({ ...base, ...extra });
-      const build = memberBuilder({ roster: entriesOf({ settings, seed }, data), data, settings, seed, tf, backend });
+      const build = memberBuilder({ roster: entriesOf({ settings, seed }, data), data, settings, seed, backend });
       const members = Array.from({ length: participants }, (_, index) => (relay: Parameters<typeof build>[1]) => build(index, relay));
       const twin = done.find((line) => line.seed === seed && line.name === 'honest' && line.defence === 'none');
       const worth = Float64Array.from({ length: participants }, (_, j) => twin?.scores.reduce((sum, row) => sum + row[j], 0) ?? 0);
