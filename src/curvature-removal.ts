@@ -1,6 +1,7 @@
 /** Removal scores: what taking each peer's response away does to the loss of a head (paper sections 1.2, 1.3 and 6.1). */
 import { backendOf, type Kernels } from './backend/index.js';
-import { checkInteger, checkOneOf, checkOptions } from './core/validate.js';
+import { InputError } from './core/errors.js';
+import { checkFinite, checkInteger, checkOneOf, checkOptions } from './core/validate.js';
 import { drawNoise } from './curvature-noise.js';
 import { type CheckedBatch, checkBatch, checkResponses, type HeadOptions, type TargetOptions } from './head.js';
 import { type CheckedTargets, checkTargets } from './head-targets.js';
@@ -25,6 +26,11 @@ export interface RemovalOptions extends HeadOptions, TargetOptions {
   readonly reduction?: Reduction;
   /** Default 'softmaxCrossEntropy'. */
   readonly loss?: Loss;
+  /**
+   * 'f64' (default), or 'f32' for 'gaussNewton' over one layer without activation, with every peer's answer and no baseline: weights,
+   * responses and sums of every sample are then single precision, the sums over samples are not. Numbers are rounded to f32 first.
+   */
+  readonly precision?: 'f64' | 'f32';
   /** monteCarloFisher: targets drawn per sample. Default 16. */
   readonly draws?: number;
   /** monteCarloFisher: seed of the draws. Default 0. */
@@ -41,7 +47,7 @@ export interface RemovalScores {
   readonly scores: Float64Array;
   /**
    * Share of the dropped first-order term, |l| / (|l| + q / 2), in the shape of scores; 0 where both are 0, because nothing was dropped;
-   * null without labels or targets (R-03).
+   * null without labels or targets (R-03), and in single precision.
    */
   readonly linearShare: Float64Array | null;
   /** With compareAblation: exact scores in the shape of scores, and Spearman's coefficient of the two sums over the batch. */
@@ -77,7 +83,8 @@ export interface RemovalScores {
  * @param options - The head and batch, and how to score it.
  * @returns Scores, the share of the linear term where labels allow it, and a status.
  * @throws InputError BTM_TYPE, BTM_SHAPE, BTM_NONFINITE, BTM_LABEL, BTM_DOMAIN.
- * @numerics f64, the same bits for any backend, instruction set and number of threads; sums over samples by the fixed tree. ablation and
+ * @numerics f64, the same bits for any backend, instruction set and number of threads; sums over samples by the fixed tree. So it is in
+ *   f32, where a score of a sample is within 4e-6 of the sum of its terms' sizes (docs/concepts/curvature.md, Single precision). ablation and
  *   relativeEntropy keep their digits with floors among the responses (-1e30, the smallest float), with certain labels and with tiny
  *   responses; the first-order estimators with certain labels (docs/concepts/curvature.md, Digits). relu's slope at 0 is 0.
  * @cost forward pass plus one forward tangent per peer and sample; the first layer is shared between them
@@ -95,6 +102,7 @@ export function removalScores(options: RemovalOptions): RemovalScores {
   const estimator = checkOneOf('estimator', options.estimator ?? 'gaussNewton', ESTIMATORS);
   const reduction = checkOneOf('reduction', options.reduction ?? 'sum', REDUCTIONS);
   const loss = checkOneOf('loss', options.loss ?? 'softmaxCrossEntropy', LOSSES);
+  const precision = checkOneOf('precision', options.precision ?? 'f64', ['f64', 'f32']);
   const data = checkBatch(options);
   const compared = options.compareAblation === true;
   const neededBy = compared ? 'compareAblation' : labelsNeededBy(estimator);
@@ -102,6 +110,11 @@ export function removalScores(options: RemovalOptions): RemovalScores {
   const { kernels } = backendOf(options.backend);
   const call = { kernels, data, targets, loss, random: checkRandom(options), groups: singles(data.peers) };
   const reduce = (values: Float64Array, by: Reduction) => reduceScores(call, values, by);
+  if (precision === 'f32') {
+    const scores = reduce(scoreSingle(call, options, estimator), reduction);
+    const status = scores.every(Number.isFinite) ? 'ok' : 'overflow';
+    return { scores, linearShare: null, ablation: null, status, estimator, loss, reduction };
+  }
   const { perSample, linear, quadratic } = scoreSamples(call, estimator, targets.given);
   const scores = reduce(perSample, reduction);
   const status = scores.every(Number.isFinite) ? 'ok' : 'overflow';
@@ -180,6 +193,30 @@ export function scoreSamples(call: Call, estimator: Estimator, terms: boolean): 
   }
   return result;
 }
+
+/** Scores of every sample in single precision [batch, peers]. */
+function scoreSingle(call: Call, options: RemovalOptions, estimator: Estimator): Float64Array {
+  const { head, widths, batch, peers } = call.data;
+  const refuse = (argument: string, problem: string): never => {
+    throw new InputError('BTM_DOMAIN', `${problem} with precision 'f32'`, { argument, remedy: "Leave precision at 'f64'." });
+  };
+  if (estimator !== 'gaussNewton') refuse('estimator', "must be 'gaussNewton'");
+  if (options.compareAblation === true) refuse('compareAblation', 'must be false');
+  if (options.baseline !== undefined) refuse('baseline', 'must not be given');
+  if (options.answered !== undefined) refuse('answered', 'must not be given');
+  if (!head.isLinear) refuse('head.layers', "must be one layer with activation 'identity'");
+  if (head.largest > LARGEST_SINGLE) refuse('head.layers[0]', `must hold numbers of at most ${LARGEST_SINGLE}`);
+  const { responses } = call.data;
+  const single = responses instanceof Float32Array ? responses : Float32Array.from(responses);
+  const scores = new Float64Array(batch * peers);
+  const { kernels, targets, loss } = call;
+  const code = LOSSES.indexOf(loss);
+  const finite = kernels.removalScoresSingle(scores, single, head.on(kernels), widths, targets.weights, code, batch);
+  if (!finite) checkFinite('responses', single);
+  return scores;
+}
+
+const LARGEST_SINGLE = 3.4028234663852886e38;
 
 function correlate(scores: Float64Array, exact: Float64Array): Association {
   const finite = scores.every(Number.isFinite) && exact.every(Number.isFinite);

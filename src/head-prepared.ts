@@ -32,6 +32,7 @@ export class PreparedHead {
   readonly activations: Int32Array;
   readonly #names: readonly string[];
   readonly #copies: readonly Copy[];
+  #largest: number | undefined;
   readonly #handles = new WeakMap<Kernels, object>();
 
   constructor(layers: readonly HeadLayer[], inputs: number) {
@@ -66,6 +67,17 @@ export class PreparedHead {
 
   get outputs(): number {
     return this.sizes[this.sizes.length - 1];
+  }
+
+  /** Whether it is one layer without an activation. */
+  get isLinear(): boolean {
+    return this.#names.length === 1 && this.#names[0] === 'identity';
+  }
+
+  /** Size of its largest number. */
+  get largest(): number {
+    this.#largest ??= this.parameters.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+    return this.#largest;
   }
 
   /** The handle to this head on a backend's kernels. */

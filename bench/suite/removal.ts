@@ -48,6 +48,9 @@ function ownCalls({ head, single, responses, rounded, batch, peers, width }: Pro
   return [
     inProcess('intermodel f64', threads, () => removalScores({ ...sizes, head, responses }).scores),
     inProcess('intermodel f64, f32 input', threads, () => removalScores({ ...sizes, head: single, responses: rounded }).scores),
+    inProcess('intermodel f32', threads, () => removalScores({ ...sizes, head: single, responses: rounded, precision: 'f32' }).scores, {
+      tolerance: 1e-4,
+    }),
   ];
 }
 
@@ -72,7 +75,7 @@ function removalCase(shape: Shape, more: { readonly js?: boolean; readonly curve
       for (const threads of plan.threads) {
         for (const library of ['numpy', 'torch', 'jax'] as const) {
           for (const precision of ['f64', 'f32'] as const) {
-            const tolerance = precision === 'f64' ? 1e-11 : 1e-4;
+            const tolerance = precision === 'f64' ? 1e-11 : 1e-3;
             const rival = await openRival(plan.python, { library, precision, threads, tolerance, problem: description });
             if (rival !== null) contenders.push(rival);
           }

@@ -209,6 +209,28 @@ Napi::Value removalScoresMethod(const Engine& engine, Args& args) {
   return Napi::Boolean::New(args.env(), removalScores(runnerOf(engine), tile, storedIn(responses)));
 }
 
+/// removalScoresSingle(scores, responses, head, widths, sampleWeights, loss, batch)
+Napi::Value removalScoresSingleMethod(const Engine& engine, Args& args) {
+  const auto scores = args.f64Out("scores");
+  const auto responses = args.f32("responses");
+  const HeadOverPeers head = readHead(engine, args);
+  const auto weights = args.f64("sampleWeights");
+  const Loss loss = readLoss(args);
+  Dim batch = args.dim("batch"), inputs(head.inputs()), peers(head.peers());
+  if (head.head.layers != 1 || head.head.layer[0].activation != kIdentity)
+    args.fail("BTM_DOMAIN", "head", "must be one linear layer");
+  args.expect("responses", responses, batch, inputs);
+  args.expect("scores", scores, batch, peers);
+  SingleTile tile{};
+  tile.head = &head.head;
+  tile.loss = loss;
+  tile.samples = batch;
+  tile.responses = responses.data();
+  tile.scores = scores.data();
+  const double* factors = orNull(args, "sampleWeights", weights, batch);
+  return Napi::Boolean::New(args.env(), removalScoresSingle(runnerOf(engine), head.packed, tile, factors));
+}
+
 Napi::Value peerGramMethod(const Engine& engine, Args& args) {
   const auto gram = args.f64Out("gram"), factor = args.f64Out("factor");
   const Reals responses = args.reals("responses");
@@ -332,6 +354,7 @@ Napi::Value quadraticFormMethod(const Engine& engine, Args& args) {
 void defineCurvature(Methods& methods) {
   methods.add("prepareHead", prepareHeadMethod);
   methods.add("removalScores", removalScoresMethod);
+  methods.add("removalScoresSingle", removalScoresSingleMethod);
   methods.add("peerGram", peerGramMethod);
   methods.add("headForward", headForwardMethod);
   methods.add("headGradient", headGradientMethod);

@@ -33,6 +33,7 @@ struct HeadLayer {
   size_t row;                ///< outputs, rounded up to whole vectors: the row stride inside a tile
   const double* transposed;  ///< [inputs, row], zero-padded; of the first layer in panels of panelColumns outputs
   const double* bias;        ///< [row], zero-padded
+  size_t panel;              ///< outputs in a panel of `transposed`, of the first layer
   size_t before;             ///< outputs of all earlier layers together
   size_t rowBefore;          ///< rows of all earlier layers together
 };
@@ -85,6 +86,20 @@ struct RemovalTile {
   double *scores, *linear, *quadratic;  ///< [samples, groups.count]; the last two may be null
 };
 
+/// Classes that the tier in single precision takes at once; part of its contract.
+constexpr size_t kSingleBlock = 120;
+
+/// Gauss-Newton scores of a linear head in single precision.
+struct SingleTile {
+  const Head* head;  ///< its sizes alone are read
+  Loss loss;
+  const float* panels;  ///< transposed weights in panels of singlePanel outputs, zero-padded
+  const float* bias;    ///< [outputs]
+  size_t samples;
+  const float* responses;  ///< [samples, inputs]
+  double* scores;          ///< [samples, peers]
+};
+
 struct GramBlock {
   const Head* head;
   Loss loss;
@@ -124,6 +139,10 @@ struct CurvatureKernels {
   /// These three return false when a pre-activation of the first layer's first output is not finite. While it is, so is
   /// every response: whoever calls them looks for the one that is not only then.
   bool (*removal)(const RemovalTile& tile, double* scratch);
+  /// The tier in single precision: outputs in a panel of its weights, floats of scratch, scores.
+  size_t singlePanel;
+  size_t (*singleScratch)(const Head& head, size_t samples);
+  bool (*removalSingle)(const SingleTile& tile, float* scratch);
   bool (*gram)(const GramBlock& block, double* scratch);
   size_t (*gramScratch)(const Head& head, size_t tile);
   /// Forward pass; with responseGradient also losses, hidden outputs and dL/da of every layer.

@@ -135,6 +135,7 @@ PackedHead::PackedHead(const Runner& runner, const double* parameters, const int
   double* free = storage_.get();
   for (HeadLayer& layer : layers_) {
     const std::size_t columns = &layer == layers_.data() ? std::min(panel, layer.row) : layer.row;
+    layer.panel = columns;
     transposeLayer(runner, layer, columns, free);
     layer.transposed = free;
     free += layer.inputs * ((layer.row + columns - 1) / columns * columns);
@@ -143,6 +144,22 @@ PackedHead::PackedHead(const Runner& runner, const double* parameters, const int
     free += layer.row;
   }
   head_.layer = layers_.data();
+}
+
+const SingleWeights& PackedHead::single() const {
+  if (single_.bias != nullptr) return single_;
+  const HeadLayer& layer = layers_.front();
+  const std::size_t panel = kernels_.curvature.singlePanel;
+  const std::size_t padded = (layer.outputs + panel - 1) / panel * panel;
+  std::unique_ptr<float[]> panels(new float[padded * layer.inputs]()), bias(new float[layer.outputs]);
+  for (std::size_t o = 0; o < layer.outputs; o++) {
+    float* out = panels.get() + o / panel * panel * layer.inputs + o % panel;
+    for (std::size_t k = 0; k < layer.inputs; k++)
+      out[k * panel] = static_cast<float>(layer.weights[o * layer.inputs + k]);
+    bias[o] = static_cast<float>(layer.bias[o]);
+  }
+  single_ = {std::move(panels), std::move(bias)};
+  return single_;
 }
 
 Head PackedHead::over(const std::vector<std::size_t>& offsets) const {
@@ -210,6 +227,34 @@ bool removalScores(const Runner& runner, const RemovalTile& whole, Responses res
     double* scratch = scratchOf(own + roomOf(responses, row, count));
     tile.responses = rowsOf(runner, responses, row, first, count, scratch + own);
     finite.add(runner.kernels.curvature.removal(tile, scratch));
+  });
+  return finite.all();
+}
+
+bool removalScoresSingle(const Runner& runner, const PackedHead& packed, const SingleTile& whole,
+                         const double* weights) {
+  constexpr std::size_t kSamples = 128;  // in one tile: as many as read the weights before they are read again
+  Finite finite;
+  const Head& head = *whole.head;
+  const SingleWeights& single = packed.single();
+  const std::size_t one = head.outputs <= kSingleBlock ? head.peers * head.outputs : head.peers * kSingleBlock;
+  const std::size_t fitting =
+      std::clamp<std::size_t>(4 * kTileDoubles / std::max<std::size_t>(1, one) / 32 * 32, 32, kSamples);
+  const std::size_t samples = head.outputs <= kSingleBlock ? fitting : kSamples;
+  forTiles(runner, whole.samples, samples, [&](std::size_t first, std::size_t count) {
+    SingleTile tile = whole;
+    tile.panels = single.panels.get();
+    tile.bias = single.bias.get();
+    tile.samples = count;
+    tile.responses += first * head.layer[0].inputs;
+    tile.scores += first * head.peers;
+    const std::size_t floats = runner.kernels.curvature.singleScratch(head, count);
+    finite.add(runner.kernels.curvature.removalSingle(tile, reinterpret_cast<float*>(scratchOf((floats + 1) / 2))));
+    for (std::size_t s = 0; s < count && weights != nullptr; s++)
+      for (std::size_t i = 0; i < head.peers; i++) {
+        double& score = tile.scores[s * head.peers + i];
+        score = weights[first + s] == 0.0 ? 0.0 : weights[first + s] * score;
+      }
   });
   return finite.all();
 }

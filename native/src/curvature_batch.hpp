@@ -20,6 +20,11 @@ struct Runner {
   int threads;
 };
 
+/// A linear head's weights in single precision, laid out for the kernels.
+struct SingleWeights {
+  std::unique_ptr<float[]> panels, bias;
+};
+
 /// A copy of a head with the transposed, padded weights that the products of one instruction set read.
 class PackedHead {
  public:
@@ -31,6 +36,9 @@ class PackedHead {
 
   /// The head over peers that begin at offsets [peers + 1]; valid while this and the offsets are.
   Head over(const std::vector<std::size_t>& offsets) const;
+
+  /// The first layer in single precision, made when it is first asked for: by the thread that owns the head.
+  const SingleWeights& single() const;
 
   std::size_t inputs() const { return layers_.front().inputs; }
   std::size_t outputs() const { return head_.outputs; }
@@ -46,6 +54,7 @@ class PackedHead {
   std::vector<HeadLayer> layers_;
   Head head_;
   std::size_t bytes_;
+  mutable SingleWeights single_;
 };
 
 /// Responses [batch, inputs] as they are stored; one of the two is null.
@@ -61,6 +70,10 @@ std::vector<std::size_t> offsetsOf(const int32_t* widths, std::size_t peers);
 
 /// Fills tile.scores (and linear, quadratic) for all tile.samples samples; tile.responses is not read.
 bool removalScores(const Runner& runner, const RemovalTile& batch, Responses responses);
+
+/// The tier in single precision: `batch` describes all samples, without panels and bias; weights [samples] or null.
+bool removalScoresSingle(const Runner& runner, const PackedHead& packed, const SingleTile& batch,
+                         const double* weights);
 
 /// `batch` describes all samples, without outputs. gram [peers, peers], and factor [batch * outputs, peers] unless
 /// null.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "head_kernels.hpp"
+#include "linear_removal.hpp"
 #include "loss_kernels.hpp"
 
 namespace intermodel {
@@ -38,7 +39,8 @@ static size_t tileScratch(const Head& head, size_t samples, size_t draws, const 
   headBuffers(head, samples, larger(head.peers, groups.count), pieces);
   scoreBuffers(head, draws, pieces);
   moveBuffer(head, samples, groups, pieces);
-  return pieces.used;
+  const size_t across = head.layers == 1 ? acrossScratch(head, samples) : 0;
+  return pieces.used + across;
 }
 
 static SampleView viewOf(const RemovalTile& tile, const ScoreBuffers& buffers, const double* z, size_t sample) {
@@ -214,7 +216,8 @@ static void weighRows(const RemovalTile& tile, double* rows) {
   }
 }
 
-static bool removalTile(const RemovalTile& tile, double* scratch) {
+/// Directions in lanes, outputs one after the other.
+static bool removalByDirections(const RemovalTile& tile, double* scratch) {
   const Head& head = *tile.head;
   const size_t n = tile.groups.count, row = head.layer[head.layers - 1].row;
   Pieces pieces{scratch};
@@ -248,6 +251,31 @@ static bool removalTile(const RemovalTile& tile, double* scratch) {
     scoreLargeParts(tile, buffers, score, moves, logits, row);
   }
   if (estimator == kDiagonal) score_all(nullptr, tile.scores, nullptr, nullptr);
+  return finite;
+}
+
+static RemovalTile partOf(const RemovalTile& tile, size_t first, size_t count) {
+  RemovalTile part = tile;
+  const size_t at = first * tile.groups.count;
+  part.samples = count;
+  part.responses += first * tile.head->layer[0].inputs;
+  if (part.compared.labels != nullptr) part.compared.labels += first;
+  if (part.compared.targets != nullptr) part.compared.targets += first * tile.head->outputs;
+  part.scores += at;
+  if (part.linear != nullptr) part.linear += at;
+  if (part.quadratic != nullptr) part.quadratic += at;
+  return part;
+}
+
+static bool removalTile(const RemovalTile& tile, double* scratch) {
+  bool finite;
+  if (fitsAcross(tile) && 2 * tile.samples >= kGroup<double>) {
+    double* rest = scratch + acrossScratch(*tile.head, tile.samples);
+    finite = removalAcross(tile, scratch,
+                           [&](size_t first, size_t count) { removalByDirections(partOf(tile, first, count), rest); });
+  } else {
+    finite = removalByDirections(tile, scratch);
+  }
   weighRows(tile, tile.scores);
   weighRows(tile, tile.linear);
   weighRows(tile, tile.quadratic);
@@ -542,6 +570,9 @@ constexpr CurvatureKernels curvatureKernels() {
       .scratch = tileScratch,
       .contributions = contributionsOf,
       .removal = removalTile,
+      .singlePanel = kSinglePanel,
+      .singleScratch = singleScratch,
+      .removalSingle = removalSingle,
       .gram = gramBlock,
       .gramScratch = gramBlockScratch,
       .gradient = gradientTile,

@@ -45,6 +45,16 @@ export interface CurvatureKernels {
     loss: number,
     batch: number,
   ): boolean;
+  /** The tier in single precision: 'gaussNewton' of one linear layer; src/reference/curvature-single.ts. */
+  removalScoresSingle(
+    scores: Float64Array,
+    responses: Float32Array,
+    head: object,
+    widths: Int32Array,
+    sampleWeights: Float64Array,
+    loss: number,
+    batch: number,
+  ): boolean;
   importance(out: Float64Array, head: object, widths: Int32Array): void;
   /** A handle to a copy of a head, laid out as the kernels of this backend read it; freed when nothing refers to it. */
   prepareHead(parameters: Float64Array, sizes: Int32Array, activations: Int32Array): object;

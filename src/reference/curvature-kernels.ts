@@ -1,5 +1,6 @@
 /** The curvature family of the reference backend. */
 import { importance, outputQuadraticForm, peerGram, quadraticForm, removalScores, sumSamples } from './curvature.js';
+import { removalScoresSingle } from './curvature-single.js';
 import { prepareHead } from './head.js';
 import { headForward, headGradient } from './head-gradient.js';
 
@@ -7,6 +8,7 @@ export const curvatureReference = {
   quadraticForm,
   outputQuadraticForm,
   removalScores,
+  removalScoresSingle,
   importance,
   peerGram,
   sumSamples,

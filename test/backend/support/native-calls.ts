@@ -51,7 +51,11 @@ export async function nativeCalls(engine: NativeEngine): Promise<RecordedCall[]>
   const methods = engine as unknown as Record<string, unknown>;
   const prepare = methods['prepareHead'] as (...args: unknown[]) => unknown;
   const head = prepare(f(1, 2, 3, 4, 0, 0), Int32Array.of(2, 2), Int32Array.of(0));
-  const handled: Record<string, unknown[]> = { importance: [f(0, 0), head, Int32Array.of(1, 1)] };
+  const peers = Int32Array.of(1, 1);
+  const handled: Record<string, unknown[]> = {
+    importance: [f(0, 0), head, peers],
+    removalScoresSingle: [f(0, 0), Float32Array.of(1, 2), head, peers, f(1), 0, 1],
+  };
   return Object.entries(methods)
     .filter((entry): entry is [string, RecordedCall['target']] => typeof entry[1] === 'function')
     .map(([name, target]) => {
