@@ -2,7 +2,15 @@
 import { type Backend, backendOf } from './backend/index.js';
 import { InputError } from './core/errors.js';
 import { checkPeers } from './core/peers.js';
-import { checkNonNegative, checkPositive, checkVector, checkWeightRows, type NumericArray } from './core/validate.js';
+import {
+  checkFinite,
+  checkLength,
+  checkNonNegative,
+  checkPositive,
+  checkVector,
+  checkWeightRows,
+  type NumericArray,
+} from './core/validate.js';
 
 /** Options of {@link projectSimplex}. */
 export interface ProjectSimplexOptions {
@@ -82,11 +90,12 @@ export function projectBoundedStep(options: ProjectBoundedStepOptions): Float64A
   const kernels = kernelsOf(options);
   const count = countRows(options.rows, n);
   const rows = checkWeightRows('rows', options.rows, count, n, kernels);
-  const steps = checkVector('steps', options.steps, rows.length);
+  const steps = checkLength('steps', options.steps, rows.length);
   const epsilon = checkPositive('epsilon', options.epsilon);
   const out = outputOf(options.out, rows.length);
   refuseOverlap(out, rows, steps);
-  kernels.projectBoundedStep(out, rows, steps, epsilon, count, n);
+  // the kernel reads the steps in any case: only when it meets one that is not finite is it looked for
+  if (!kernels.projectBoundedStep(out, rows, steps, epsilon, count, n)) checkFinite('steps', steps);
   return out;
 }
 

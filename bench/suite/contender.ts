@@ -14,6 +14,8 @@ export interface Contender {
   readonly threads: number;
   /** This package; the others are rivals. */
   readonly own: boolean;
+  /** Contenders that answer different questions, as with another projection, are compared within their kind; the first is right. */
+  readonly kind?: string;
   /** Largest difference from the case's answer, over its largest entry, that is still the same answer. */
   readonly tolerance: number;
   answer(): Promise<ArrayLike<number>>;
@@ -58,9 +60,10 @@ export function inSteps(
   threads: number,
   run: (steps: number) => Promise<ArrayLike<number>>,
   checked: number,
-  more: { readonly tolerance?: number } = {},
+  more: { readonly tolerance?: number; readonly kind?: string } = {},
 ): Contender {
   return {
+    ...(more.kind === undefined ? {} : { kind: more.kind }),
     name,
     threads,
     own: true,
@@ -77,6 +80,7 @@ export interface RivalSpec {
   readonly threads: number;
   /** What is added to the name where one library has several forms. */
   readonly form?: string;
+  readonly kind?: string;
   readonly tolerance: number;
   /** Sent as the "load" command. */
   readonly problem: Readonly<Record<string, unknown>>;
@@ -105,6 +109,7 @@ export async function openRival(python: string, spec: RivalSpec): Promise<Conten
     return reply;
   };
   return {
+    ...(spec.kind === undefined ? {} : { kind: spec.kind }),
     name,
     threads: spec.threads,
     own: false,

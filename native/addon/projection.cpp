@@ -1,3 +1,5 @@
+#include <atomic>
+
 #include "market_args.hpp"
 
 namespace intermodel::addon {
@@ -22,7 +24,8 @@ Napi::Value projectSimplex(const Engine& engine, Args& args) {
   return args.env().Undefined();
 }
 
-/// projectBoundedStep(out, rows, steps, epsilon, count, n)
+/// projectBoundedStep(out, rows, steps, epsilon, count, n): whether the steps are finite; else the result means
+/// nothing.
 Napi::Value projectBoundedStep(const Engine& engine, Args& args) {
   const auto out = args.f64Out("out");
   const auto rows = args.f64("rows");
@@ -34,12 +37,16 @@ Napi::Value projectBoundedStep(const Engine& engine, Args& args) {
   args.expect("steps", steps, out.size());
   const std::size_t blocks = rowBlocks(engine.threads, count, kProjections * kPasses * n);
   std::vector<double> work(checkedProduct(blocks, n, 2));
+  std::atomic<bool> finite{true};
   forRowBlocks(engine.threads, count, blocks, [&](std::size_t begin, std::size_t end, std::size_t block) {
-    for (std::size_t i = begin; i < end; i++)
-      engine.kernels.projection.boundedStepRow(rows.data() + i * n, steps.data() + i * n, epsilon, out.data() + i * n,
+    for (std::size_t i = begin; i < end; i++) {
+      const double* step = steps.data() + i * n;
+      if (!engine.kernels.projection.isFiniteRow(step, n)) return finite.store(false);
+      engine.kernels.projection.boundedStepRow(rows.data() + i * n, step, epsilon, out.data() + i * n,
                                                work.data() + block * 2 * n, n);
+    }
   });
-  return args.env().Undefined();
+  return Napi::Boolean::New(args.env(), finite.load());
 }
 
 /// residuals(gap, natural, regret, weights, gradient, epsilon, count, n)

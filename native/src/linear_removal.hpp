@@ -1,5 +1,6 @@
-/// Gauss-Newton scores of a linear head, samples in lanes: in double with the bits of removalTile, in float as the tier
-/// of its own whose oracle is src/reference/curvature-single.ts.
+/// Gauss-Newton scores of a linear head, samples in lanes: in double with the
+/// bits of removalTile, in float as the tier of its own whose oracle is
+/// src/reference/curvature-single.ts.
 #pragma once
 
 #include "divergence_kernels.hpp"
@@ -10,7 +11,8 @@ namespace intermodel {
 namespace {
 namespace curvature {
 
-/// Whether the samples of a tile can ride in lanes; labels are then of use for the linear terms.
+/// Whether the samples of a tile can ride in lanes; labels are then of use for
+/// the linear terms.
 static bool fitsAcross(const RemovalTile& tile) {
   const Head& head = *tile.head;
   if (head.layers != 1 || head.layer[0].activation != kIdentity || tile.compared.loss != kSoftmaxCrossEntropy)
@@ -44,7 +46,8 @@ INTERMODEL_INLINE F64 atLabels(const double* v, const int32_t* labels, size_t co
   return load(found);
 }
 
-/// Forms and slopes of one group's peers; false where the short formulas lose digits in a lane that counts.
+/// Forms and slopes of one group's peers; false where the short formulas lose
+/// digits in a lane that counts.
 static bool formsAcross(const RemovalTile& tile, size_t first, size_t count, const double* parts, const double* p,
                         double* forms, double* slopes) {
   constexpr size_t group = kGroup<double>;
@@ -76,7 +79,8 @@ static bool formsAcross(const RemovalTile& tile, size_t first, size_t count, con
   return true;
 }
 
-/// removalTile for what fitsAcross. Groups that a short formula refuses are done by `careful(first, count)`.
+/// removalTile for what fitsAcross. Groups that a short formula refuses are
+/// done by `careful(first, count)`.
 template <class Careful>
 static bool removalAcross(const RemovalTile& tile, double* scratch, Careful careful) {
   constexpr size_t group = kGroup<double>;
@@ -89,15 +93,13 @@ static bool removalAcross(const RemovalTile& tile, double* scratch, Careful care
   for (size_t g = 0; g < groups; g++)
     for (size_t c = 0; c < n; c++)
       for (size_t v = 0; v < group; v += kLanes) store(z + (g * n + c) * group + v, broadcast(layer.bias[c]));
-  for (size_t i = 0; i < peers; i++) {  // a peer's weights serve every group before the next peer's
+  eachPair(groups, peers, layer.inputs * n * sizeof(double), [&](size_t g, size_t i) {
     const size_t offset = head.offsets[i], width = head.offsets[i + 1] - offset;
-    for (size_t g = 0; g < groups; g++) {
-      const size_t first = g * group, count = tile.samples - first < group ? tile.samples - first : group;
-      intoGroup(tile.responses + first * layer.inputs + offset, layer.inputs, count, width, x);
-      contributionsAcross(layer.transposed, panel, layer.inputs, offset, width, x, 0, n,
-                          parts + (g * peers + i) * n * group, z + g * n * group);
-    }
-  }
+    const size_t first = g * group, count = tile.samples - first < group ? tile.samples - first : group;
+    intoGroup(tile.responses + first * layer.inputs + offset, layer.inputs, count, width, x);
+    contributionsAcross(layer.transposed, panel, layer.inputs, offset, width, x, 0, n,
+                        parts + (g * peers + i) * n * group, z + g * n * group);
+  });
   bool finite = true;
   for (size_t g = 0; g < groups; g++) {
     const size_t first = g * group, count = tile.samples - first < group ? tile.samples - first : group;
@@ -120,13 +122,15 @@ static bool removalAcross(const RemovalTile& tile, double* scratch, Careful care
 
 // The tier in single precision
 
-/// Running sums of one group over blocks of classes: the largest logit and the sum of e^(z - largest) [kGroup], then
-/// of every peer the mean and the form [peers][kGroup].
+/// Running sums of one group over blocks of classes: the largest logit and the
+/// sum of e^(z - largest) [kGroup], then of every peer the mean and the form
+/// [peers][kGroup].
 struct SingleSums {
   float *largest, *sum, *means, *forms;
 };
 
-/// What the next block does to the sums of a group: factors of both sides, and the new block's share.
+/// What the next block does to the sums of a group: factors of both sides, and
+/// the new block's share.
 struct SingleMerge {
   F32 before, now, sum, share, spread;
 };
@@ -139,8 +143,8 @@ INTERMODEL_INLINE SingleMerge mergeOf(F32 largest, F32 sum, F32 blockLargest, F3
   return {before, now, total, share, left * share};
 }
 
-/// Takes classes of one group into the sums: z [n][kGroup], which becomes the exponentials, and parts
-/// [peers][n][kGroup].
+/// Takes classes of one group into the sums: z [n][kGroup], which becomes the
+/// exponentials, and parts [peers][n][kGroup].
 static void addSoftmaxBlock(float* z, const float* parts, size_t n, size_t peers, bool starts, const SingleSums& sums) {
   constexpr size_t group = kGroup<float>;
   for (size_t v = 0; v < group; v += kSingleLanes) {
@@ -174,7 +178,8 @@ static void addSoftmaxBlock(float* z, const float* parts, size_t n, size_t peers
   }
 }
 
-/// The same for the losses whose Hessian is diagonal: means and the sum stay unused.
+/// The same for the losses whose Hessian is diagonal: means and the sum stay
+/// unused.
 static void addDiagonalBlock(Loss loss, float* z, const float* parts, size_t n, size_t peers, bool starts,
                              const SingleSums& sums) {
   constexpr size_t group = kGroup<float>;
@@ -204,14 +209,16 @@ static size_t singleScratch(const Head& head, size_t samples) {
          ((once ? 0 : head.layer[0].inputs) + (once ? head.width : 0) + block * (head.peers + 1) + 2 + 2 * head.peers);
 }
 
-/// Scores [samples, peers] of the tier in single precision, samples in lanes, classes in blocks.
+/// Scores [samples, peers] of the tier in single precision, samples in lanes,
+/// classes in blocks.
 static bool removalSingle(const SingleTile& tile, float* scratch) {
   constexpr size_t group = kGroup<float>;
   const Head& head = *tile.head;
   const size_t peers = head.peers, inputs = head.layer[0].inputs;
   const size_t groups = (tile.samples + group - 1) / group;
   const size_t block = head.outputs < kSingleBlock ? head.outputs : kSingleBlock;
-  const bool once = head.outputs <= kSingleBlock;  // then a peer's responses are transposed where they are read
+  const bool once = head.outputs <= kSingleBlock;  // then a peer's responses are transposed
+                                                   // where they are read
   float *parts = scratch, *z = parts + groups * peers * block * group, *sums = z + groups * block * group;
   float* x = sums + groups * group * (2 + 2 * peers);
   const auto countOf = [&](size_t g) { return tile.samples - g * group < group ? tile.samples - g * group : group; };
@@ -228,15 +235,13 @@ static bool removalSingle(const SingleTile& tile, float* scratch) {
       for (size_t c = 0; c < n; c++)
         for (size_t v = 0; v < group; v += kSingleLanes)
           store(z + (g * block + c) * group + v, splat(tile.bias[begin + c]));
-    for (size_t i = 0; i < peers; i++) {
+    eachPair(groups, peers, inputs * n * sizeof(float), [&](size_t g, size_t i) {
       const size_t offset = head.offsets[i], width = head.offsets[i + 1] - offset;
-      for (size_t g = 0; g < groups; g++) {
-        float* own = once ? x : x + (g * inputs + offset) * group;
-        if (once) intoGroup(tile.responses + g * group * inputs + offset, inputs, countOf(g), width, own);
-        contributionsAcross(tile.panels, kSinglePanel, inputs, offset, width, own, begin, end,
-                            parts + (g * peers + i) * n * group, z + g * block * group);
-      }
-    }
+      float* own = once ? x : x + (g * inputs + offset) * group;
+      if (once) intoGroup(tile.responses + g * group * inputs + offset, inputs, countOf(g), width, own);
+      contributionsAcross(tile.panels, kSinglePanel, inputs, offset, width, own, begin, end,
+                          parts + (g * peers + i) * n * group, z + g * block * group);
+    });
     for (size_t g = 0; g < groups; g++) {
       float* logits = z + g * block * group;
       if (begin == 0) finite &= areFinite(logits, countOf(g));

@@ -20,8 +20,41 @@ INTERMODEL_INLINE void columnChains(const double* matrix, const double* stake, s
   }
 }
 
+/// The same chains with their sums in `out`: rows are read from end to end, four at a time.
+static void columnMeansByRows(const double* matrix, const double* stake, size_t rows, size_t n, double divisor,
+                              size_t begin, size_t end, double* out) {
+  const auto factorOf = [stake](size_t i) { return broadcast(stake == nullptr ? 1.0 : stake[i]); };
+  for (size_t j = begin; j < end; j++) out[j] = 0.0;
+  for (size_t i = 0; i < rows;) {
+    const double* row = matrix + i * n;
+    if (i + 4 <= rows) {
+      const F64 a = factorOf(i), b = factorOf(i + 1), c = factorOf(i + 2), d = factorOf(i + 3);
+      eachVector(end - begin, [&](size_t r, size_t count) {
+        const double* at = row + begin + r;
+        F64 sum = fma(a, loadSome(at, count), loadSome(out + begin + r, count));
+        sum = fma(b, loadSome(at + n, count), sum);
+        sum = fma(c, loadSome(at + 2 * n, count), sum);
+        storeSome(out + begin + r, fma(d, loadSome(at + 3 * n, count), sum), count);
+      });
+      i += 4;
+    } else {
+      const F64 a = factorOf(i);
+      eachVector(end - begin, [&](size_t r, size_t count) {
+        storeSome(out + begin + r, fma(a, loadSome(row + begin + r, count), loadSome(out + begin + r, count)), count);
+      });
+      i++;
+    }
+  }
+  const F64 by = broadcast(divisor);
+  eachVector(end - begin,
+             [&](size_t r, size_t count) { storeSome(out + begin + r, loadSome(out + begin + r, count) / by, count); });
+}
+
+constexpr size_t kWideRows = 512;  // columns from which on columns in registers would read memory in short pieces
+
 static void columnMeans(const double* matrix, const double* stake, size_t rows, size_t n, double divisor, size_t begin,
                         size_t end, double* out) {
+  if (end - begin >= kWideRows) return columnMeansByRows(matrix, stake, rows, n, divisor, begin, end, out);
   constexpr int kTogether = 8;
   const F64 count = broadcast(divisor);
   size_t j = begin;

@@ -50,14 +50,16 @@ export function projectBoundedStep(
   epsilon: number,
   count: number,
   n: number,
-): void {
+): boolean {
   for (let i = 0; i < count; i++) {
     const c = rows.subarray(i * n, (i + 1) * n);
     const d = steps.subarray(i * n, (i + 1) * n);
+    if (!d.every(Number.isFinite)) return false;
     const free = alongStep(c, d, 1);
     const inside = squaredDistance(free, c) <= epsilon * epsilon;
     out.set(inside ? free : boundedMaximiser(c, d, epsilon), i * n);
   }
+  return true;
 }
 
 /**
