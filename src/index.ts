@@ -4,9 +4,12 @@ export {
   type BackendDescription,
   type BackendKind,
   type BackendOptions,
+  type CudaBackend,
+  type CudaDescription,
   createBackend,
   defaultBackend,
   setDefaultBackend,
+  type Upload,
 } from './backend/index.js';
 export {
   type CompetitionMask,

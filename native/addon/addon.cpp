@@ -1,6 +1,7 @@
 /// Entry point: what the module exports. Its state belongs to the environment; none is global.
 #include <napi.h>
 
+#include "device.hpp"
 #include "engine.hpp"
 #include "intermodel/dispatch.hpp"
 #include "intermodel/thread_pool.hpp"
@@ -28,6 +29,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   installJobs(env);
   exports.Set("describe", Napi::Function::New(env, describeAddon, "describe"));
   exports.Set("createEngine", Napi::Function::New(env, createEngine, "createEngine"));
+  exports.Set("createCudaEngine", Napi::Function::New(env, createCudaEngine, "createCudaEngine"));
   return exports;
 }
 

@@ -1,3 +1,4 @@
+#include "device.hpp"
 #include "market_args.hpp"
 
 namespace intermodel::addon {
@@ -22,6 +23,11 @@ Napi::Value competitionMask(const Engine& engine, Args& args) {
   args.expect("shift", shift, n);
   args.expect("weights", weights, n, n);
   args.expect("stake", stake, n);
+  if (engine.device != nullptr) {
+    engine.device->call(&IntermodelCuda::mask, mask.data(), derivative.data(), shift.data(), dead.data(),
+                        weights.data(), stake.data(), temperature, exact ? 1 : 0, open ? 1 : 0, std::size_t{n});
+    return args.env().Undefined();
+  }
   const double count = static_cast<double>(n);
   engine.kernels.ranking.columnMeans(weights.data(), stake.data(), n, n, count, 0, n, shift.data());
   const double inverse = 1.0 / temperature;

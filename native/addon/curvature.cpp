@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "curvature_batch.hpp"
+#include "device.hpp"
 #include "engine.hpp"
 
 namespace intermodel::addon {
@@ -44,6 +45,8 @@ Napi::Value prepareHeadMethod(const Engine& engine, Args& args) {
   const HeadArguments head = readParameters(args);
   auto packed = std::make_unique<PackedHead>(runnerOf(engine), head.parameters.data(), head.sizes.data(),
                                              head.activations.data(), head.activations.size());
+  if (engine.device != nullptr)
+    engine.device->prepare(*packed, head.sizes.data(), head.activations.data(), head.activations.size());
   const Napi::Env env = args.env();
   const Napi::Object handle = Napi::Object::New(env);
   const auto bytes = static_cast<std::int64_t>(packed->bytes());
@@ -73,7 +76,9 @@ struct HeadOverPeers {
 /// Reads head, widths and checks that they fit.
 HeadOverPeers readHead(const Engine& engine, Args& args) {
   const auto& packed = args.handle<PackedHead>("head", kHeadTag, "a handle from prepareHead");
-  if (&packed.kernels() != &engine.kernels) args.fail("BTM_DOMAIN", "head", "was prepared for other kernels");
+  const bool foreign = engine.device != nullptr && !engine.device->knows(packed);
+  if (&packed.kernels() != &engine.kernels || foreign)
+    args.fail("BTM_DOMAIN", "head", "was prepared for other kernels");
   const auto widths = args.i32("widths");
   std::size_t inputs = 0;
   for (const std::int32_t width : widths) {
@@ -206,7 +211,9 @@ Napi::Value removalScoresMethod(const Engine& engine, Args& args) {
     args.expect("noise", noise, checkedProduct(batch, tile.noisePerSample));
     tile.noise = noise.data();
   }
-  return Napi::Boolean::New(args.env(), removalScores(runnerOf(engine), tile, storedIn(responses)));
+  const bool finite = engine.device != nullptr ? engine.device->removalScores(head.packed, tile, storedIn(responses))
+                                               : removalScores(runnerOf(engine), tile, storedIn(responses));
+  return Napi::Boolean::New(args.env(), finite);
 }
 
 /// removalScoresSingle(scores, responses, head, widths, sampleWeights, loss, batch)
@@ -249,7 +256,10 @@ Napi::Value peerGramMethod(const Engine& engine, Args& args) {
   whole.samples = batch;
   whole.absence = absenceOf(args, head, baseline, answered, batch);
   whole.weights = orNull(args, "sampleWeights", weights, batch);
-  return Napi::Boolean::New(args.env(), peerGram(runnerOf(engine), whole, storedIn(responses), gram.data(), rows));
+  const bool finite = engine.device != nullptr
+                          ? engine.device->peerGram(head.packed, whole, storedIn(responses), gram.data(), rows)
+                          : peerGram(runnerOf(engine), whole, storedIn(responses), gram.data(), rows);
+  return Napi::Boolean::New(args.env(), finite);
 }
 
 Napi::Value headForwardMethod(const Engine& engine, Args& args) {
@@ -259,8 +269,11 @@ Napi::Value headForwardMethod(const Engine& engine, Args& args) {
   Dim batch = args.dim("batch"), inputs(head.inputs());
   expectReals(args, responses, batch, inputs);
   args.expect("out", logits, checkedProduct(batch, head.outputs()));
-  return Napi::Boolean::New(args.env(),
-                            headForward(runnerOf(engine), head.head, batch, storedIn(responses), logits.data()));
+  const bool finite =
+      engine.device != nullptr
+          ? engine.device->headForward(head.packed, head.head, batch, storedIn(responses), logits.data())
+          : headForward(runnerOf(engine), head.head, batch, storedIn(responses), logits.data());
+  return Napi::Boolean::New(args.env(), finite);
 }
 
 Napi::Value headGradientMethod(const Engine& engine, Args& args) {
@@ -293,7 +306,10 @@ Napi::Value headGradientMethod(const Engine& engine, Args& args) {
   whole.losses = losses.data();
   whole.logits = logits.data();
   whole.responseGradient = responseGradient.data();
-  return Napi::Boolean::New(args.env(), headGradient(runnerOf(engine), whole, parameterGradient.data()));
+  const bool finite = engine.device != nullptr
+                          ? engine.device->headGradient(head.packed, whole, parameterGradient.data())
+                          : headGradient(runnerOf(engine), whole, parameterGradient.data());
+  return Napi::Boolean::New(args.env(), finite);
 }
 
 Napi::Value importanceMethod(const Engine& engine, Args& args) {

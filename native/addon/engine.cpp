@@ -55,7 +55,12 @@ Napi::Value createEngine(const Napi::CallbackInfo& info) {
   object.Set("isa", runningName(*isa.kernels));
   object.Set("lanes", isa.kernels->lanes);
   object.Set("threads", threads);
-  Methods methods(object, std::make_shared<const Engine>(Engine{*isa.kernels, threads}));
+  Methods methods(object, std::make_shared<const Engine>(Engine{*isa.kernels, threads, nullptr}));
+  defineKernels(methods);
+  return object;
+}
+
+void defineKernels(Methods& methods) {
   defineArithmetic(methods);
   defineDistillation(methods);
   defineGating(methods);
@@ -68,7 +73,6 @@ Napi::Value createEngine(const Napi::CallbackInfo& info) {
   defineProjection(methods);
   defineEquilibrium(methods);
   defineStacking(methods);
-  return object;
 }
 
 }  // namespace intermodel::addon

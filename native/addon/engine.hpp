@@ -13,9 +13,12 @@
 
 namespace intermodel::addon {
 
+class Device;
+
 struct Engine {
   const KernelTable& kernels;
   int threads;
+  std::shared_ptr<Device> device;  ///< runs the kernels that it has, where there is one
 };
 
 /// A method: reads its arguments, calls kernels, returns a value (usually undefined; outputs are arrays passed in).
@@ -49,6 +52,9 @@ void definePayoff(Methods& methods);
 void defineProjection(Methods& methods);
 void defineEquilibrium(Methods& methods);
 void defineStacking(Methods& methods);
+
+/// Adds every kernel of an engine to an object.
+void defineKernels(Methods& methods);
 
 /// createEngine(isa: string | undefined, threads: number | undefined): an object with every kernel as a method.
 Napi::Value createEngine(const Napi::CallbackInfo& info);

@@ -1,6 +1,7 @@
 #include <atomic>
 #include <memory>
 
+#include "device.hpp"
 #include "equilibrium_batch.hpp"
 #include "job.hpp"
 #include "market_args.hpp"
@@ -11,10 +12,14 @@ namespace {
 /// Games on their way to JavaScript: the batch, and whether a job owns its states now.
 struct HeldBatch {
   HeldBatch(const GameBatchArrays& arrays, const Engine& engine)
-      : batch(arrays), kernels(engine.kernels), threads(engine.threads) {}
+      : batch(arrays),
+        kernels(engine.kernels),
+        threads(engine.threads),
+        onDevice(engine.device == nullptr ? nullptr : engine.device->createGames(arrays)) {}
   GameBatch batch;
   const KernelTable& kernels;
   int threads;
+  std::shared_ptr<DeviceGames> onDevice;  ///< the games themselves, where a device has them
   std::atomic<bool> busy{false};
 };
 
@@ -54,6 +59,7 @@ Napi::Value run(const std::shared_ptr<HeldBatch>& held, Args& args) {
                   [mark, steps](JobControl& control) {
                     HeldBatch& mine = **mark;
                     JobWatch watch(control);
+                    if (mine.onDevice != nullptr) return mine.onDevice->run(steps, watch);
                     mine.batch.run(mine.kernels, mine.threads, steps, watch);
                   });
 }
@@ -61,14 +67,20 @@ Napi::Value run(const std::shared_ptr<HeldBatch>& held, Args& args) {
 Napi::Value read(const std::shared_ptr<HeldBatch>& held, Args& args) {
   const auto out = args.f64Out("out", held->batch.states().size());
   refuseWhileBusy(*held, args);
-  std::copy(held->batch.states().begin(), held->batch.states().end(), out.begin());
+  if (held->onDevice != nullptr)
+    held->onDevice->read(out.data());
+  else
+    std::copy(held->batch.states().begin(), held->batch.states().end(), out.begin());
   return args.env().Undefined();
 }
 
 Napi::Value write(const std::shared_ptr<HeldBatch>& held, Args& args) {
   const auto states = args.f64("states", held->batch.states().size());
   refuseWhileBusy(*held, args);
-  std::copy(states.begin(), states.end(), held->batch.states().begin());
+  if (held->onDevice != nullptr)
+    held->onDevice->write(states.data());
+  else
+    std::copy(states.begin(), states.end(), held->batch.states().begin());
   return args.env().Undefined();
 }
 
@@ -76,7 +88,10 @@ Napi::Value setFactors(const std::shared_ptr<HeldBatch>& held, Args& args) {
   const auto loss = args.f64("lossFactors", held->batch.count());
   const auto rank = args.f64("rankFactors", held->batch.count());
   refuseWhileBusy(*held, args);
-  held->batch.setFactors(loss, rank);
+  if (held->onDevice != nullptr)
+    held->onDevice->setFactors(loss.data(), rank.data());
+  else
+    held->batch.setFactors(loss, rank);
   return args.env().Undefined();
 }
 
@@ -95,7 +110,10 @@ Napi::Value setOrders(const std::shared_ptr<HeldBatch>& held, Args& args) {
     }
   }
   refuseWhileBusy(*held, args);
-  held->batch.setOrders(rows);
+  if (held->onDevice != nullptr)
+    held->onDevice->setOrders(rows);
+  else
+    held->batch.setOrders(rows);
   return args.env().Undefined();
 }
 

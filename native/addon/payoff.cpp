@@ -1,5 +1,6 @@
 #include <atomic>
 
+#include "device.hpp"
 #include "market_args.hpp"
 
 namespace intermodel::addon {
@@ -40,6 +41,13 @@ Napi::Value weightGradient(const Engine& engine, Args& args) {
   args.expect("derivative", derivative, n, n);
   args.expect("reference", reference, n, n);
   h.n = n;
+  if (engine.device != nullptr) {
+    const IntermodelHessians given{data.data(), data.size(),   static_cast<std::int32_t>(h.storage),
+                                   h.rank,      h.own ? 1 : 0, h.n};
+    engine.device->call(&IntermodelCuda::weight_gradient, &given, gradient.data(), loss.data(), mask.data(),
+                        derivative.data(), reference.data());
+    return args.env().Undefined();
+  }
   const PayoffKernels& kernels = engine.kernels.payoff;
   const std::size_t cost = h.storage == HessianStorage::kDiagonal  ? 4 * n
                            : h.storage == HessianStorage::kLowRank ? 2 * n * h.rank
@@ -103,6 +111,11 @@ Napi::Value payoffGradient(const Engine& engine, Args& args) {
   args.expect("out", out, n, n);
   args.expect("lossGradient", lossGradient, n, n);
   args.expect("stake", stake, n);
+  if (engine.device != nullptr) {
+    engine.device->call(&IntermodelCuda::payoff_gradient, out.data(), lossGradient.data(), stake.data(), lossFactor,
+                        rankFactor, std::size_t{n});
+    return args.env().Undefined();
+  }
   forRowBlocks(engine.threads, n, rowBlocks(engine.threads, n, n),
                [&](std::size_t begin, std::size_t end, std::size_t) {
                  for (std::size_t i = begin; i < end; i++)

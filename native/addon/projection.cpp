@@ -1,5 +1,6 @@
 #include <atomic>
 
+#include "device.hpp"
 #include "market_args.hpp"
 
 namespace intermodel::addon {
@@ -16,6 +17,10 @@ Napi::Value projectSimplex(const Engine& engine, Args& args) {
   Dim count = args.dim("count"), n = args.dim("n");
   args.expect("out", out, count, n);
   args.expect("rows", rows, out.size());
+  if (engine.device != nullptr) {
+    engine.device->call(&IntermodelCuda::project, out.data(), rows.data(), floor, std::size_t{count}, std::size_t{n});
+    return args.env().Undefined();
+  }
   forRowBlocks(engine.threads, count, rowBlocks(engine.threads, count, kPasses * n),
                [&](std::size_t begin, std::size_t end, std::size_t) {
                  for (std::size_t i = begin; i < end; i++)
@@ -35,6 +40,13 @@ Napi::Value projectBoundedStep(const Engine& engine, Args& args) {
   args.expect("out", out, count, n);
   args.expect("rows", rows, out.size());
   args.expect("steps", steps, out.size());
+  if (engine.device != nullptr) {
+    for (std::size_t i = 0; i < count; i++)
+      if (!engine.kernels.projection.isFiniteRow(steps.data() + i * n, n)) return Napi::Boolean::New(args.env(), false);
+    engine.device->call(&IntermodelCuda::bounded_step, out.data(), rows.data(), steps.data(), epsilon,
+                        std::size_t{count}, std::size_t{n});
+    return Napi::Boolean::New(args.env(), true);
+  }
   const std::size_t blocks = rowBlocks(engine.threads, count, kProjections * kPasses * n);
   std::vector<double> work(checkedProduct(blocks, n, 2));
   std::atomic<bool> finite{true};
@@ -63,6 +75,11 @@ Napi::Value residuals(const Engine& engine, Args& args) {
   args.expect("regret", regret, count);
   args.expect("weights", weights, count, n);
   args.expect("gradient", gradient, weights.size());
+  if (engine.device != nullptr) {
+    engine.device->call(&IntermodelCuda::residuals, gap.data(), natural.data(), regret.data(), weights.data(),
+                        gradient.data(), epsilon, std::size_t{count}, std::size_t{n});
+    return args.env().Undefined();
+  }
   const std::size_t blocks = rowBlocks(engine.threads, count, kProjections * kPasses * n);
   std::vector<double> work(checkedProduct(blocks, n, 3));
   forRowBlocks(engine.threads, count, blocks, [&](std::size_t begin, std::size_t end, std::size_t block) {

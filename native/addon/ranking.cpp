@@ -1,6 +1,7 @@
 #include <atomic>
 #include <cmath>
 
+#include "device.hpp"
 #include "market_args.hpp"
 
 namespace intermodel::addon {
@@ -11,6 +12,8 @@ constexpr std::size_t kColumnsPerBlock = 64;
 /// Column means over all columns, in blocks of whole cache lines.
 void plainColumnMeans(const Engine& engine, const double* matrix, const double* stake, std::size_t rows, std::size_t n,
                       double divisor, double* out) {
+  if (engine.device != nullptr)
+    return engine.device->call(&IntermodelCuda::column_means, out, matrix, stake, rows, n, divisor);
   const std::size_t groups = (n + kColumnsPerBlock - 1) / kColumnsPerBlock;
   forRowBlocks(engine.threads, groups, rowBlocks(engine.threads, groups, rows * kColumnsPerBlock),
                [&](std::size_t begin, std::size_t end, std::size_t) {

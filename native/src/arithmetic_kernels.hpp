@@ -10,7 +10,7 @@ namespace intermodel {
 namespace {
 
 template <F64 (*Function)(F64)>
-void mapElements(const double* x, double* out, size_t n) {
+static void mapElements(const double* x, double* out, size_t n) {
   size_t r = 0;
   for (; r + kLanes <= n; r += kLanes) store(out + r, Function(load(x + r)));
   if (r < n) storePartial(out + r, Function(loadPartial(x + r, n - r)), n - r);

@@ -43,9 +43,13 @@ class PackedHead {
   std::size_t inputs() const { return layers_.front().inputs; }
   std::size_t outputs() const { return head_.outputs; }
   std::size_t parameters() const { return parameters_.size(); }
+  const double* parameterData() const { return parameters_.data(); }
   std::size_t bytes() const { return bytes_; }
   /// Whose panels these are.
   const KernelTable& kernels() const { return kernels_; }
+
+  /// What a device keeps of this head; given back with it.
+  std::shared_ptr<void> companion;
 
  private:
   const KernelTable& kernels_;

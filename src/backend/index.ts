@@ -1,12 +1,14 @@
 /** Choosing a backend. Never a silent fallback: what is asked for runs, or an error says why not. */
-import { EnvironmentError, InputError } from '../core/errors.js';
+import { InputError } from '../core/errors.js';
 import { checkOneOf, checkOptions, describe } from '../core/validate.js';
+import { type CudaBackend, createCudaBackend } from './cuda.js';
 import { createNativeBackend } from './native.js';
 import { createReferenceBackend } from './reference.js';
 import type { Backend, BackendKind } from './types.js';
 
 export { packageRoot } from '../core/package.js';
 export { packageVersion } from '../core/version.js';
+export type { CudaBackend, CudaDescription, Upload } from './cuda.js';
 export { loadAddon, platformTarget } from './load.js';
 export type { Backend, BackendDescription, BackendKind, Kernels } from './types.js';
 
@@ -17,6 +19,8 @@ export interface BackendOptions {
   readonly isa?: string;
   /** Native only: 1 to 256. Default: the machine's hardware threads. Results do not depend on it. */
   readonly threads?: number;
+  /** CUDA only: which GPU, from 0. Default: the first. */
+  readonly device?: number;
 }
 
 /**
@@ -25,7 +29,7 @@ export interface BackendOptions {
  * @param options - `kind`, and for the native one the instruction set and the number of threads.
  * @returns A backend to pass as `backend` to any public function, or to {@link setDefaultBackend}.
  * @throws EnvironmentError BTM_NO_BINARY when the addon does not load, BTM_NO_ISA when the instruction set is missing,
- *   BTM_NO_CUDA when no CUDA module is in this build.
+ *   BTM_NO_CUDA when there is no CUDA module, driver or device, or INTERMODEL_CUDA is set to off; its attempts say which and why.
  * @numerics Every backend gives the same 64 bits for the same input.
  * @example
  * ```ts
@@ -34,9 +38,14 @@ export interface BackendOptions {
  * console.log(backend.describe().kind); // native
  * ```
  */
+export function createBackend(options: BackendOptions & { readonly kind: 'cuda' }): CudaBackend;
+export function createBackend(options: BackendOptions): Backend;
 export function createBackend(options: BackendOptions): Backend {
   checkOptions(options);
   const kind = checkOneOf('kind', options.kind, ['native', 'reference', 'cuda']);
+  if (options.device !== undefined && kind !== 'cuda') {
+    throw new InputError('BTM_DOMAIN', 'takes no device', { argument: `kind '${kind}'`, remedy: "It belongs to kind 'cuda'." });
+  }
   if (kind === 'native') return createNativeBackend(options.isa, options.threads);
   if (options.isa !== undefined || options.threads !== undefined) {
     throw new InputError('BTM_DOMAIN', `takes neither isa nor threads`, {
@@ -45,12 +54,7 @@ export function createBackend(options: BackendOptions): Backend {
     });
   }
   if (kind === 'reference') return createReferenceBackend();
-  throw new EnvironmentError(
-    'BTM_NO_CUDA',
-    'this version has no CUDA module',
-    [{ what: 'the CUDA module', reason: 'not part of this build' }],
-    ["use createBackend({ kind: 'native' })"],
-  );
+  return createCudaBackend({ device: options.device });
 }
 
 let chosen: Backend | undefined;

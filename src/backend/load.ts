@@ -17,11 +17,35 @@ export interface NativeEngine extends Kernels {
   readonly threads: number;
 }
 
+/** A device as the CUDA module describes it; versions as CUDA counts them, 13000 for 13.0. */
+export interface CudaDevice {
+  readonly name: string;
+  readonly major: number;
+  readonly minor: number;
+  readonly driver: number;
+  readonly memory: number;
+  /** With what the module was built. */
+  readonly built: string;
+  /** 'cuda', or 'host' for the host form of the tests. */
+  readonly form: string;
+}
+
+/** An engine whose kernels run on a device where the device has them. */
+export interface CudaEngine extends NativeEngine {
+  readonly device: CudaDevice;
+  upload(array: Float64Array | Float32Array): void;
+  forget(array: Float64Array | Float32Array): void;
+  heldBytes(): number;
+  dispose(): void;
+}
+
 /** What the addon exports. */
 export interface NativeAddon {
   /** `isas` maps each instruction set the package knows to 'available' or to the reason why not. */
   describe(): { version: string; bestIsa: string; isas: Record<string, string>; hardwareThreads: number };
   createEngine(isa: string | undefined, threads: number | undefined): NativeEngine;
+  /** Throws an error with `what` was tried and the `reason` it failed; see createCudaBackend for the arguments. */
+  createCudaEngine(driver: string, module: string, device: number, memory: number, schedule: number, fault: number): CudaEngine;
 }
 
 /** A loaded addon, and where it came from. */

@@ -78,8 +78,16 @@ function checkNative(): Finding {
 
 function checkCuda(): Finding {
   try {
-    const { isa, version } = createBackend({ kind: 'cuda' }).describe();
-    return { name: 'CUDA', status: 'ok', detail: `${isa}, module ${version}`, facts: { isa, version } };
+    const backend = createBackend({ kind: 'cuda' });
+    const { device, isa, module } = backend.describe();
+    backend.dispose();
+    const memory = `${Math.round(device.memory / 2 ** 30)} GiB`;
+    return {
+      name: 'CUDA',
+      status: 'ok',
+      detail: `${device.name}, ${isa}, ${memory}, driver for CUDA ${device.driver}, module built with ${module}`,
+      facts: { name: device.name, isa, memory: device.memory, driver: device.driver, module },
+    };
   } catch (error) {
     return refused('CUDA', 'missing', error);
   }

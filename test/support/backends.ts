@@ -1,14 +1,17 @@
 /** The backends a kernel must agree on, and random inputs for it. */
 import { type Backend, createBackend, loadAddon } from '../../src/backend/index.js';
 import type { RandomStream } from '../../src/core/random.js';
+import { gpus } from './cuda.js';
 
 /** The reference, which the others are compared with. */
 export const reference: Backend = createBackend({ kind: 'reference' });
 
 /** Every instruction set of this machine with 1, 2 and 7 threads. */
-export const natives: readonly Backend[] = Object.entries(loadAddon().addon.describe().isas)
-  .filter(([, status]) => status === 'available')
-  .flatMap(([isa]) => [1, 2, 7].map((threads) => createBackend({ kind: 'native', isa, threads })));
+export const natives: readonly Backend[] =
+  gpus?.map(({ backend }) => backend) ??
+  Object.entries(loadAddon().addon.describe().isas)
+    .filter(([, status]) => status === 'available')
+    .flatMap(([isa]) => [1, 2, 7].map((threads) => createBackend({ kind: 'native', isa, threads })));
 
 /** Name of a backend for a test's title. */
 export function nameOf(backend: Backend): string {
