@@ -50,8 +50,11 @@ export function stageRoot(targets) {
     cpSync(join(root, name), join(folder, name), { recursive: true });
   cpSync(join(root, 'native'), join(folder, 'native'), {
     recursive: true,
-    filter: (path) => !path.startsWith(join(root, 'native', 'test')),
+    filter: (path) => !['test', 'fuzz', 'cuda'].some((name) => path.startsWith(join(root, 'native', name))),
   });
+  // The addon speaks to the CUDA module through this; the module itself is built from a clone.
+  mkdirSync(join(folder, 'native', 'cuda'));
+  cpSync(join(root, 'native', 'cuda', 'interface.h'), join(folder, 'native', 'cuda', 'interface.h'));
   copyHeaders(join(folder, 'native', 'vendor'));
   copyDependencies(folder);
   emitJavaScript(folder);

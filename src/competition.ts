@@ -7,7 +7,7 @@ import { SHIFT_GRADIENTS } from './reference/competition.js';
 /** Whether the own weight's part in the shift mu_j is differentiated. */
 export type ShiftGradient = (typeof SHIFT_GRADIENTS)[number];
 
-/** The state of the market that a mask follows from. */
+/** The weights, stake and temperature that a mask follows from. */
 export interface CompetitionOptions {
   /** [n, n], rows on the simplex; w[i][j] is what participant i gives peer j. */
   readonly weights: NumericArray;
@@ -80,7 +80,7 @@ export interface MaskedInputsOptions extends CompetitionOptions {
 }
 
 /**
- * The inputs that the market leaves one participant: each peer's response times its mask.
+ * The inputs that competition leaves one participant: each peer's response times its mask.
  *
  * @shape responses [batch, n, width]; result [batch, n, width]
  * @param options - those of {@link competitionMask}, with `participant`, `responses`, `batch`, `width`.

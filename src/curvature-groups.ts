@@ -1,13 +1,12 @@
 /** Removing several peers at once: what a pair, a family of copies or any other group is worth together. */
 import { backendOf } from './backend/index.js';
+import { LOSSES, type Loss, REDUCTIONS, type Reduction, SAMPLE_ESTIMATORS, type SampleEstimator } from './core/closed-lists.js';
 import { InputError } from './core/errors.js';
 import { checkInteger, checkOneOf, checkOptions } from './core/validate.js';
 import {
   checkRandom,
   labelsNeededBy,
   type PackedGroups,
-  REDUCTIONS,
-  type Reduction,
   type RemovalOptions,
   reduceScores,
   scoreSamples,
@@ -15,13 +14,11 @@ import {
 } from './curvature-removal.js';
 import { checkBatch } from './head.js';
 import { checkTargets } from './head-targets.js';
-import { type Estimator, ESTIMATORS as FROM_SAMPLES } from './reference/curvature.js';
-import { LOSSES, type Loss } from './reference/loss.js';
 
-const ESTIMATORS = FROM_SAMPLES.filter((estimator): estimator is GroupEstimator => estimator !== 'diagonal');
+const ESTIMATORS = SAMPLE_ESTIMATORS.filter((estimator): estimator is GroupEstimator => estimator !== 'diagonal');
 
 /** Estimators that a group may have. */
-export type GroupEstimator = Exclude<Estimator, 'diagonal'>;
+export type GroupEstimator = Exclude<SampleEstimator, 'diagonal'>;
 
 /** Options of {@link groupRemoval}: those of `removalScores`, and the groups. */
 export interface GroupRemovalOptions extends Omit<RemovalOptions, 'estimator' | 'compareAblation'> {

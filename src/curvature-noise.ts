@@ -1,6 +1,7 @@
 /** The random numbers behind the Monte-Carlo Fisher estimator, named by (seed, sample, draw). */
+
+import type { Loss } from './core/closed-lists.js';
 import { RandomStream } from './core/random.js';
-import type { Loss } from './reference/loss.js';
 
 /**
  * [samples, draws, 1] uniform numbers for 'softmaxCrossEntropy', [samples, draws, outputs] for 'binaryCrossEntropy',

@@ -1,22 +1,14 @@
 /** Removal scores: what taking each peer's response away does to the loss of a head (paper sections 1.2, 1.3 and 6.1). */
 import { backendOf, type Kernels } from './backend/index.js';
+import { ESTIMATORS, type Estimator, LOSSES, type Loss, REDUCTIONS, type Reduction, SAMPLE_ESTIMATORS } from './core/closed-lists.js';
 import { InputError } from './core/errors.js';
 import { checkFinite, checkInteger, checkOneOf, checkOptions } from './core/validate.js';
 import { drawNoise } from './curvature-noise.js';
 import { type CheckedBatch, checkBatch, checkResponses, type HeadOptions, type TargetOptions } from './head.js';
 import { type CheckedTargets, checkTargets } from './head-targets.js';
 import { type Association, spearman } from './reference/correlation.js';
-import { ESTIMATORS as FROM_SAMPLES } from './reference/curvature.js';
-import { LOSSES, type Loss } from './reference/loss.js';
 
-const ESTIMATORS = [...FROM_SAMPLES, 'nisp'] as const;
-export const REDUCTIONS = ['none', 'sum', 'mean'] as const;
-
-/** How a removal score is estimated; see {@link removalScores}. */
-export type Estimator = (typeof ESTIMATORS)[number];
-
-/** What is done over the batch. */
-export type Reduction = (typeof REDUCTIONS)[number];
+export type { Estimator, Reduction } from './core/closed-lists.js';
 
 /** Options of {@link removalScores}. */
 export interface RemovalOptions extends HeadOptions, TargetOptions {
@@ -232,7 +224,7 @@ export function labelsNeededBy(estimator: Estimator): string | undefined {
 const NOISE_LIMIT = 2 ** 18;
 
 /** Runs the kernel over the batch, in pieces where random draws would otherwise fill memory; pieces do not change a bit. */
-function runChunks(call: Call, estimator: (typeof FROM_SAMPLES)[number], out: SampleScores): void {
+function runChunks(call: Call, estimator: (typeof SAMPLE_ESTIMATORS)[number], out: SampleScores): void {
   const { batch, inputs, outputs, responses, answered, head, widths, baseline, peers } = call.data;
   const { labels, targets, weights } = call.targets;
   const { count, offsets, members } = call.groups;
@@ -241,7 +233,7 @@ function runChunks(call: Call, estimator: (typeof FROM_SAMPLES)[number], out: Sa
   const noisePerSample = draws * (call.loss === 'softmaxCrossEntropy' ? 1 : outputs);
   const rows = random ? Math.max(1, Math.floor(NOISE_LIMIT / noisePerSample)) : Math.max(1, batch);
   const handle = head.on(call.kernels);
-  const code = [FROM_SAMPLES.indexOf(estimator), LOSSES.indexOf(call.loss)] as const;
+  const code = [SAMPLE_ESTIMATORS.indexOf(estimator), LOSSES.indexOf(call.loss)] as const;
   for (let start = 0; start < batch; start += rows) {
     const end = Math.min(batch, start + rows);
     const whole = end - start === batch; // a view costs as much as the kernel of a small batch

@@ -1,12 +1,11 @@
 /** The measure: quadratic forms of a loss's curvature along the removal of each peer (paper sections 1.2, 1.3 and 6.1). */
 import { type Backend, backendOf } from './backend/index.js';
 import { treeSum } from './core/arithmetic/index.js';
+import { HESSIAN_STORAGES, LOSSES, type Loss } from './core/closed-lists.js';
 import { checkInteger, checkOneOf, checkOptions, checkSymmetric, checkVector, type NumericArray } from './core/validate.js';
 import { checkBatch, checkResponses, type HeadOptions, type TargetOptions } from './head.js';
 import { checkTargets } from './head-targets.js';
 import { pivotedCholesky } from './reference/cholesky.js';
-import { STORAGES } from './reference/curvature.js';
-import { LOSSES, type Loss } from './reference/loss.js';
 
 export { type GroupEstimator, type GroupRemoval, type GroupRemovalOptions, groupRemoval } from './curvature-groups.js';
 export { type Estimator, type Reduction, type RemovalOptions, type RemovalScores, removalScores } from './curvature-removal.js';
@@ -53,7 +52,7 @@ export function quadraticForm(options: QuadraticFormOptions): Float64Array {
   const { kind, data, rank, own } = checkHessian(options.hessian, count, n);
   const out = new Float64Array(count);
   const { kernels } = backendOf(options.backend);
-  kernels.quadraticForm(out, data, vectors, count, n, STORAGES.indexOf(kind), rank, own);
+  kernels.quadraticForm(out, data, vectors, count, n, HESSIAN_STORAGES.indexOf(kind), rank, own);
   return out;
 }
 
@@ -62,7 +61,7 @@ function checkHessian(
   count: number,
   n: number,
 ): { kind: Hessian['kind']; data: Float64Array; rank: number; own: number } {
-  const kind = checkOneOf('hessian.kind', hessian?.kind, STORAGES);
+  const kind = checkOneOf('hessian.kind', hessian?.kind, HESSIAN_STORAGES);
   const rank = kind === 'lowRank' ? checkInteger('hessian.rank', hessian.rank, 0, 2 ** 31 - 1) : 0;
   const one = kind === 'lowRank' ? rank * n : kind === 'diagonal' ? n : n * n;
   const each = kind === 'dense' || (kind !== 'shared' && count !== 1 && hessian.data?.length === count * one && one > 0);

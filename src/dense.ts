@@ -1,5 +1,5 @@
 /** Dense networks that are trained: how the kernels of the family are called. `denseEncoder` makes a model of one. */
-import { ACTIVATIONS, type Activation } from './reference/head.js';
+import { ACTIVATIONS, type Activation } from './core/closed-lists.js';
 
 export { ADAM } from './reference/dense.js';
 export type { Activation };

@@ -1,8 +1,10 @@
 /** Product-key gates: choosing among rows * columns peers at the price of rows + columns. */
+
 import { backendOf } from './backend/index.js';
 import type { Backend } from './backend/types.js';
 import { InputError } from './core/errors.js';
-import { checkInteger, checkNonNegativeVector, checkVector, type NumericArray, typedArrayKind } from './core/validate.js';
+import { typedArrayKind } from './core/typed-arrays.js';
+import { checkInteger, checkNonNegativeVector, checkVector, type NumericArray } from './core/validate.js';
 import { type Answered, checkAnswered } from './gating.js';
 
 /** The two codebooks of a product-key gate: peer i * columns + j has the key [first_i, second_j]. */
@@ -25,7 +27,7 @@ export interface ProductKeyGateOptions extends ProductKeys {
   readonly k: number;
   /** Peers with an index below this exist. Default: rows * columns. */
   readonly peers?: number;
-  /** Who answered: [peers] or [batch, peers]. Default: everybody. */
+  /** Who answered: [peers] or [batch, peers]. Default: all peers. */
   readonly answered?: Answered;
   /** Default 1. */
   readonly batch?: number;
@@ -54,7 +56,7 @@ const MOST_PEERS = 2 ** 31 - 1;
  * @shape query [batch, 2 width], first [rows, width], second [columns, width], answered [peers] or [batch, peers]
  * @param options - See {@link ProductKeyGateOptions}.
  * @returns {@link ProductKeyChoice}, new arrays.
- * @throws InputError BTM_SHAPE, BTM_TYPE, BTM_NONFINITE, BTM_DOMAIN; BTM_ALL_MASKED with the sample nobody answered.
+ * @throws InputError BTM_SHAPE, BTM_TYPE, BTM_NONFINITE, BTM_DOMAIN; BTM_ALL_MASKED with the sample that no peer answered.
  * @numerics Binary64, the same bits on every backend; code scores are chains of fused multiply-adds.
  * @cost O((rows + columns) * width + (k + masked keys visited) * rows) per sample, against rows * columns * 2 width for all keys.
  * @paper R-18; Lample et al., Large memory layers with product keys.

@@ -1,9 +1,11 @@
 /** Gates: whom a participant asks, and with what weight their answers enter G(x). */
+
 import { backendOf } from './backend/index.js';
 import type { Backend } from './backend/types.js';
 import { InputError } from './core/errors.js';
 import { RandomStream } from './core/random.js';
-import { checkInteger, checkNonNegativeVector, checkOptions, checkVector, type NumericArray, typedArrayKind } from './core/validate.js';
+import { typedArrayKind } from './core/typed-arrays.js';
+import { checkInteger, checkNonNegativeVector, checkOptions, checkVector, type NumericArray } from './core/validate.js';
 
 /** Which peers answered: one flag per peer, for all samples [peers] or for each [batch, peers]. */
 export type Answered = ArrayLike<number | boolean>;
@@ -43,7 +45,7 @@ export interface Gate {
  * @shape scores [batch, peers], answered [peers] or [batch, peers]
  * @param options - See {@link GateOptions}.
  * @returns {@link Gate}, new arrays.
- * @throws InputError BTM_SHAPE, BTM_TYPE, BTM_NONFINITE, BTM_DOMAIN (k); BTM_ALL_MASKED with the sample nobody answered.
+ * @throws InputError BTM_SHAPE, BTM_TYPE, BTM_NONFINITE, BTM_DOMAIN (k); BTM_ALL_MASKED with the sample that no peer answered.
  * @numerics Binary64, the same bits on every backend. The softmax over the chosen is taken directly, so a chosen peer keeps its
  *   relative weight however little of the dense softmax it had.
  * @cost O(batch * peers * k) comparisons, k exponentials per sample.
@@ -281,7 +283,7 @@ export function checkAnswered(value: unknown, batch: number, peers: number): Int
       throw new InputError('BTM_ALL_MASKED', 'leaves no peer that answered', {
         argument: 'answered',
         index: b,
-        remedy: 'Answer from the own model or the distilled students when nobody answers.',
+        remedy: 'Answer from the own model or the distilled students when no peer answers.',
       });
     }
   }

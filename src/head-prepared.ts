@@ -2,10 +2,12 @@
  * Heads as kernels read them, checked and laid out once. A head whose numbers are still the same, whatever array they are in, is found
  * again and reused; one whose arrays were changed in place is not, because every call compares them with the copy.
  */
+
 import type { Kernels } from './backend/index.js';
+import { ACTIVATIONS, type Activation } from './core/closed-lists.js';
 import { InputError } from './core/errors.js';
+import { isFloat32Array, isFloat64Array } from './core/typed-arrays.js';
 import { checkInteger, checkOneOf, checkVector, type NumericArray } from './core/validate.js';
-import { ACTIVATIONS, type Activation } from './reference/head.js';
 
 /** One dense layer: activation(weights x + bias). */
 export interface HeadLayer {
@@ -110,16 +112,16 @@ class Copy {
 
   constructor(source: unknown, numbers: Float64Array) {
     this.#numbers = numbers;
-    this.#single = source instanceof Float32Array;
-    if (source instanceof Float64Array) this.#bytes = bytesOf(numbers);
-    else this.#bytes = source instanceof Float32Array ? bytesOf(source.slice()) : null;
+    this.#single = isFloat32Array(source);
+    if (isFloat64Array(source)) this.#bytes = bytesOf(numbers);
+    else this.#bytes = isFloat32Array(source) ? bytesOf(source.slice()) : null;
   }
 
   equals(array: unknown): boolean {
     const numbers = this.#numbers;
     if (this.#bytes !== null) {
-      if (!(array instanceof Float32Array || array instanceof Float64Array)) return false;
-      if (array instanceof Float32Array !== this.#single || array.byteLength !== this.#bytes.length) return false;
+      if (!(isFloat32Array(array) || isFloat64Array(array))) return false;
+      if (isFloat32Array(array) !== this.#single || array.byteLength !== this.#bytes.length) return false;
       return Buffer.compare(bytesOf(array), this.#bytes) === 0;
     }
     if (!Array.isArray(array) || array.length !== numbers.length) return false;

@@ -1,8 +1,8 @@
 /** What samples of a head's loss are compared with, and the weight of each: labels, target values, soft labels. */
 import { treeSum } from './core/arithmetic/index.js';
+import type { Loss } from './core/closed-lists.js';
 import { InputError } from './core/errors.js';
 import { checkInteger, checkLabels, checkNonNegativeVector, checkVector, type Labels, type NumericArray } from './core/validate.js';
-import type { Loss } from './reference/loss.js';
 
 const NO_NUMBERS = new Float64Array(0);
 const NO_INTEGERS = new Int32Array(0);

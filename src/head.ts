@@ -1,24 +1,16 @@
 /** Dense heads over the responses of peers: forward pass and gradient, on the backend's kernels. */
+
 import { type Backend, backendOf } from './backend/index.js';
+import { LOSSES, type Loss } from './core/closed-lists.js';
 import { InputError } from './core/errors.js';
-import {
-  checkFinite,
-  checkInteger,
-  checkOneOf,
-  checkOptions,
-  checkStored,
-  checkVector,
-  type NumericArray,
-  typedArrayKind,
-} from './core/validate.js';
+import { isFloat64Array, typedArrayKind } from './core/typed-arrays.js';
+import { checkFinite, checkInteger, checkOneOf, checkOptions, checkStored, checkVector, type NumericArray } from './core/validate.js';
 import { type Head, type PreparedHead, prepareHead } from './head-prepared.js';
 import { checkTargets, type TargetOptions } from './head-targets.js';
-import { LOSSES, type Loss } from './reference/loss.js';
 
+export type { Activation, Loss } from './core/closed-lists.js';
 export type { Head, HeadLayer } from './head-prepared.js';
 export type { TargetOptions } from './head-targets.js';
-export type { Activation } from './reference/head.js';
-export type { Loss } from './reference/loss.js';
 
 /** A head over a batch of responses. */
 export interface HeadOptions {
@@ -235,7 +227,7 @@ export function headGradient(options: HeadGradientOptions): HeadGradient {
   const data = checkBatch(options);
   const { head, widths, outputs, batch } = data;
   const filled = fillUnanswered(data, data.baseline);
-  const responses = filled instanceof Float64Array ? filled : new Float64Array(filled);
+  const responses = isFloat64Array(filled) ? filled : new Float64Array(filled);
   const given = options.outputGradient;
   const upstream = given === undefined ? new Float64Array(0) : checkVector('outputGradient', given, batch * outputs);
   if (given !== undefined && LOSS_OPTIONS.some((name) => options[name] !== undefined)) {

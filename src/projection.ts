@@ -1,7 +1,9 @@
 /** Exact projections of rows of weights, and the residuals that say how far a row is from a best response. */
+
 import { type Backend, backendOf } from './backend/index.js';
 import { InputError } from './core/errors.js';
 import { checkPeers } from './core/peers.js';
+import { isFloat64Array } from './core/typed-arrays.js';
 import {
   checkFinite,
   checkLength,
@@ -159,7 +161,7 @@ function countRows(value: NumericArray, n: number): number {
 /** The array to write to: the caller's, or a new one. */
 function outputOf(out: Float64Array | undefined, length: number): Float64Array {
   if (out === undefined) return new Float64Array(length);
-  if (!(out instanceof Float64Array) || out.length !== length) {
+  if (!isFloat64Array(out) || out.length !== length) {
     throw new InputError('BTM_SHAPE', `must be a Float64Array of length ${length}`, { argument: 'out', value: out?.length });
   }
   return out;

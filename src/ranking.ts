@@ -1,9 +1,9 @@
 /** Rankings and stake: the ideal ranking, the weights on the ledger, the network's ranking and inflation. Equations (2) to (6). */
 import { type Backend, backendOf } from './backend/index.js';
+import { EMISSION_NORMS } from './core/closed-lists.js';
 import { InputError } from './core/errors.js';
 import { checkPeers, checkStake } from './core/peers.js';
 import { checkNonNegative, checkNonNegativeVector, checkOneOf, checkVector, checkWeights, type NumericArray } from './core/validate.js';
-import { NORMS } from './reference/ranking.js';
 import { diagonalSums } from './reference/safe-scale.js';
 
 export { type Association, type Correlations, correlations, kendall, pearson, spearman } from './reference/correlation.js';
@@ -130,14 +130,14 @@ export interface RankGradientOptions extends NetworkRankingOptions {
 export function rankGradient(options: RankGradientOptions): Float64Array {
   const n = checkPeers(options?.n);
   const weights = checkWeights('weights', options.weights, n, kernelsOf(options));
-  const norm = NORMS.indexOf(checkOneOf('norm', options.norm ?? 'none', NORMS));
+  const norm = EMISSION_NORMS.indexOf(checkOneOf('norm', options.norm ?? 'none', EMISSION_NORMS));
   const out = new Float64Array(n * n);
   kernelsOf(options).rankGradient(out, weights, checkStake(options.stake, n), norm, n);
   return out;
 }
 
 /** How an emission is normalised. */
-export type EmissionNorm = (typeof NORMS)[number];
+export type EmissionNorm = (typeof EMISSION_NORMS)[number];
 
 /** One block of inflation. */
 export interface InflateOptions {
@@ -174,7 +174,7 @@ export function inflate(options: InflateOptions): { stake: Float64Array; minted:
   const stake = checkNonNegativeVector('stake', options.stake, n);
   const ranking = checkNonNegativeVector('ranking', options.ranking, n);
   const tau = checkNonNegative('tau', options.tau);
-  const norm = NORMS.indexOf(checkOneOf('norm', options.norm ?? 'l2', NORMS));
+  const norm = EMISSION_NORMS.indexOf(checkOneOf('norm', options.norm ?? 'l2', EMISSION_NORMS));
   const out = new Float64Array(n);
   const minted = new Float64Array(1);
   kernelsOf(options).inflate(out, minted, stake, ranking, tau, norm, n);
@@ -194,7 +194,7 @@ export function inflate(options: InflateOptions): { stake: Float64Array; minted:
  * The share of all weight that participants give themselves: the paper's sparsity, as its formula reads.
  *
  * @shape weights [n, n]
- * @returns trace / total, in [0, 1]; null when there is no weight at all.
+ * @returns trace / total, in [0, 1]; null when all weights are 0.
  * @throws InputError BTM_NEGATIVE, BTM_SHAPE, BTM_NONFINITE, BTM_TYPE
  * @paper section 3, R-20
  * @example
@@ -212,7 +212,7 @@ export function diagonalShare(options: { weights: NumericArray; n: number }): nu
  * The weight that participants give themselves against what they give others: the paper's sparsity, as its words read.
  *
  * @shape weights [n, n]
- * @returns trace / (total - trace), 0 or more; null when nobody gives anything to anybody else (W = I, or n = 1).
+ * @returns trace / (total - trace), 0 or more; null when no participant gives weight to another (W = I, or n = 1).
  * @throws InputError BTM_NEGATIVE, BTM_SHAPE, BTM_NONFINITE, BTM_TYPE
  * @paper section 3, Figure 5, R-20
  * @example

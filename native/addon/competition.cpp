@@ -1,5 +1,5 @@
 #include "device.hpp"
-#include "market_args.hpp"
+#include "row_blocks.hpp"
 
 namespace intermodel::addon {
 namespace {

@@ -4,7 +4,7 @@
 #include "device.hpp"
 #include "equilibrium_batch.hpp"
 #include "job.hpp"
-#include "market_args.hpp"
+#include "row_blocks.hpp"
 
 namespace intermodel::addon {
 namespace {

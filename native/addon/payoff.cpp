@@ -1,7 +1,7 @@
 #include <atomic>
 
 #include "device.hpp"
-#include "market_args.hpp"
+#include "row_blocks.hpp"
 
 namespace intermodel::addon {
 namespace {

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "device.hpp"
-#include "market_args.hpp"
+#include "row_blocks.hpp"
 
 namespace intermodel::addon {
 namespace {

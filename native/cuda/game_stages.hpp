@@ -100,7 +100,7 @@ INTERMODEL_BOTH inline void rowResiduals(const GameData& g, const SearchSettings
   for (size_t i = w.index; i < n; i += w.count) {
     double* row = g.moved + i * n;
     for (size_t j = 0; j < n; j++) row[j] = g.weights[i * n + j] + g.gradient[i * n + j];
-    market::projectRow(row, 0.0, row, n);
+    projection::projectRow(row, 0.0, row, n);
     for (size_t j = 0; j < n; j++) row[j] = row[j] - g.weights[i * n + j];
     g.sums[i] = __builtin_sqrt(treeDot(row, row, n));
   }
@@ -224,7 +224,7 @@ INTERMODEL_BOTH inline void moveRow(const GameData& g, const SearchSettings& set
   if (settings.epsilon > 0.0) {
     double *steps = g.delta + i * n, *out = g.moved + i * n;
     for (size_t j = 0; j < n; j++) steps[j] = rate * along[j];
-    market::boundedStepRow(row, steps, settings.epsilon, out, g.scratch + i * 2 * n, n);
+    projection::boundedStepRow(row, steps, settings.epsilon, out, g.scratch + i * 2 * n, n);
     for (size_t j = 0; j < n; j++) row[j] = out[j];
     return;
   }
@@ -232,7 +232,7 @@ INTERMODEL_BOTH inline void moveRow(const GameData& g, const SearchSettings& set
   if (g.terms.clip)
     clipRow(row, n);
   else
-    market::projectRow(row, 0.0, row, n);
+    projection::projectRow(row, 0.0, row, n);
 }
 
 INTERMODEL_BOTH inline void move(const GameData& g, const SearchSettings& settings, Rows rows, Worker w) {

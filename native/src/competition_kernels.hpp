@@ -6,7 +6,7 @@
 
 namespace intermodel {
 namespace {
-namespace market {
+namespace competition {
 
 constexpr double kDeadGradient = 0x1p-53;  // below it the mask does not move in its last place
 
@@ -54,6 +54,6 @@ static void maskSample(const double* mask, const double* responses, double* out,
 
 constexpr CompetitionKernels competitionKernels() { return {.maskRow = maskRow, .maskSample = maskSample}; }
 
-}  // namespace market
+}  // namespace competition
 }  // namespace
 }  // namespace intermodel

@@ -9,7 +9,7 @@
 
 namespace intermodel {
 
-/// Codes as TypeScript sends them: positions in ACTIVATIONS, LOSSES, ESTIMATORS and STORAGES.
+/// Codes as TypeScript sends them: positions in the lists of src/core/closed-lists.ts.
 enum Activation : int32_t { kIdentity, kRelu, kTanh, kGelu, kLogistic, kActivationCount };
 enum Loss : int32_t { kSoftmaxCrossEntropy, kBinaryCrossEntropy, kSquaredError, kLossCount };
 enum Estimator : int32_t {
@@ -65,7 +65,7 @@ struct Groups {
   const int32_t *offsets, *members;
 };
 
-/// What stands in for a peer that is removed, or that did not answer. Null pointers: zeros, and everybody answered.
+/// What stands in for a peer that is removed, or that did not answer. Null pointers: zeros, and all peers answered.
 struct Absence {
   const double* baseline;   ///< [inputs]
   const double* shifts;     ///< [peers, row of the first layer]: contributions of the baseline

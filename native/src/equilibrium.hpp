@@ -11,7 +11,7 @@
 
 namespace intermodel {
 
-/// The position in METHODS of src/reference/equilibrium.ts.
+/// The position in SEARCH_METHODS of src/core/closed-lists.ts.
 enum class SearchMethod { kProjectedGradient, kSpectral, kSoftmax };
 
 /// The position in OUTCOMES of src/reference/equilibrium.ts.

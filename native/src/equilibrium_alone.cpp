@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "equilibrium_stop.hpp"
 #include "intermodel/thread_pool.hpp"
 
 namespace intermodel {
@@ -94,42 +95,15 @@ void SearchAlone::ascentDirection(std::size_t begin, std::size_t end) {
 }
 
 bool SearchAlone::hasEnded() {
-  const double step = scalars_[kStep];
-  const auto every = static_cast<std::uint64_t>(settings_.checkEvery);
-  if (static_cast<std::uint64_t>(step) % every == 0 || step >= settings_.maxSteps) {
-    const double residual = largestResidual();
-    SearchOutcome outcome = SearchOutcome::kRunning;
-    if (residual <= settings_.tolerance)
-      outcome = SearchOutcome::kConverged;
-    else if (!(residual < std::numeric_limits<double>::infinity()))
-      outcome = SearchOutcome::kDiverged;
-    else if (step >= settings_.maxSteps)
-      outcome = SearchOutcome::kStepLimit;
-    scalars_[kResidual] = residual;
-    scalars_[kOutcome] = static_cast<double>(outcome);
-    if (outcome != SearchOutcome::kRunning) return true;
-  }
-  return checkReturn();
-}
-
-bool SearchAlone::checkReturn() {
-  const double step = scalars_[kStep];
+  if (isCheckDue(scalars_[kStep], settings_) && endsAt(largestResidual(), settings_, scalars_)) return true;
   const std::size_t square = n_ * n_;
-  if (step >= 2.0 * scalars_[kSnapshotStep]) {
-    std::copy(weights_, weights_ + square, snapshot_);
-    scalars_[kSnapshotStep] = step;
-    scalars_[kFarthest] = 0.0;
-    return false;
-  }
-  double distance = 0.0;
-  for (std::size_t at = 0; at < square; at++) distance = std::max(distance, std::fabs(weights_[at] - snapshot_[at]));
-  if (scalars_[kFarthest] > kLeastExcursion && distance <= kReturnShare * scalars_[kFarthest]) {
-    if (scalars_[kPeriod] == 0.0) scalars_[kPeriod] = step - scalars_[kSnapshotStep];
-    if (settings_.stopOnCycle) scalars_[kOutcome] = static_cast<double>(SearchOutcome::kCycling);
-    return settings_.stopOnCycle;
-  }
-  scalars_[kFarthest] = std::max(scalars_[kFarthest], distance);
-  return false;
+  const auto distance = [&] {
+    double most = 0.0;
+    for (std::size_t at = 0; at < square; at++) most = std::max(most, std::fabs(weights_[at] - snapshot_[at]));
+    return most;
+  };
+  return endsInCycle(
+      settings_, scalars_, [&] { std::copy(weights_, weights_ + square, snapshot_); }, distance);
 }
 
 double SearchAlone::largestResidual() {

@@ -21,7 +21,6 @@ class SearchAlone {
  private:
   void ascentDirection(std::size_t begin, std::size_t end);
   bool hasEnded();
-  bool checkReturn();
   double largestResidual();
   void update();
   double spectralRate();

@@ -5,12 +5,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
-#include <limits>
 #include <new>
 
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
+
+#include "equilibrium_stop.hpp"
 
 namespace intermodel {
 namespace {
@@ -152,8 +153,7 @@ std::uint64_t SearchRows::run(std::uint64_t steps, const std::function<bool(std:
 bool SearchRows::step(WorkTeam& team) {
   if (scalars_[kOutcome] != 0.0) return false;
   const double step = scalars_[kStep];
-  const auto every = static_cast<std::uint64_t>(settings_.checkEvery);
-  const bool isDue = static_cast<std::uint64_t>(step) % every == 0 || step >= settings_.maxSteps;
+  const bool isDue = isCheckDue(step, settings_);
   const bool isSpectral = settings_.method == SearchMethod::kSpectral;
   ranking_.columnMeans(s_.matrix, s_.stake, n_, n_, static_cast<double>(n_), 0, n_, s_.shift);
   gradients(team, isDue, isSpectral);
@@ -171,7 +171,7 @@ bool SearchRows::step(WorkTeam& team) {
 }
 
 /// The gradient of every group with what is asked of it, and, where the rate is known, the rows after the step: they
-/// count only if the run goes on.
+/// count only if the run continues.
 void SearchRows::gradients(WorkTeam& team, bool isDue, bool isSpectral) {
   team.phase(s_.groups, [&](std::size_t group, int thread) {
     double* scratch = scratch_ + static_cast<std::size_t>(thread) * scratchLength_;
@@ -193,39 +193,20 @@ void SearchRows::turnOver() {
   std::swap(s_.weights, s_.next);
 }
 
-/// As SearchAlone::hasEnded and checkReturn.
 bool SearchRows::hasEnded(bool isDue) {
-  const double step = scalars_[kStep];
   if (isDue) {
     double residual = 0.0;
     for (std::size_t group = 0; group < s_.groups; group++)
       if (!(residuals_[group] <= residual)) residual = residuals_[group];
-    SearchOutcome outcome = SearchOutcome::kRunning;
-    if (residual <= settings_.tolerance)
-      outcome = SearchOutcome::kConverged;
-    else if (!(residual < std::numeric_limits<double>::infinity()))
-      outcome = SearchOutcome::kDiverged;
-    else if (step >= settings_.maxSteps)
-      outcome = SearchOutcome::kStepLimit;
-    scalars_[kResidual] = residual;
-    scalars_[kOutcome] = static_cast<double>(outcome);
-    if (outcome != SearchOutcome::kRunning) return true;
+    if (endsAt(residual, settings_, scalars_)) return true;
   }
-  if (step >= 2.0 * scalars_[kSnapshotStep]) {
-    std::memcpy(s_.snapshot, s_.weights, s_.groups * n_ * lanes_ * sizeof(double));
-    scalars_[kSnapshotStep] = step;
-    scalars_[kFarthest] = 0.0;
-    return false;
-  }
-  double distance = 0.0;
-  for (std::size_t group = 0; group < s_.groups; group++) distance = std::max(distance, distances_[group]);
-  if (scalars_[kFarthest] > kLeastExcursion && distance <= kReturnShare * scalars_[kFarthest]) {
-    if (scalars_[kPeriod] == 0.0) scalars_[kPeriod] = step - scalars_[kSnapshotStep];
-    if (settings_.stopOnCycle) scalars_[kOutcome] = static_cast<double>(SearchOutcome::kCycling);
-    return settings_.stopOnCycle;
-  }
-  scalars_[kFarthest] = std::max(scalars_[kFarthest], distance);
-  return false;
+  const auto takeSnapshot = [&] { std::memcpy(s_.snapshot, s_.weights, s_.groups * n_ * lanes_ * sizeof(double)); };
+  const auto distance = [&] {
+    double most = 0.0;
+    for (std::size_t group = 0; group < s_.groups; group++) most = std::max(most, distances_[group]);
+    return most;
+  };
+  return endsInCycle(settings_, scalars_, takeSnapshot, distance);
 }
 
 double SearchRows::spectralRate() const {

@@ -9,7 +9,7 @@
 
 namespace intermodel {
 namespace {
-namespace market {
+namespace payoff {
 
 /// C [m, n] = A [m, k] B, where B [k, n] is read as stored or, transposed, as [n, k].
 INTERMODEL_INLINE GemmArguments product(size_t m, size_t n, size_t k, const double* a, const double* b, bool transposed,
@@ -140,6 +140,6 @@ constexpr PayoffKernels payoffKernels() {
   };
 }
 
-}  // namespace market
+}  // namespace payoff
 }  // namespace
 }  // namespace intermodel

@@ -8,7 +8,7 @@
 
 namespace intermodel {
 namespace {
-namespace market {
+namespace projection {
 
 constexpr int kMostPieces = 64;
 constexpr double kLargestRadius = 0x1p100;  // beyond the diameter of the simplex by far, and its square is finite
@@ -270,6 +270,6 @@ constexpr ProjectionKernels projectionKernels() {
           .residualsRow = residualsRow};
 }
 
-}  // namespace market
+}  // namespace projection
 }  // namespace
 }  // namespace intermodel

@@ -8,7 +8,7 @@
 
 namespace intermodel {
 namespace {
-namespace market {
+namespace ranking {
 
 /// VECTORS vectors of columns run down the rows together, so that each row gives a contiguous read.
 template <int VECTORS>
@@ -170,6 +170,6 @@ constexpr RankingKernels rankingKernels() {
   };
 }
 
-}  // namespace market
+}  // namespace ranking
 }  // namespace
 }  // namespace intermodel

@@ -1,6 +1,6 @@
-/// The host form of the CUDA module against the kernels of the CPU, to the bit: curvature, market and games, over sizes
-/// around tiles and blocks, each in twenty random schedules of blocks and threads, whole and in parts of a batch. The
-/// control: with barriers left out, a schedule shows it.
+/// The host form of the CUDA module against the kernels of the CPU, to the bit: curvature, mechanism and games, over
+/// sizes around tiles and blocks, each in twenty random schedules of blocks and threads, whole and in parts of a batch.
+/// The control: with barriers left out, a schedule shows it.
 ///
 ///   cuda_test                    the host form
 ///   cuda_test MODULE [short]     a module on the first device, once; short: the small shapes, for compute-sanitizer
@@ -247,7 +247,7 @@ void testControl() {
   CHECK(caught == schedules);
 }
 
-struct Market {
+struct Mechanism {
   size_t n;
   std::vector<double> weights, stake, gradient, reference, derivative;
   std::vector<std::vector<double>> hessians;  // dense, shared, low rank, shared low rank, diagonal, shared diagonal
@@ -257,22 +257,22 @@ constexpr size_t kRank = 3;
 const HessianStorage kStorages[] = {HessianStorage::kDense,   HessianStorage::kShared,   HessianStorage::kLowRank,
                                     HessianStorage::kLowRank, HessianStorage::kDiagonal, HessianStorage::kDiagonal};
 
-PeerHessians formAt(const Market& market, size_t k) {
+PeerHessians formAt(const Mechanism& mechanism, size_t k) {
   const HessianStorage storage = kStorages[k];
-  return {market.hessians[k].data(), storage, storage == HessianStorage::kLowRank ? kRank : 0,
-          k == 0 || k == 2 || k == 4, market.n};
+  return {mechanism.hessians[k].data(), storage, storage == HessianStorage::kLowRank ? kRank : 0,
+          k == 0 || k == 2 || k == 4, mechanism.n};
 }
 
-Market randomMarket(RandomStream& random, size_t n) {
-  Market market{n, {}, {}, normals(random, n * n, 1.0), {}, normals(random, n * n, 0.3), {}};
-  for (size_t k = 0; k < n * n; k++) market.weights.push_back(random.uniform());
+Mechanism randomMechanism(RandomStream& random, size_t n) {
+  Mechanism mechanism{n, {}, {}, normals(random, n * n, 1.0), {}, normals(random, n * n, 0.3), {}};
+  for (size_t k = 0; k < n * n; k++) mechanism.weights.push_back(random.uniform());
   for (size_t i = 0; i < n; i++) {
     double sum = 0.0;
-    for (size_t j = 0; j < n; j++) sum += market.weights[i * n + j];
-    for (size_t j = 0; j < n; j++) market.weights[i * n + j] /= sum;
-    market.stake.push_back(random.uniform() + 0.1);
+    for (size_t j = 0; j < n; j++) sum += mechanism.weights[i * n + j];
+    for (size_t j = 0; j < n; j++) mechanism.weights[i * n + j] /= sum;
+    mechanism.stake.push_back(random.uniform() + 0.1);
   }
-  for (size_t k = 0; k < n * n; k++) market.reference.push_back(random.uniform());
+  for (size_t k = 0; k < n * n; k++) mechanism.reference.push_back(random.uniform());
   for (size_t k = 0; k < 6; k++) {
     const PeerHessians form{nullptr, kStorages[k], kRank, k == 0 || k == 2 || k == 4, n};
     const bool matrix = k < 2;
@@ -280,13 +280,13 @@ Market randomMarket(RandomStream& random, size_t n) {
     for (size_t at = 0; matrix && at < data.size(); at += n * n)
       for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < i; j++) data[at + i * n + j] = data[at + j * n + i];
-    market.hessians.push_back(std::move(data));
+    mechanism.hessians.push_back(std::move(data));
   }
-  return market;
+  return mechanism;
 }
 
-/// Everything of the market on the CPU, or on the host form.
-std::vector<double> marketOf(const Market& m, IntermodelSession* session) {
+/// Everything of the mechanism on the CPU, or on the host form.
+std::vector<double> mechanismOf(const Mechanism& m, IntermodelSession* session) {
   const KernelTable& kernels = *bestIsa().kernels;
   const size_t n = m.n;
   std::vector<double> mask(n * n), derivative(n * n), shift(n), dead(1), all;
@@ -367,7 +367,7 @@ struct Unwatched final : RunWatch {
 };
 
 /// The states of three games after some steps, in two pieces.
-std::vector<double> gamesOf(const Market& m, size_t storage, double method, double epsilon, bool ordered,
+std::vector<double> gamesOf(const Mechanism& m, size_t storage, double method, double epsilon, bool ordered,
                             uint64_t steps, IntermodelSession* session) {
   const size_t n = m.n, count = 3, length = stateLength(n);
   const PeerHessians form = formAt(m, storage);
@@ -417,21 +417,21 @@ std::vector<double> gamesOf(const Market& m, size_t storage, double method, doub
 void testMarket() {
   RandomStream random(20261129, nullptr, 0);
   for (const size_t n : {1, 2, 7, 10, 33, 67}) {
-    const Market market = randomMarket(random, n);
-    const std::vector<double> expected = marketOf(market, nullptr);
+    const Mechanism mechanism = randomMechanism(random, n);
+    const std::vector<double> expected = mechanismOf(mechanism, nullptr);
     for (uint64_t schedule = 0; schedule <= schedules; schedule++) {
       const Session session(schedule);
-      CHECK(same(expected, marketOf(market, session.at)));
+      CHECK(same(expected, mechanismOf(mechanism, session.at)));
     }
     for (size_t storage = 0; storage < 6; storage++) {
       const double method = static_cast<double>((storage + n) % 3);
       const bool ordered = method == 0.0 && n < 30;
       const double epsilon = method == 0.0 && storage % 2 == 0 ? 0.01 : 0.0;
       const uint64_t steps = n > 30 ? 3 : 40;
-      const std::vector<double> states = gamesOf(market, storage, method, epsilon, ordered, steps, nullptr);
+      const std::vector<double> states = gamesOf(mechanism, storage, method, epsilon, ordered, steps, nullptr);
       for (uint64_t schedule = 0; schedule <= schedules; schedule += n > 30 ? 5 : 1) {
         const Session session(schedule);
-        CHECK(same(states, gamesOf(market, storage, method, epsilon, ordered, steps, session.at)));
+        CHECK(same(states, gamesOf(mechanism, storage, method, epsilon, ordered, steps, session.at)));
         CHECK(api->held(session.at) == 0);
       }
     }

@@ -27,7 +27,7 @@ bool everyIndexOnce(int threads, std::size_t count) {
   return true;
 }
 
-/// Loops nested two deep from several callers at once: the caller takes part, so nobody waits for a worker for ever.
+/// Loops nested two deep from several callers at once: the caller takes part, so no call waits for a worker for ever.
 bool nestedLoopsFinish() {
   std::atomic<std::size_t> ran{0};
   std::vector<std::thread> callers;
@@ -79,7 +79,7 @@ bool queuedTasksCanBeWithdrawn() {
   return holds && late.load() == 0 && ran.load() == 9;
 }
 
-/// A body that throws on any thread ends the loop, and the caller hears of it; the pool goes on.
+/// A body that throws on any thread ends the loop, and the caller hears of it; the pool keeps working.
 bool bodiesMayThrow() {
   for (int threads : {1, 2, 7}) {
     for (int repeat = 0; repeat < 50; ++repeat) {

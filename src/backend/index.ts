@@ -1,4 +1,5 @@
 /** Choosing a backend. Never a silent fallback: what is asked for runs, or an error says why not. */
+import { BACKEND_KINDS } from '../core/closed-lists.js';
 import { InputError } from '../core/errors.js';
 import { checkOneOf, checkOptions, describe } from '../core/validate.js';
 import { type CudaBackend, createCudaBackend } from './cuda.js';
@@ -42,7 +43,7 @@ export function createBackend(options: BackendOptions & { readonly kind: 'cuda' 
 export function createBackend(options: BackendOptions): Backend;
 export function createBackend(options: BackendOptions): Backend {
   checkOptions(options);
-  const kind = checkOneOf('kind', options.kind, ['native', 'reference', 'cuda']);
+  const kind = checkOneOf('kind', options.kind, BACKEND_KINDS);
   if (options.device !== undefined && kind !== 'cuda') {
     throw new InputError('BTM_DOMAIN', 'takes no device', { argument: `kind '${kind}'`, remedy: "It belongs to kind 'cuda'." });
   }

@@ -5,8 +5,8 @@ import { arithmeticReference } from '../reference/arithmetic.js';
 import { curvatureReference } from '../reference/curvature-kernels.js';
 import { denseReference } from '../reference/dense.js';
 import { distillationReference } from '../reference/distillation.js';
+import { gameReference } from '../reference/game-kernels.js';
 import { gatingReference } from '../reference/gating-product-key.js';
-import { marketReference } from '../reference/market-kernels.js';
 import { stackingReference } from '../reference/stacking.js';
 import type { Backend, Kernels } from './types.js';
 
@@ -14,7 +14,7 @@ const kernels: Kernels = {
   ...arithmeticReference,
   ...curvatureReference,
   ...denseReference,
-  ...marketReference,
+  ...gameReference,
   ...distillationReference,
   ...gatingReference,
   ...stackingReference,

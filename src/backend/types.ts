@@ -1,12 +1,17 @@
 /** What a backend is: the kernels of every family, and a description of what runs them. */
+
+import type { BACKEND_KINDS } from '../core/closed-lists.js';
+import type { gameReference } from '../reference/game-kernels.js';
 import type { ArithmeticKernels } from './arithmetic.js';
 import type { CurvatureKernels } from './curvature.js';
 import type { DenseKernels } from './dense.js';
 import type { DistillationKernels } from './distillation.js';
 import type { EquilibriumKernels } from './equilibrium.js';
 import type { GatingKernels } from './gating.js';
-import type { MarketKernels } from './market.js';
 import type { StackingKernels } from './stacking.js';
+
+/** Kernels of rankings, competition, payoff and projections: those of the reference, to the letter. */
+type GameKernels = Omit<typeof gameReference, 'createGameBatch'>;
 
 /** Every kernel, flat and positional: outputs first, then inputs, then sizes. Arguments are already validated. */
 export type Kernels = ArithmeticKernels &
@@ -14,12 +19,12 @@ export type Kernels = ArithmeticKernels &
   DenseKernels &
   DistillationKernels &
   GatingKernels &
-  MarketKernels &
+  GameKernels &
   EquilibriumKernels &
   StackingKernels;
 
 /** Which implementation runs. */
-export type BackendKind = 'native' | 'reference' | 'cuda';
+export type BackendKind = (typeof BACKEND_KINDS)[number];
 
 /** What a backend says of itself. */
 export interface BackendDescription {

@@ -1,6 +1,8 @@
 /** The options that choose what computes, the same for every command that computes. */
+
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Backend, type BackendKind, createBackend } from '../backend/index.js';
+import { BACKEND_KINDS } from '../core/closed-lists.js';
 
 /** What {@link addBackendOptions} adds. */
 export interface BackendFlags {
@@ -12,7 +14,7 @@ export interface BackendFlags {
 /** Adds --backend, --isa and --threads. */
 export function addBackendOptions(command: Command): Command {
   return command
-    .addOption(new Option('--backend <kind>', 'what computes').choices(['native', 'reference', 'cuda']).default('native'))
+    .addOption(new Option('--backend <kind>', 'what computes').choices(BACKEND_KINDS).default('native'))
     .option('--isa <name>', 'instruction set of the native backend (default: the best here)')
     .option('--threads <number>', 'threads of the native backend (default: all); results do not depend on it', wholeNumber);
 }

@@ -13,9 +13,9 @@ import { survivalSections, survivalText } from './survival-tables.js';
 
 /** What a run of processes leaves to print. */
 export interface ProcessesOutput {
-  /** The result as from one process; null when somebody did not finish. */
+  /** The result as from one process; null when a participant did not finish. */
   readonly demo: DemoResult | null;
-  /** What is left to say as JSON when somebody did not finish. */
+  /** What is left to say as JSON when a participant did not finish. */
   readonly rest: object;
   /** Traffic, latencies and failures per process, and what absences cost, as text. */
   readonly text: string;

@@ -168,7 +168,7 @@ function readManifest(path: string): { name: string; version: string } | undefin
   try {
     return JSON.parse(readFileSync(path, 'utf8'));
   } catch {
-    return undefined; // no manifest in this folder: the search goes on one folder up
+    return undefined; // no manifest in this folder: the search continues one folder up
   }
 }
 

@@ -1,7 +1,7 @@
 /** How a command ends when it cannot do what was asked: one message on stderr, and an exit code that means something. */
 import { CommanderError } from 'commander';
 import { AbortedError, EnvironmentError, InputError } from '../core/errors.js';
-import { visible } from '../core/text.js';
+import { printable } from '../core/printable.js';
 import { fileError, isSystemError } from '../core/user-files.js';
 
 /** 1: a bug or an unforeseen failure, 2: wrong input, 3: something missing around the process, 130: stopped by Ctrl-C. */
@@ -17,7 +17,7 @@ export function exitCodeOf(error: unknown): number {
 export function reportFailure(error: unknown): void {
   process.exitCode = exitCodeOf(error);
   if (error instanceof CommanderError) return; // it has printed its message
-  process.stderr.write(`intermodel: ${visible(messageOf(error), '\n')}\n`);
+  process.stderr.write(`intermodel: ${printable(messageOf(error), { keep: '\n' })}\n`);
 }
 
 function messageOf(error: unknown): string {

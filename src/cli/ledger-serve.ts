@@ -41,7 +41,7 @@ function printLine(event: ServeEvent): void {
   process.stdout.write(`${jsonLine(event)}\n`);
 }
 
-const CHANGES = { out: 'is gone; the others go on', waiting: 'has come and waits to be let in', in: 'takes part again' } as const;
+const CHANGES = { out: 'is gone; the others continue', waiting: 'has come and waits to be let in', in: 'takes part again' } as const;
 
 /** Events in words. */
 function teller(): (event: ServeEvent) => void {

@@ -1,6 +1,6 @@
 /** Standard output of every command: a reader that leaves ends the command quietly, a full disk ends it with a typed error. */
 
-import { visible } from '../core/text.js';
+import { printable } from '../core/printable.js';
 import { fileError } from '../core/user-files.js';
 import { reportFailure } from './failure.js';
 
@@ -26,5 +26,5 @@ function plain(_: string, value: unknown): unknown {
 
 /** One value as one line of JSON; control characters in it are escaped, so that it can be shown. */
 export function jsonLine(value: unknown): string {
-  return visible(JSON.stringify(value, plain));
+  return printable(JSON.stringify(value, plain));
 }

@@ -1,14 +1,16 @@
 /** `intermodel peer init`: the configurations of a network that is started by hand. */
+
 import { access, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
+import { WIRE_TYPES } from '../core/closed-lists.js';
 import { EnvironmentError } from '../core/errors.js';
 import { demoRoster } from '../demo/demo-roster.js';
 import type { WireType } from '../network/index.js';
 import { type Plan, type PlannedFile, planNetwork } from '../process/plan.js';
 import { DATA_CHOICES } from '../run/named-data.js';
-import { checkSettingName, type RunSettings } from '../run/settings.js';
 import { wholeNumber } from './backend-option.js';
+import { addSettingOptions, givenSettings } from './setting-options.js';
 
 interface InitFlags {
   readonly participants: number;
@@ -18,13 +20,11 @@ interface InitFlags {
   readonly port: number;
   readonly data: string;
   readonly wire: WireType;
-  readonly rounds?: number;
-  readonly set: Readonly<Record<string, string | number>>;
   readonly json?: boolean;
 }
 
 export function addPeerInit(peer: Command): void {
-  peer
+  const command = peer
     .command('init')
     .description('write the configurations of a network that you start by hand, with fresh keys')
     .requiredOption('--participants <number>', 'how many take part', wholeNumber)
@@ -33,17 +33,14 @@ export function addPeerInit(peer: Command): void {
     .option('--host <multiaddr>', 'where the coordinator of the ledger can be reached', '/ip4/127.0.0.1')
     .option('--port <number>', 'its port', wholeNumber, 4001)
     .option('--data <name>', DATA_CHOICES, 'mnist')
-    .addOption(new Option('--wire <type>', 'how numbers travel').choices(['f32', 'f16', 'int8']).default('f32'))
-    .option('--rounds <number>', 'training rounds', wholeNumber)
-    .option('--set <name=value>', 'any other setting; may be repeated', setting, {})
-    .option('--json', 'print JSON')
-    .action(init);
+    .addOption(new Option('--wire <type>', 'how numbers travel').choices(WIRE_TYPES).default('f32'))
+    .option('--json', 'print JSON');
+  addSettingOptions(command, { except: ['participants'] }).action(init);
 }
 
 async function init(flags: InitFlags): Promise<void> {
-  const { participants, out, seed, host, port, data, wire, rounds, set } = flags;
-  for (const name of Object.keys(set)) checkSettingName(name, `--set ${name}`);
-  const settings = { ...set, ...(rounds === undefined ? {} : { rounds }) } as Partial<RunSettings>;
+  const { participants, out, seed, host, port, data, wire } = flags;
+  const settings = givenSettings(flags);
   const plan = await planNetwork({ roster: demoRoster, participants, seed, host, port, data, wire, settings });
   await writeAll(out, [plan.coordinator, ...plan.peers]);
   process.stdout.write(`${flags.json === true ? JSON.stringify(summary(out, plan)) : describe(out, plan)}\n`);
@@ -56,7 +53,7 @@ function summary(out: string, { coordinator, peers, address }: Plan): object {
 
 function describe(out: string, { coordinator, peers, address }: Plan): string {
   return [
-    `${peers.length + 1} configurations written; each holds a private key, so move them where nobody else can read them.`,
+    `${peers.length + 1} configurations written; each holds a private key, so keep them where no other user can read them.`,
     `On the machine with ${address}:`,
     `  intermodel ledger serve --config ${join(out, coordinator.name)}`,
     `Then, each on any machine that reaches it:`,
@@ -91,12 +88,4 @@ async function tried(path: string, write: () => Promise<unknown>): Promise<void>
 
 function failure(path: string, reason: string): EnvironmentError {
   return new EnvironmentError('BTM_IO', `cannot write ${path}`, [{ what: path, reason }], ['choose another --out']);
-}
-
-/** `name=value`, added to those before. */
-function setting(text: string, before: Readonly<Record<string, string | number>>): Record<string, string | number> {
-  const [name, value, ...rest] = text.split('=');
-  if (name === undefined || value === undefined || value === '' || rest.length > 0)
-    throw new InvalidArgumentError('It must look like batch=16.');
-  return { ...before, [name]: Number.isFinite(Number(value)) ? Number(value) : value };
 }

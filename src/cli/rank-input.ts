@@ -1,10 +1,11 @@
 /** The input of `intermodel rank`: one JSON file, whose arrays may lie beside it as .npy files (docs/concepts/curvature.md, docs/rank-input.md). */
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { ACTIVATIONS, type Activation, LOSSES, type Loss } from '../core/closed-lists.js';
 import { InputError } from '../core/errors.js';
 import { readUserFile, readUserJson } from '../core/user-files.js';
 import { parseNpy } from '../data/npy.js';
-import type { Activation, Head, Loss } from '../head.js';
+import type { Head } from '../head.js';
 
 /** A user's data, read and laid out flat; sizes agree with the arrays. */
 export interface RankInput {
@@ -38,11 +39,9 @@ const numbers = z.unknown().refine((value) => value !== undefined, 'is missing')
 
 const headSchema = z.strictObject({
   formatVersion: z.literal(1),
-  loss: z.enum(['softmaxCrossEntropy', 'binaryCrossEntropy', 'squaredError']).default('softmaxCrossEntropy'),
+  loss: z.enum(LOSSES).default('softmaxCrossEntropy'),
   head: z.strictObject({
-    layers: z
-      .array(z.strictObject({ weights: numbers, bias: numbers, activation: z.enum(['identity', 'relu', 'tanh', 'gelu', 'sigmoid']) }))
-      .min(1),
+    layers: z.array(z.strictObject({ weights: numbers, bias: numbers, activation: z.enum(ACTIVATIONS) })).min(1),
   }),
 });
 
@@ -74,15 +73,17 @@ export async function readRankInput(path: string): Promise<RankInput> {
   const responses = await read('responses', given.responses);
   const sizes = sizesOf(path, given, responses);
   const head = await readHead(path, given.head, sizes.peers * sizes.width);
-  const optional = async (name: 'labels' | 'targets') => (given[name] === undefined ? undefined : (await read(name, given[name])).data);
+  const outputs = head.layers.at(-1)!.bias.length;
+  const optional = async (name: 'labels' | 'targets', axes: readonly string[], wanted: readonly number[]) =>
+    given[name] === undefined ? undefined : flat(path, name, await read(name, given[name]), axes, wanted);
   return {
     ...sizes,
     names: namesOf(path, given.names, sizes.peers),
     loss: given.loss,
     head,
     responses: responses.data,
-    labels: await optional('labels'),
-    targets: await optional('targets'),
+    labels: await optional('labels', ['batch'], [sizes.batch]),
+    targets: await optional('targets', ['batch', 'outputs'], [sizes.batch, outputs]),
   };
 }
 
@@ -107,16 +108,9 @@ async function readHead(path: string, { layers }: z.infer<typeof headSchema>['he
   let width = inputs;
   for (const [index, layer] of layers.entries()) {
     const at = `head.layers[${index}]`;
-    const weights = await read(`${at}.weights`, layer.weights);
-    const bias = (await read(`${at}.bias`, layer.bias)).data;
-    const [rows, columns] = weights.shape;
-    if (weights.shape.length === 2 && (rows !== bias.length || columns !== width)) {
-      throw new InputError('BTM_SHAPE', `must have shape (${bias.length}, ${width}), [out][in], got (${rows}, ${columns})`, {
-        argument: fieldOf(path, `${at}.weights`),
-        ...(rows === width && columns === bias.length ? { remedy: 'Transpose it.' } : {}),
-      });
-    }
-    found.push({ weights: weights.data, bias, activation: layer.activation as Activation });
+    const bias = flat(path, `${at}.bias`, await read(`${at}.bias`, layer.bias), ['outputs']);
+    const weights = flat(path, `${at}.weights`, await read(`${at}.weights`, layer.weights), ['outputs', 'inputs'], [bias.length, width]);
+    found.push({ weights, bias, activation: layer.activation as Activation });
     width = bias.length;
   }
   return { layers: found };
@@ -165,6 +159,24 @@ async function readNumbers(path: string, name: string, value: unknown): Promise<
   return { shape, data };
 }
 
+/** The numbers of an array that is flat or has these axes; a transposed one holds as many numbers, so the sizes of a nested one count. */
+function flat(
+  path: string,
+  name: string,
+  numbers: Numbers,
+  axes: readonly string[],
+  wanted: readonly number[] = numbers.shape.slice(0, axes.length),
+): Float64Array {
+  const { shape, data } = numbers;
+  const isFlat = shape.length === 1 && data.length === wanted.reduce((product, count) => product * count, 1);
+  if (isFlat || (shape.length === wanted.length && shape.every((size, axis) => size === wanted[axis]))) return data;
+  const isTransposed = shape.length === 2 && shape[0] === wanted[1] && shape[1] === wanted[0];
+  throw new InputError('BTM_SHAPE', `must have shape [${axes.join(', ')}] = (${wanted.join(', ')}), got (${shape.join(', ')})`, {
+    argument: fieldOf(path, name),
+    remedy: isTransposed ? 'It looks transposed: write one row an output.' : 'docs/rank-input.md lists the shapes.',
+  });
+}
+
 function wrongKind(argument: string, value: unknown): InputError {
   return new InputError('BTM_TYPE', 'must be a list of numbers, lists of lists, or { "npy": "file.npy" }', { argument, value });
 }
@@ -193,6 +205,11 @@ function fill(argument: string, out: Float64Array, value: unknown, shape: readon
 function sizesOf(path: string, given: z.infer<typeof schema>, responses: Numbers): { batch: number; peers: number; width: number } {
   const names = ['batch', 'peers', 'width'] as const;
   const shaped = responses.shape.length === 3;
+  if (!shaped && responses.shape.length !== 1) {
+    throw new InputError('BTM_SHAPE', `must be flat or have shape [batch, peers, width], got (${responses.shape.join(', ')})`, {
+      argument: fieldOf(path, 'responses'),
+    });
+  }
   const [batch, peers, width] = names.map((name, place) => {
     const stated = given[name];
     const found = shaped ? responses.shape[place]! : undefined;

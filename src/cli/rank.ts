@@ -1,5 +1,7 @@
 /** `intermodel rank`: which models of a pool are worth keeping, from their saved answers, or what peers are worth to a given head. */
+
 import { type Command, Option } from 'commander';
+import { ESTIMATORS, LOSSES, REDUCTIONS } from '../core/closed-lists.js';
 import { InputError } from '../core/errors.js';
 import { outputFile } from '../core/user-files.js';
 import { isPromptfoo } from '../data/index.js';
@@ -8,7 +10,6 @@ import { addPoolOptions } from './pool-input.js';
 import type { RankHeadFlags } from './rank-head.js';
 import type { RankPoolFlags } from './rank-pool.js';
 
-const ESTIMATORS = 'gaussNewton taylor2 firstOrder empiricalFisher monteCarloFisher relativeEntropy ablation diagonal nisp'.split(' ');
 /** Options that only one of the two forms reads. */
 const HEAD_ONLY = ['estimator', 'loss', 'reduction', 'draws'] as const;
 
@@ -22,14 +23,8 @@ export function rankCommand(program: Command): void {
   addPoolOptions(command)
     .option('--no-refit', 'do not fit the head again without each model')
     .addOption(new Option('--estimator <name>', 'with --head FILE: how removal is estimated').choices(ESTIMATORS).default('gaussNewton'))
-    .addOption(
-      new Option('--loss <name>', "with --head FILE: overrides the file's loss").choices([
-        'softmaxCrossEntropy',
-        'binaryCrossEntropy',
-        'squaredError',
-      ]),
-    )
-    .addOption(new Option('--reduction <name>', 'with --head FILE: over the samples').choices(['sum', 'mean', 'none']).default('mean'))
+    .addOption(new Option('--loss <name>', "with --head FILE: overrides the file's loss").choices(LOSSES))
+    .addOption(new Option('--reduction <name>', 'with --head FILE: over the samples').choices(REDUCTIONS).default('mean'))
     .option('--draws <number>', 'with --head FILE: targets drawn per sample (monteCarloFisher)', wholeNumber, 16)
     .option('--out <file>', 'also save the result: a page (.html), .csv or .json')
     .option('--json', 'print the result as one line of JSON');

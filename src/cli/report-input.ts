@@ -34,6 +34,7 @@ const schema = z.looseObject({
   seed: count,
   backend: z.looseObject({ kind: text, isa: text, version: text }),
   data: z.looseObject({ name: text, samples: count, classes: count }),
+  command: text.optional(),
   settings: z.record(text, z.union([number, text])),
   assumptions: z.array(text),
   participants: z.array(participant).min(1),
@@ -56,12 +57,15 @@ const schema = z.looseObject({
   checks: z.array(z.looseObject({ name: text, held: z.boolean(), measured: text })),
 });
 
+/** A result as `intermodel demo --json` prints it: with the command that made it; a program of its own has none. */
+export type SavedDemo = DemoResult & { readonly command?: string };
+
 /**
  * Reads what `intermodel demo --json` printed.
  *
  * @throws EnvironmentError BTM_IO when the file cannot be read; InputError BTM_TYPE or BTM_SHAPE, naming file and field, when it is something else.
  */
-export async function readDemoResult(path: string): Promise<DemoResult> {
+export async function readDemoResult(path: string): Promise<SavedDemo> {
   const parsed = schema.safeParse(await readUserJson(path));
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
@@ -70,7 +74,7 @@ export async function readDemoResult(path: string): Promise<DemoResult> {
     });
   }
   checkSizes(path, parsed.data);
-  return parsed.data as unknown as DemoResult;
+  return parsed.data as unknown as SavedDemo;
 }
 
 /** Everything that is told participant by participant must be told for each. */

@@ -3,9 +3,6 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { checkOutputFolder, fileError, outputFile } from '../core/user-files.js';
-import type { DemoResult } from '../demo/result.js';
-import { nameOfData } from '../run/named-data.js';
-import { RUN_DEFAULTS } from '../run/settings.js';
 import { jsonLine } from './output.js';
 import { readDemoResult } from './report-input.js';
 
@@ -31,7 +28,7 @@ async function draw(path: string, { out, svg, json }: ReportFlags): Promise<void
   if (svg !== undefined) await checkOutputFolder('--svg', svg);
   const result = await readDemoResult(path);
   const { demoReport, demoSvgFiles } = await import('../report/index.js');
-  await page.write(await demoReport(result, { command: commandOf(result) }));
+  await page.write(await demoReport(result, { command: result.command ?? `a program of its own, seed ${result.seed}` }));
   const written = [out];
   if (svg !== undefined) written.push(...(await writeFigures(svg, await demoSvgFiles(result))));
   process.stdout.write(json === true ? `${jsonLine({ written })}\n` : `wrote ${written.join(', ')}\n`);
@@ -45,17 +42,4 @@ async function writeFigures(folder: string, figures: readonly { readonly name: s
   const paths = figures.map(({ name }) => join(folder, name));
   for (const [index, { svg }] of figures.entries()) await (await outputFile('--svg', paths[index]!)).write(svg);
   return paths;
-}
-
-/** The command that makes the run again, as far as its settings differ from the defaults. */
-function commandOf({ seed, settings, data }: DemoResult): string {
-  const source = nameOfData(data.name);
-  const parts = [`--seed ${seed}`, `--participants ${settings.participants}`];
-  if (source !== 'mnist') parts.push(/^[\w./#-]+$/.test(source) ? `--data ${source}` : `--data '${source}'`);
-  if (settings.rounds !== RUN_DEFAULTS.rounds) parts.push(`--rounds ${settings.rounds}`);
-  for (const name of ['estimator', 'rows', 'gate'] as const) {
-    if (settings[name] !== RUN_DEFAULTS[name]) parts.push(`--${name} ${settings[name]}`);
-  }
-  if (settings.gateK > 0) parts.push(`--k ${settings.gateK}`);
-  return `intermodel demo ${parts.join(' ')}`;
 }

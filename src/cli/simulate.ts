@@ -53,7 +53,7 @@ async function simulate(flags: SimulateFlags): Promise<void> {
   const name = flags.figure === undefined ? 'sensitivity' : `figure-${flags.figure}`;
   const folder = flags.out ?? join('out', name);
   await checkOutputFolder('--out', folder);
-  const interrupt = abortOnInterrupt(`trials solved so far are in ${folder}; the same command goes on from there`);
+  const interrupt = abortOnInterrupt(`trials solved so far are in ${folder}; the same command continues from there`);
   try {
     const place = workplaceOf(flags, folder, interrupt.signal);
     const run = flags.figure === '4' ? figure4 : flags.figure === '5' ? (await import('./simulate-adaptive.js')).figure5 : sensitivity;

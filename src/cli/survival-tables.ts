@@ -8,7 +8,7 @@ import { textTable } from './text-table.js';
 
 const TITLES = ['in the place of the absent', 'loss (nats)', 'rise', 'order'];
 
-/** Lines of text; empty when nobody went away. */
+/** Lines of text; empty when no participant left. */
 export function survivalText(run: ProcessesResult): string {
   const parts = survivalOf(run).map((survival) =>
     [leadOf(run, survival), textTable(TITLES, rowsOf(survival), [1, 2, 3]), endOf(survival)].join('\n'),
@@ -16,7 +16,7 @@ export function survivalText(run: ProcessesResult): string {
   return [...parts, ...lostText(run)].join('\n');
 }
 
-/** A section, or none when nobody went away. */
+/** A section, or none when no participant left. */
 export function survivalSections(run: ProcessesResult): Section[] {
   const all = survivalOf(run);
   if (all.length === 0) return [];
@@ -25,7 +25,7 @@ export function survivalSections(run: ProcessesResult): Section[] {
     html`<p>${leadOf(run, survival)}</p>`,
     table({ caption: endOf(survival), columns, rows: rowsOf(survival) }),
   ]);
-  return [{ id: 'survival', title: 'Who went away', body }];
+  return [{ id: 'survival', title: 'Participants that left', body }];
 }
 
 function leadOf({ names: all }: ProcessesResult, { round, away, survivors }: Survival): string {

@@ -28,7 +28,7 @@ interface RunFlags extends SweepFlags, BackendFlags {
 
 export function sweepCommand(program: Command): void {
   const sweep = program.command('sweep').description('solve many random games over a grid of theta (docs/concepts/sweep.md)');
-  const run = sweep.command('run', { isDefault: true }).description('run a sweep, or go on with one that was stopped');
+  const run = sweep.command('run', { isDefault: true }).description('run a sweep, or continue one that was stopped');
   addBackendOptions(addSweepOptions(run))
     .option('--shard <i/N>', 'run this part only; put the parts together with `intermodel sweep merge`')
     .option('--out <folder>', 'where results go (default: sweeps/ and the name of the task)')
@@ -58,7 +58,7 @@ async function runAction(flags: RunFlags): Promise<void> {
   const folder = shardFolder(flags.out ?? join('sweeps', task.hash.slice(0, 16)), shard);
   await checkOutputFolder('--out', folder);
   const progress = progressDisplay('sweep', 'games');
-  const interrupt = abortOnInterrupt(`everything solved so far is in ${folder}; the same command goes on from there`);
+  const interrupt = abortOnInterrupt(`everything solved so far is in ${folder}; the same command continues from there`);
   try {
     const result = await runSweep({
       task,

@@ -1,9 +1,9 @@
 /** Tables for a terminal: columns padded to their widest cell, numbers to the right, control characters escaped. */
-import { visible } from '../core/text.js';
+import { printable } from '../core/printable.js';
 
 /** Lays out rows of text; `right` lists the columns that are set flush right. */
 export function textTable(headings: readonly string[], given: readonly (readonly string[])[], right: readonly number[] = []): string {
-  const rows = given.map((row) => row.map((cell) => visible(cell)));
+  const rows = given.map((row) => row.map((cell) => printable(cell)));
   const widths = headings.map((heading, column) => Math.max(length(heading), ...rows.map((row) => length(row[column] ?? ''))));
   const line = (row: readonly string[]): string =>
     widths

@@ -1,5 +1,8 @@
 /** Arguments that the functions over n peers share: how many, their stake, their Hessians. */
+
+import { HESSIAN_STORAGES } from './closed-lists.js';
 import { InputError } from './errors.js';
+import { isFloat64Array } from './typed-arrays.js';
 import { checkInteger, checkNonNegativeVector, checkOneOf, checkSymmetric, checkVector, type NumericArray } from './validate.js';
 
 /** Largest number of peers: keeps n * n and its bytes within what typed arrays and 32-bit sizes hold. */
@@ -37,9 +40,6 @@ export function checkTemperature(value: unknown, stake: Float64Array): number {
   return value;
 }
 
-/** Ways to store the Hessians of n participants; the position is the code that kernels receive. */
-export const HESSIAN_STORAGES = ['dense', 'shared', 'lowRank', 'diagonal'] as const;
-
 /** What may look at many matrices at once: a kernel of a backend. */
 export interface MatrixChecks {
   areSymmetric(matrices: Float64Array, count: number, n: number): boolean;
@@ -73,7 +73,7 @@ export function checkPeerHessians(
   const isMatrix = kind === 'dense' || kind === 'shared';
   const count = shared ? 1 : n;
   const given = hessian.data;
-  const isClean = isMatrix && given instanceof Float64Array && given.length === length && kernels?.areSymmetric(given, count, n) === true;
+  const isClean = isMatrix && isFloat64Array(given) && given.length === length && kernels?.areSymmetric(given, count, n) === true;
   const data = isClean ? given : checkVector('hessian.data', given, length);
   return {
     data: isMatrix && !isClean ? symmetric(data, count, n) : data,

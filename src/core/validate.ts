@@ -2,22 +2,15 @@
  * Small checks that return the value they checked. Each names the argument, the index and the remedy.
  * Public functions call these once; below them every layer trusts its input.
  */
+
 import { InputError } from './errors.js';
+import { isFloat32Array, isFloat64Array, typedArrayKind } from './typed-arrays.js';
 
 /** A numeric vector as callers may pass it. */
 export type NumericArray = Float64Array | Float32Array | readonly number[];
 
 /** Class labels as callers may pass them: an array or typed array of integers of any kind. */
 export type Labels = ArrayLike<number> | ArrayLike<bigint>;
-
-const tagOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)?.get as (
-  this: unknown,
-) => string | undefined;
-
-/** The kind of a typed array by its own slot, as 'Float64Array': also for one made in another realm (vm contexts, Jest). */
-export function typedArrayKind(value: unknown): string | undefined {
-  return tagOf.call(value);
-}
 
 /** An object of options. */
 export function checkOptions(options: unknown): void {
@@ -104,7 +97,7 @@ export function checkVector(argument: string, value: unknown, length: number): F
 
 /** {@link checkVector} but for finiteness, which the caller must settle. */
 export function checkLength(argument: string, value: unknown, length: number): Float64Array {
-  if (value instanceof Float64Array && typedArrayKind(value) !== undefined) {
+  if (value instanceof Float64Array && isFloat64Array(value)) {
     // A detached array has length 0 too, and throws wherever it is walked.
     if (value.length === length) return length === 0 ? new Float64Array(0) : value;
     throw wrongLength(argument, value.length, length);
@@ -134,8 +127,7 @@ function wrongLength(argument: string, found: number, length: number): InputErro
 
 /** A vector of the given length as it is stored, single precision included, for kernels that read both; not checked for finiteness. */
 export function checkStored(argument: string, value: unknown, length: number): Float64Array | Float32Array {
-  const stored = value instanceof Float32Array && typedArrayKind(value) !== undefined;
-  if (stored && length > 0 && value.length === length) return value;
+  if (isFloat32Array(value) && length > 0 && value.length === length) return value;
   return checkLength(argument, value, length);
 }
 
@@ -221,7 +213,7 @@ const ROW_SUM_TOLERANCE_F32 = 1e-6;
 
 /** Rows of weights [rows, n], each on the simplex. Rows of a Float32Array are divided by their sums, which rounding moved. */
 export function checkWeightRows(argument: string, value: unknown, rows: number, n: number, kernels?: RowChecks): Float64Array {
-  if (kernels !== undefined && value instanceof Float64Array && value.length === rows * n) {
+  if (kernels !== undefined && isFloat64Array(value) && value.length === rows * n) {
     if (kernels.areWeights(value, ROW_SUM_TOLERANCE, rows, n)) return value; // else find out below what is wrong, and where
   }
   const weights = checkNonNegativeVector(argument, value, rows * n);

@@ -7,7 +7,7 @@ import { checkInteger } from '../core/validate.js';
 import { type DigitData, describeData, loadMnist } from '../data/dataset.js';
 import { runLocally } from '../run/local-run.js';
 import type { Relay } from '../run/member.js';
-import type { Phase, RunProgress } from '../run/participant-run.js';
+import type { Phase, RunProgress } from '../run/run-state.js';
 import { type RunSettings, resolveSettings } from '../run/settings.js';
 import { assembleDemo } from './assemble.js';
 import { entriesOf } from './demo-roster.js';

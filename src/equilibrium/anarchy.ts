@@ -1,5 +1,5 @@
 /** What competition costs: the competitive equilibrium against the joint optimum of all participants. */
-import { HESSIAN_STORAGES } from '../core/peers.js';
+import { HESSIAN_STORAGES } from '../core/closed-lists.js';
 import { checkInteger, checkOptions, checkWeights, type NumericArray } from '../core/validate.js';
 import { hessianStride } from '../reference/payoff.js';
 import { ascend } from './ascent.js';

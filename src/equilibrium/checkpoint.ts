@@ -1,7 +1,9 @@
 /** Searches as bytes: what they belong to, the state, the trace so far, and a checksum over all of it. */
+
 import { createHash } from 'node:crypto';
 import { InputError } from '../core/errors.js';
 import type { PeerHessians } from '../core/peers.js';
+import { isUint8Array } from '../core/typed-arrays.js';
 import { stateLength } from '../reference/search-values.js';
 import { gameTerms } from './game.js';
 import type { RecordedRun } from './record.js';
@@ -63,7 +65,7 @@ function numbersOf(entry: TraceEntry): Float64Array[] {
 
 /** The state and trace of a checkpoint of this very game and method; refused by name where they differ. */
 export function decodeCheckpoint(bytes: Uint8Array, game: Game, method: Method): { values: Float64Array; trace: TraceEntry[] } {
-  if (!(bytes instanceof Uint8Array)) throw damaged('must be a Uint8Array');
+  if (!isUint8Array(bytes)) throw damaged('must be a Uint8Array');
   const { header, numbers } = unpack(bytes);
   const wanted = identityOf(game, method);
   for (const name of Object.keys({ ...wanted, ...header.identity })) {

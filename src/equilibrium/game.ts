@@ -70,7 +70,7 @@ function makeGame(options: GameOptions, hessiansOf: (hessian: Hessian, n: number
   const shiftGradient = checkOneOf('shiftGradient', options.shiftGradient ?? 'exact', SHIFT_GRADIENTS);
   const projection = checkOneOf('projection', options.projection ?? 'exact', ['exact', 'clipRenormalise']);
   const { lossFactor, rankFactor } = payoffFactors(options);
-  const market = { weights: initialWeights, stake, temperature, n, shiftGradient, openDiagonal: options.openDiagonal === true };
+  const state = { weights: initialWeights, stake, temperature, n, shiftGradient, openDiagonal: options.openDiagonal === true };
   const reference = options.reference ?? 'ones';
   const game: Game = Object.freeze({
     n,
@@ -85,9 +85,9 @@ function makeGame(options: GameOptions, hessiansOf: (hessian: Hessian, n: number
     lossFactor,
     rankFactor,
     reference,
-    referenceMask: referenceMask({ ...market, reference, initialWeights, hessian: options.hessian, ...(backend && { backend }) }),
+    referenceMask: referenceMask({ ...state, reference, initialWeights, hessian: options.hessian, ...(backend && { backend }) }),
     shiftGradient,
-    openDiagonal: market.openDiagonal,
+    openDiagonal: state.openDiagonal,
     projection,
   });
   games.add(game);

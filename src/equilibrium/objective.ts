@@ -4,7 +4,7 @@
  * In plain sums: a second route beside the kernels, for searches whose bits do not matter.
  */
 import { sigmoid, sigmoidDerivative } from '../core/arithmetic/index.js';
-import { HESSIAN_STORAGES } from '../core/peers.js';
+import { HESSIAN_STORAGES } from '../core/closed-lists.js';
 import { hessianStride } from '../reference/payoff.js';
 import type { Game } from './types.js';
 

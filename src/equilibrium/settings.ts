@@ -1,8 +1,9 @@
 /** Methods, stopping rules and failure policies, checked and turned into what kernels take. */
 
 import { log } from '../core/arithmetic/index.js';
+import { SEARCH_METHODS } from '../core/closed-lists.js';
 import { checkInteger, checkNonNegative, checkOneOf, checkPositive } from '../core/validate.js';
-import { LEAST_LOGIT, METHODS, type RunSettings } from '../reference/equilibrium.js';
+import { LEAST_LOGIT, type RunSettings } from '../reference/equilibrium.js';
 import { SearchValues, stateLength } from '../reference/search-values.js';
 import type { FailurePolicy, Game, Method, Status, StatusKind, StopRule } from './types.js';
 
@@ -18,7 +19,7 @@ const WORTH_A_WARNING = 0.01;
 
 /** A method with its defaults filled in, checked. */
 export interface CheckedMethod {
-  readonly kind: (typeof METHODS)[number];
+  readonly kind: (typeof SEARCH_METHODS)[number];
   /** The first rate, for 'spectral'. */
   readonly rate: number;
   readonly leastRate: number;
@@ -31,7 +32,7 @@ export interface CheckedMethod {
 
 /** Fills in the defaults of a method; throws for values outside their ranges. */
 export function checkedMethod(method: Method): CheckedMethod {
-  const kind = checkOneOf('method.kind', method?.kind, METHODS);
+  const kind = checkOneOf('method.kind', method?.kind, SEARCH_METHODS);
   const spectral = method.kind === 'spectral' ? method : undefined;
   const plain = method.kind === 'projectedGradient' ? method : undefined;
   const leastRate = checkPositive('method.leastRate', spectral?.leastRate ?? 1e-3);
@@ -50,7 +51,7 @@ export function checkedMethod(method: Method): CheckedMethod {
 export function runSettings(method: Method, stop: StopRule | undefined, failure: FailurePolicy | undefined, n: number): RunSettings {
   const { kind, rate, leastRate, largestRate, epsilon } = checkedMethod(method);
   return {
-    method: METHODS.indexOf(kind),
+    method: SEARCH_METHODS.indexOf(kind),
     rate,
     leastRate,
     largestRate,
@@ -73,7 +74,7 @@ export function initialState(game: Game, settings: RunSettings): Float64Array {
   const state = new Float64Array(stateLength(game.n));
   const { weights, companion } = new SearchValues(state, game.n);
   weights.set(game.initialWeights);
-  if (METHODS[settings.method] === 'softmax') {
+  if (SEARCH_METHODS[settings.method] === 'softmax') {
     for (let k = 0; k < weights.length; k++) companion[k] = weights[k] > 0 ? Math.max(log(weights[k]), LEAST_LOGIT) : LEAST_LOGIT;
   }
   return state;

@@ -108,7 +108,7 @@ export interface RecordRule {
 
 /** What to do when a run does not simply converge. */
 export interface FailurePolicy {
-  /** 'stop' (default): end the run when it is seen to repeat itself. 'continue': note the period and go on. */
+  /** 'stop' (default): end the run when it is seen to repeat itself. 'continue': note the period and continue. */
   readonly onCycle?: 'stop' | 'continue';
 }
 

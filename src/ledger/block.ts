@@ -1,5 +1,5 @@
 /** Blocks: a header chained by SHA-256 and the encoded transactions it accepted, in order. */
-import { decode } from 'cborg';
+import { decodeCbor } from '../core/cbor.js';
 import { canonical, canonicalHash, fieldName, sha256, sha256Hex } from './canonical.js';
 import { toHex } from './encoding.js';
 
@@ -96,8 +96,8 @@ export function sealBlock(content: Content): Block {
 /** The block in these bytes, or what is wrong with them. Checks the encoding and the header's hash of the transactions, not the contents. */
 export function decodeBlock(bytes: Uint8Array): Block | string {
   try {
-    const [header, transactions] = decode(bytes, { strict: true, rejectDuplicateMapKeys: true }) as [Uint8Array, Uint8Array[]];
-    const fields = decode(header, { strict: true, rejectDuplicateMapKeys: true }) as Record<string, unknown>;
+    const [header, transactions] = decodeCbor(bytes, { strict: true, rejectDuplicateMapKeys: true }) as [Uint8Array, Uint8Array[]];
+    const fields = decodeCbor(header, { strict: true, rejectDuplicateMapKeys: true }) as Record<string, unknown>;
     if (fields['format'] !== FORMAT) return `block format ${String(fields['format'])}; this version reads ${FORMAT}`;
     const block = sealBlock({
       chain: toHex(fields['chain'] as Uint8Array),

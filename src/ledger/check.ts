@@ -1,5 +1,7 @@
 /** Checks of what callers pass to the ledger's functions: each names the argument, the index and the remedy, and returns the value. */
+
 import { InputError } from '../core/errors.js';
+import { isUint8Array } from '../core/typed-arrays.js';
 import { malformedWeights, type PublicKey, type Weights } from './transaction.js';
 
 /** Hexadecimal digits, lower case. */
@@ -13,7 +15,7 @@ export function checkKey(argument: string, value: unknown): PublicKey {
 }
 
 export function checkBytes(argument: string, value: unknown): Uint8Array {
-  if (Object.prototype.toString.call(value) === '[object Uint8Array]') return value as Uint8Array;
+  if (isUint8Array(value)) return value;
   throw new InputError('BTM_TYPE', 'must be a Uint8Array', { argument, value });
 }
 

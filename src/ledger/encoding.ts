@@ -2,8 +2,11 @@
  * Transactions as bytes: deterministic CBOR (RFC 8949 section 4.2), so that a transaction has exactly one encoding and one hash.
  * Keys and weights of a row travel as byte strings, four little-endian bytes a weight.
  */
-import { decode, encode } from 'cborg';
+
+import { encode } from 'cborg';
+import { decodeCbor } from '../core/cbor.js';
 import { InputError } from '../core/errors.js';
+import { isUint8Array } from '../core/typed-arrays.js';
 import { checkInteger } from '../core/validate.js';
 import { type CanonicalWriter, canonical, fieldName, sha256Hex } from './canonical.js';
 import { checkHex, checkKey, checkWeightsOf } from './check.js';
@@ -50,7 +53,7 @@ const AMOUNT_NAMES = ['tau', 'tauGain', 'tauTarget', 'tauMinimum', 'tauMaximum',
 function unpackParameters(packed: Record<string, unknown>): Partial<Parameters> {
   const parameters: Record<string, unknown> = { ...packed };
   for (const name of AMOUNT_NAMES) if (typeof parameters[name] === 'number') parameters[name] = BigInt(parameters[name]);
-  if (parameters['authority'] instanceof Uint8Array) parameters['authority'] = toHex(parameters['authority']);
+  if (isUint8Array(parameters['authority'])) parameters['authority'] = toHex(parameters['authority']);
   return parameters as Partial<Parameters>;
 }
 
@@ -156,7 +159,7 @@ export function rotationBytes(chain: string, from: string, nonce: number, newKey
  *
  * @param from the author's key, as it will be when the row is revealed
  * @param row the row, exactly as it will be revealed
- * @param salt 64 hexadecimal digits that nobody can guess
+ * @param salt 64 hexadecimal digits that cannot be guessed
  * @throws InputError BTM_TYPE
  * @example
  * ```ts
@@ -189,7 +192,7 @@ export function transactionHash(tx: Transaction): string {
 export function decodeTransaction(bytes: Uint8Array): Transaction | undefined {
   let tx: Record<string, unknown>;
   try {
-    tx = unpack(decode(bytes, { strict: true, rejectDuplicateMapKeys: true }) as Record<string, unknown>);
+    tx = unpack(decodeCbor(bytes, { strict: true, rejectDuplicateMapKeys: true }) as Record<string, unknown>);
     if (malformed(tx) !== undefined) return undefined;
     if (Buffer.compare(encodeTransaction(tx as unknown as Transaction), bytes) !== 0) return undefined;
   } catch {

@@ -2,7 +2,7 @@
  * What a reader remembers of a ledger, and how it shows that a ledger was rewritten: an older copy put back does not contain the last head that was
  * seen, and two signed heads that contradict each other prove the fork to anyone.
  */
-import { decode } from 'cborg';
+import { decodeCbor } from '../core/cbor.js';
 import { checkInteger } from '../core/validate.js';
 import { headerHash } from './block.js';
 import { canonical, fieldName } from './canonical.js';
@@ -61,8 +61,8 @@ async function genesisHash(store: Store, head: Head): Promise<string | null> {
   if (head.height === 0) return head.hash;
   const first = await store.read(1);
   if (first === undefined) return null;
-  const [header] = decode(first.bytes) as [Uint8Array];
-  return toHex((decode(header) as { previous: Uint8Array }).previous);
+  const [header] = decodeCbor(first.bytes) as [Uint8Array];
+  return toHex((decodeCbor(header) as { previous: Uint8Array }).previous);
 }
 
 function checkHead(argument: string, head: Head): void {
@@ -173,7 +173,7 @@ function headerAt(text: unknown, hash: string): { readonly height: unknown; read
   const bytes = fromHex(text);
   if (headerHash(bytes) !== hash) return undefined;
   try {
-    const { height, previous } = decode(bytes) as { height: unknown; previous: Uint8Array };
+    const { height, previous } = decodeCbor(bytes) as { height: unknown; previous: Uint8Array };
     return { height, previous: toHex(previous) };
   } catch {
     return undefined; // a hash of bytes that are not a header

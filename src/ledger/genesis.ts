@@ -1,5 +1,7 @@
 /** How a ledger begins: accounts, first participants, rules. Its hash names the chain. */
-import { decode, encode } from 'cborg';
+
+import { encode } from 'cborg';
+import { decodeCbor } from '../core/cbor.js';
 import { InputError } from '../core/errors.js';
 import { describe } from '../core/validate.js';
 import { sha256Hex } from './canonical.js';
@@ -63,7 +65,7 @@ type PackedParticipant = [Uint8Array, number | bigint, number | bigint, string, 
 export function decodeGenesis(bytes: Uint8Array): Genesis {
   checkBytes('bytes', bytes);
   try {
-    return unpackGenesis(decode(bytes) as Record<string, unknown>);
+    return unpackGenesis(decodeCbor(bytes) as Record<string, unknown>);
   } catch (error) {
     if (error instanceof InputError) throw error;
     throw new InputError('BTM_TYPE', `is not a genesis: ${(error as Error).message}`, { argument: 'bytes' });

@@ -1,44 +1,21 @@
 /** A ledger in use: takes transactions into the open block, closes blocks into a store, and answers from the state. */
-import { EnvironmentError, InputError } from '../core/errors.js';
-import { checkInteger } from '../core/validate.js';
-import type { PublishedRow } from './audit.js';
+import { EnvironmentError } from '../core/errors.js';
 import { type Block, sealBlock } from './block.js';
 import { sha256Hex } from './canonical.js';
-import { checkKey, checkObject, checkStore } from './check.js';
+import { checkKey, checkObject } from './check.js';
 import { CODES, type Code } from './codes.js';
 import { decodeTransaction, encodeTransaction } from './encoding.js';
-import { eventStream, type LedgerEvent } from './events.js';
-import { chainOf, checkGenesis, decodeGenesis, encodeGenesis, type Genesis } from './genesis.js';
 import { type SigningKey, signTransaction } from './keys.js';
-import { type Processor, referenceProcessor } from './processor.js';
-import { type Proof, proveKey } from './proof.js';
-import { genesisOrigin, type Replayed, readStored, replayBlock, snapshotOrigin, type Verification, verifyStore } from './replay.js';
+import { LedgerReader } from './reader.js';
+import type { Receipt, Settled } from './receipt.js';
+import { type Replayed, readStored, replayBlock } from './replay.js';
 import { stateRoot } from './root.js';
 import { type Settlement, settle } from './settle.js';
-import { encodeSnapshot } from './snapshot.js';
 import { accountOf, nonceOf, type State } from './state.js';
-import type { Store, StoredBlock } from './store/store.js';
-import { type Action, malformed, type PublicKey, type Transaction } from './transaction.js';
+import type { StoredBlock } from './store/store.js';
+import { type Action, malformed, type Transaction } from './transaction.js';
 import { closeBlock, transition } from './transition.js';
-import { ROW_PARTS } from './units.js';
-import { LedgerView, type RankingView, rankingView } from './view.js';
-
-/** The answer to one transaction. */
-export interface Receipt {
-  readonly code: Code;
-  /** What the code means. */
-  readonly reason: string;
-  /** SHA-256 of the transaction; empty when it was malformed. */
-  readonly hash: string;
-  /** The block it is in, or would have been in. */
-  readonly height: number;
-}
-
-/** The answer to a transaction whose block was closed: with code `ok`, `height` and `blockHash` are those of the block that contains it. */
-export interface Settled extends Receipt {
-  /** Hash of the block; null when the transaction was refused. */
-  readonly blockHash: string | null;
-}
+import { LedgerView } from './view.js';
 
 /** Where an awaited transaction is: nowhere yet, in a block, or refused after a lost race. */
 type Outcome = { block?: Block; code?: Code };
@@ -65,40 +42,11 @@ function stuck(store: string, height: number): EnvironmentError {
   );
 }
 
-export interface LedgerSettings {
-  readonly store: Store;
-  readonly processor: Processor;
-  readonly history: number;
-}
-
-export class Ledger {
+/** A ledger in use. What it answers from its closed blocks is in {@link LedgerReader}. */
+export class Ledger extends LedgerReader {
   private draft: Draft | undefined;
-  private readonly past: { readonly before: State; readonly settlement: Settlement }[] = [];
-  private readonly listeners = new Set<(event: LedgerEvent) => void>();
-  /** Transactions that somebody waits for, by hash: where they ended up. */
+  /** Transactions that a caller waits for, by hash: where they are now. */
   private readonly awaited = new Map<string, Outcome>();
-  private closing: Promise<unknown> = Promise.resolve();
-
-  constructor(
-    private base: State,
-    private headHash: string,
-    private readonly settings: LedgerSettings,
-  ) {}
-
-  /** SHA-256 of the genesis; every transaction names it. */
-  get chain(): string {
-    return this.base.chain;
-  }
-
-  /** Height of the last closed block. */
-  get height(): number {
-    return this.base.height;
-  }
-
-  /** Hash of the last closed block; of the genesis before the first. */
-  get head(): string {
-    return this.headHash;
-  }
 
   /**
    * Applies a transaction to the open block, or refuses it. Accepted ones become durable when the block closes.
@@ -342,173 +290,8 @@ export class Ledger {
     return this.draft;
   }
 
-  /** The state after the last closed block. */
-  state(): LedgerView {
-    return new LedgerView(this.base);
-  }
-
   /** The state inside the open block: settled, with the transactions accepted so far. */
   pending(): LedgerView {
     return new LedgerView(this.open().state);
   }
-
-  /** Rankings and payments of the blocks in memory (`history` many), oldest first. */
-  rankings(): RankingView[] {
-    return this.past.map(({ before, settlement }) => rankingView(before, settlement));
-  }
-
-  /** Ranking and payment of the last closed block, or undefined before the first. */
-  ranking(): RankingView | undefined {
-    const last = this.past.at(-1);
-    return last === undefined ? undefined : rankingView(last.before, last.settlement);
-  }
-
-  /**
-   * A participant's row as `auditRow` takes it, with the row that its last change replaced where that is still in memory.
-   *
-   * @throws InputError BTM_TYPE, and BTM_DOMAIN when the key is not a participant
-   */
-  published(key: PublicKey): PublishedRow {
-    const now = new LedgerView(this.base);
-    const person = now.participant(key);
-    if (person === undefined) throw new InputError('BTM_DOMAIN', 'is not a participant', { argument: 'key', value: key });
-    const keys = now.participants().map((participant) => participant.key);
-    const over = (view: LedgerView): number[] => {
-      const { targets, weights } = view.row(key);
-      const parts = new Map(targets.map((target, at) => [target, weights[at]]));
-      return keys.map((target) => parts.get(target) ?? 0);
-    };
-    const replaced = this.past.find(({ before }) => before.height === person.lastSet - 1)?.before;
-    const before = replaced === undefined ? undefined : over(new LedgerView(replaced));
-    const complete = before?.reduce((sum, part) => sum + part, 0) === ROW_PARTS;
-    return { keys, row: over(now), before: complete ? before : undefined, epsilon: this.base.parameters.epsilon };
-  }
-
-  /**
-   * A closed block, or undefined where there is none, or none any more.
-   *
-   * @param height from 1
-   * @throws InputError BTM_TYPE, BTM_DOMAIN for what is not a height; EnvironmentError BTM_IO when the block is damaged
-   */
-  async block(height: number): Promise<Block | undefined> {
-    checkInteger('height', height, 0);
-    const stored = await this.settings.store.read(height);
-    if (stored === undefined) return undefined;
-    const block = readStored(stored);
-    if (typeof block === 'string')
-      throw new EnvironmentError('BTM_IO', `block ${height} in ${this.settings.store.name} is damaged: ${block}`);
-    return block;
-  }
-
-  /** Replays the store from its genesis and compares every byte; see {@link verifyStore}. */
-  async verify(): Promise<Verification> {
-    await this.closing;
-    return verifyStore(this.settings.store, { processor: this.settings.processor });
-  }
-
-  /**
-   * Writes the state of the last closed block into the store, so that opening starts there instead of at the genesis.
-   *
-   * @param options `prune: true` also forgets the blocks before it; what is left is still checked against the state root in its block, but
-   *   the history before it can then only be verified from an export made earlier
-   * @returns the height of the snapshot
-   */
-  async snapshot(options: { readonly prune?: boolean } = {}): Promise<number> {
-    await this.closing;
-    const state = this.base;
-    if (state.height === 0) throw new InputError('BTM_DOMAIN', 'has no block yet', { argument: 'ledger', remedy: 'Close a block first.' });
-    await this.settings.store.putSnapshot({ height: state.height, bytes: encodeSnapshot(state) }, options.prune ?? false);
-    return state.height;
-  }
-
-  /** A proof of a key's balance, stake, ranking and row at the head, for `verifyProof`; undefined for a key without account. */
-  async prove(key: PublicKey): Promise<Proof | undefined> {
-    checkKey('key', key);
-    await this.closing;
-    const state = this.base;
-    const block = await this.block(state.height);
-    if (block === undefined) throw new InputError('BTM_DOMAIN', 'has no block yet', { argument: 'ledger', remedy: 'Close a block first.' });
-    return proveKey(state, block.header, key);
-  }
-
-  /**
-   * Blocks and refusals as they happen.
-   *
-   * @param options a `signal` that ends the stream
-   * @example
-   * ```ts
-   * import { createKey, memoryStore, openLedger, TOKEN } from 'intermodel/ledger';
-   *
-   * const key = createKey(new Uint8Array(32).fill(7));
-   * const ledger = await openLedger({ store: memoryStore(), genesis: { participants: [{ key: key.publicKey, stake: 5n * TOKEN }] } });
-   * const events = ledger.events();
-   * await ledger.closeBlock();
-   * console.log((await events.next()).value.type); // block
-   * ```
-   */
-  events(options: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<LedgerEvent> {
-    return eventStream((listener) => this.onEvent(listener), options.signal);
-  }
-
-  /** Calls back with every event from now on; returns the function that stops it. */
-  onEvent(listener: (event: LedgerEvent) => void): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
-  }
-
-  private emit(event: LedgerEvent): void {
-    for (const listener of this.listeners) listener(event);
-  }
-
-  /** Waits for the block being closed and lets go of the store. The open block is not written. */
-  async close(): Promise<void> {
-    await this.closing;
-    await this.settings.store.close();
-  }
-}
-
-export interface OpenOptions {
-  /** Where the blocks are kept. */
-  readonly store: Store;
-  /** Needed by an empty store; where the store has one already, it must be the same. */
-  readonly genesis?: Genesis;
-  /** The same as bytes, from an export; `genesis` is then not needed. */
-  readonly genesisBytes?: Uint8Array;
-  /** Who does the heavy passes of a settlement; the state does not depend on it. */
-  readonly processor?: Processor;
-  /** Settlements kept in memory for {@link Ledger.rankings}; default 1,024. */
-  readonly history?: number;
-}
-
-/** Opens a ledger on a store, replaying what is in it. */
-export async function openOnStore(options: OpenOptions): Promise<Ledger> {
-  const { store, processor = referenceProcessor, history = 1024 } = options;
-  checkStore(store);
-  checkInteger('history', history, 0);
-  if (options.genesis !== undefined) checkGenesis(options.genesis);
-  const given = options.genesisBytes ?? (options.genesis === undefined ? undefined : encodeGenesis(options.genesis));
-  let bytes = await store.genesis();
-  if (bytes === undefined) {
-    if (given === undefined) {
-      throw new InputError('BTM_TYPE', 'is needed: the store is empty', {
-        argument: 'genesis',
-        remedy: 'Pass the genesis, or open a store that has one.',
-      });
-    }
-    checkGenesis(decodeGenesis(given));
-    bytes = (await store.begin(given, chainOf(given))) === 'conflict' ? ((await store.genesis()) as Uint8Array) : given;
-  }
-  const chain = chainOf(bytes);
-  if (given !== undefined && chainOf(given) !== chain) {
-    throw new InputError('BTM_DOMAIN', 'differs from the genesis in the store', {
-      argument: 'genesis',
-      remedy: 'Leave it out, or use another store.',
-    });
-  }
-  const origin = (await snapshotOrigin(store, chain)) ?? genesisOrigin(bytes);
-  if (typeof origin === 'string')
-    throw new EnvironmentError('BTM_IO', `${store.name}: ${origin}`, [], ['Restore the store from an export or a replica.']);
-  const ledger = new Ledger(origin.state, origin.hash, { store, processor, history });
-  await ledger.refresh();
-  return ledger;
 }

@@ -1,7 +1,8 @@
 /** Opens a ledger where its blocks are. What it takes is loaded by the first call: the main entry offers it, and most who import that open none. */
 import { InputError } from '../core/errors.js';
 import { checkOptions } from '../core/validate.js';
-import type { Ledger, OpenOptions } from './ledger.js';
+import type { Ledger } from './ledger.js';
+import type { OpenOptions } from './open-store.js';
 import type { Store } from './store/store.js';
 
 /** Where and how to open a ledger: a store, or the path of an SQLite file. */
@@ -38,11 +39,11 @@ export async function openLedger(options: OpenLedgerOptions): Promise<Ledger> {
   return openOnStore({ ...options, store: await sqliteStore(options.path) });
 }
 
-let loading: Promise<typeof import('./ledger.js')> | undefined;
+let loading: Promise<typeof import('./open-store.js')> | undefined;
 
 /** Loads the ledger once. A second import() would ask the module loader again, whose hooks may answer from another thread at any time. */
-function loadLedger(): Promise<typeof import('./ledger.js')> {
-  loading ??= import('./ledger.js');
+function loadLedger(): Promise<typeof import('./open-store.js')> {
+  loading ??= import('./open-store.js');
   return loading;
 }
 

@@ -1,8 +1,9 @@
 /** The rules of one ledger. They are part of its genesis and change only by a transaction of the declared authority. */
+import { EMISSION_NORMS } from '../core/closed-lists.js';
 import { MAXIMUM_SUPPLY, ROW_PARTS, TOKEN } from './units.js';
 
 /** How the ranking is turned into new stake. */
-export type Emission = 'l1' | 'l2' | 'none';
+export type Emission = (typeof EMISSION_NORMS)[number];
 
 /** Rules of one ledger; amounts in base units, weights in parts per billion, times in blocks. */
 export interface Parameters {
@@ -122,7 +123,7 @@ const AMOUNTS: { readonly [name in keyof Parameters]?: Range } = {
 };
 
 const CHOICES: { readonly [name in keyof Parameters]?: readonly string[] } = {
-  emission: ['l1', 'l2', 'none'],
+  emission: EMISSION_NORMS,
   rows: ['open', 'commit'],
 };
 

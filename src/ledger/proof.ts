@@ -2,7 +2,7 @@
  * Proofs that a light client checks with nothing but the hash of a block it trusts: the account of a key (balance, nonce), and the stake and last
  * ranking or the row of its participant.
  */
-import { decode } from 'cborg';
+import { decodeCbor } from '../core/cbor.js';
 import { headerHash } from './block.js';
 import { bytesToWords, fromHex, toHex } from './encoding.js';
 import { merklePath, rootOfPath } from './merkle.js';
@@ -105,10 +105,10 @@ export function verifyProof(proof: Proof, blockHash: string): Proven | string {
 function check(proof: Proof, blockHash: string): Proven | string {
   const blockHeader = fromHex(proof.blockHeader);
   if (headerHash(blockHeader) !== blockHash) return 'the block header does not have the trusted hash';
-  const block = decode(blockHeader) as { stateRoot: Uint8Array; height: number };
+  const block = decodeCbor(blockHeader) as { stateRoot: Uint8Array; height: number };
   const header = fromHex(proof.stateHeader);
   if (headerRoot(header) !== toHex(block.stateRoot)) return 'the state header does not have the root in the block';
-  const { roots } = decode(header) as { roots: Record<TreeName, Uint8Array> };
+  const { roots } = decodeCbor(header) as { roots: Record<TreeName, Uint8Array> };
   const accounts = leafOf(proof.account, 'accounts', roots.accounts);
   if (accounts === undefined) return 'the account page does not lead to its root';
   const at = indexOfKey(accounts, proof.key);

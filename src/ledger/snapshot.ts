@@ -1,5 +1,7 @@
 /** A whole state as bytes, and back. Reading one proves nothing by itself: its root must equal the one in its block. */
-import { decode, encode } from 'cborg';
+
+import { encode } from 'cborg';
+import { decodeCbor } from '../core/cbor.js';
 import { bytesToWords, fromHex, packParameters, toHex, unpackParameters } from './encoding.js';
 import { indexOf } from './key-index.js';
 import { type AccountPage, type Commitment, type ParticipantPage, type RowPage, rowAt, rowPage, type StandingPage } from './pages.js';
@@ -42,7 +44,7 @@ export function encodeSnapshot(state: State): Uint8Array {
 /** The state in these bytes, or what is wrong with them. */
 export function decodeSnapshot(bytes: Uint8Array): State | string {
   try {
-    const packed = decode(bytes, { strict: true, rejectDuplicateMapKeys: true }) as Record<string, unknown>;
+    const packed = decodeCbor(bytes, { strict: true, rejectDuplicateMapKeys: true }) as Record<string, unknown>;
     if (packed['format'] !== FORMAT) return `snapshot format ${String(packed['format'])}; this version reads ${FORMAT}`;
     return unpack(packed);
   } catch (error) {

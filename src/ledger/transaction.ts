@@ -1,4 +1,5 @@
 /** What may be asked of the ledger, and whether a value is one of these requests at all. */
+import { isUint32Array } from '../core/typed-arrays.js';
 import { malformedParameters, type Parameters } from './parameters.js';
 import { MAXIMUM_SUPPLY, ROW_PARTS } from './units.js';
 
@@ -60,8 +61,6 @@ const isHex = (value: unknown, digits: number): boolean =>
   typeof value === 'string' && value.length === digits && /^[0-9a-f]*$/.test(value);
 const isCount = (value: unknown, high: number): boolean =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= high;
-/** Also one made in another realm, such as a vm context or a test runner's. */
-const isUint32Array = (value: unknown): value is Uint32Array => Object.prototype.toString.call(value) === '[object Uint32Array]';
 const isAmount = (value: unknown): boolean => typeof value === 'bigint' && value > 0n && value <= MAXIMUM_SUPPLY;
 
 /** What is malformed about a value that claims to be a transaction, or undefined. */

@@ -32,7 +32,7 @@ export class BanList {
     this.#clock = clock;
   }
 
-  /** Remembers that the peer exists, so that "everybody is banned" is about everybody. */
+  /** Remembers that the peer exists, so that "all are banned" counts all. */
   meet(peer: PeerKey): void {
     if (!this.#records.has(peer)) this.#records.set(peer, { failures: 0, bans: 0, until_ms: 0 });
   }

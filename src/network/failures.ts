@@ -1,5 +1,5 @@
 /** How a call can fail, and what that says of the peer. */
-import { printable } from '../core/printable.js';
+import { printable, SHOWN_OF_STRANGERS } from '../core/printable.js';
 import { firstNonFinite } from './tensor.js';
 import { type Answer, type Failure, type Request, type Tensor, TransportError } from './types.js';
 
@@ -8,7 +8,7 @@ export type Verdict<T> = { readonly value: T } | { readonly failure: Failure };
 
 /** A failure found on this side. */
 export function bad(code: Failure['code'], reason: string): { readonly failure: Failure } {
-  return { failure: { code, by: 'caller', reason: printable(reason), retryAfter_ms: 0 } };
+  return { failure: { code, by: 'caller', reason: printable(reason, { most: SHOWN_OF_STRANGERS }), retryAfter_ms: 0 } };
 }
 
 export function finite<T>(tensor: Tensor, value: T): Verdict<T> {
@@ -18,7 +18,14 @@ export function finite<T>(tensor: Tensor, value: T): Verdict<T> {
 export function receive<T>(answer: Answer, request: Request, judge: (answer: Answer & { ok: true }) => Verdict<T>): Verdict<T> {
   if (answer.nonce !== request.nonce) return bad('replay', 'the answer belongs to another request');
   if (answer.ok) return judge(answer);
-  return { failure: { code: answer.code, by: 'peer', reason: printable(answer.reason), retryAfter_ms: answer.retryAfter_ms } };
+  return {
+    failure: {
+      code: answer.code,
+      by: 'peer',
+      reason: printable(answer.reason, { most: SHOWN_OF_STRANGERS }),
+      retryAfter_ms: answer.retryAfter_ms,
+    },
+  };
 }
 
 export function transportFailure(error: unknown): Failure {

@@ -17,7 +17,9 @@
  * | 120 | 64 | Ed25519 signature over bytes 0 to 119: it covers the tensors through the hash |
  * | 184 | | body: per tensor a rank byte, dimensions (u32), numbers; then a text (u16 length) and bytes to the end |
  */
+
 import { createHash } from 'node:crypto';
+import { WIRE_TYPES } from '../core/closed-lists.js';
 import { type Identity, verifySignature } from './identity.js';
 import { decodeNumbers, encodedLength, encodeNumbers } from './quantise.js';
 import { elementCount, MAX_RANK } from './tensor.js';
@@ -40,7 +42,6 @@ const SIGNED_BYTES = 120;
 const MAGIC = 0x746e6d69; // 'imnt'
 const VERSION = 1;
 const KINDS = { query: 1, backward: 2, call: 3, answer: 128, refusal: 129 } as const;
-const WIRE_TYPES: readonly WireType[] = ['f32', 'f16', 'int8'];
 const REFUSALS: readonly RefusalCode[] = [
   'oversize',
   'malformed',

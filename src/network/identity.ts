@@ -54,7 +54,7 @@ export function checkPeerKey(argument: string, value: unknown): PeerKey {
   });
 }
 
-/** Whether `signature` over `message` was made by the owner of `key`. A key that is no curve point verifies nothing. */
+/** Whether `signature` over `message` was made by the owner of `key`. A key that is not a point of the curve verifies nothing. */
 export function verifySignature(key: PeerKey, message: Uint8Array, signature: Uint8Array): boolean {
   try {
     return verify(null, message, publicKey(key), signature);

@@ -11,14 +11,8 @@ export type { ConnectionLimits } from './libp2p/connection-gate.js';
 export type { Discovery } from './libp2p/discovery.js';
 export { type Libp2pOptions, Libp2pTransport } from './libp2p/transport.js';
 export { createHub, type Hub, type HubOptions } from './memory.js';
-export {
-  type AnnouncementHandler,
-  type CallOptions,
-  Network,
-  type NetworkOptions,
-  type QueryOptions,
-  type RefusalReport,
-} from './network.js';
+export { Network } from './network.js';
+export type { AnnouncementHandler, CallOptions, NetworkOptions, QueryOptions, RefusalReport } from './options.js';
 export { errorBound } from './quantise.js';
 export { RefusalLog, type RefusalReason, type SenderRefusals } from './refusals.js';
 export type { HandlerContext, Handlers, ServiceOptions } from './service.js';

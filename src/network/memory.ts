@@ -20,7 +20,7 @@ import {
 
 /** Peers of one process, by key. */
 export interface Hub {
-  /** A transport for this identity. Nobody else in the process can speak for it, so nothing needs a signature. */
+  /** A transport for this identity. No other part of the process can speak for it, so nothing needs a signature. */
   join(identity: Pick<Identity, 'key'>, limits?: Partial<Limits>): Transport;
 }
 

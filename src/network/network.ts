@@ -1,23 +1,22 @@
-/** The calling side and the whole of one peer: queries, gradients and calls, each with a deadline and a typed outcome. */
+/**
+ * The calling side and the whole of one peer: queries, gradients and calls, each with a deadline and a typed outcome.
+ *
+ * Over 300 lines because the public calls of a peer stand here together; more than a third are their doc comments.
+ */
 import { InputError } from '../core/errors.js';
 import { checkInteger, checkPositive } from '../core/validate.js';
-import {
-  AnnouncementFilter,
-  type AnnouncementOptions,
-  DEFAULT_ANNOUNCEMENTS,
-  ENVELOPE_BYTES,
-  encodeAnnouncement,
-} from './announcements.js';
-import { BanList, type BanOptions, DEFAULT_BANS } from './bans.js';
+import { AnnouncementFilter, DEFAULT_ANNOUNCEMENTS, ENVELOPE_BYTES, encodeAnnouncement } from './announcements.js';
+import { BanList, DEFAULT_BANS } from './bans.js';
 import { type Clock, systemClock } from './clock.js';
 import { CallCounters, type PeerTraffic, type ServiceCounters } from './counters.js';
 import { AdaptiveDeadline, checkDeadlineOptions, type DeadlineOptions } from './deadline.js';
 import { bad, finite, gravity, receive, transportFailure, type Verdict } from './failures.js';
 import { checkPeerKey } from './identity.js';
-import { mergeSenders, RefusalLog, type RefusalReason, type SenderRefusals } from './refusals.js';
-import { NonceSource, type ReplayGuard } from './replay.js';
-import { Service, type ServiceOptions } from './service.js';
-import { Supervisor, type TaskFailure } from './supervisor.js';
+import type { AnnouncementHandler, CallOptions, NetworkOptions, QueryOptions, RefusalReport } from './options.js';
+import { countReasons, mergeSenders, RefusalLog, type RefusalReason } from './refusals.js';
+import { NonceSource } from './replay.js';
+import { Service } from './service.js';
+import { Supervisor } from './supervisor.js';
 import { checkTensor, sameShape } from './tensor.js';
 import {
   type Answer,
@@ -30,55 +29,6 @@ import {
   type Tensor,
   type Transport,
 } from './types.js';
-
-/** What a peer is made of. */
-export interface NetworkOptions {
-  readonly transport: Transport;
-  /** What this peer serves. Left out: it only asks. */
-  readonly service?: ServiceOptions;
-  readonly deadline?: Partial<DeadlineOptions>;
-  readonly bans?: Partial<BanOptions>;
-  /** Calls under way to one peer; more fail at once with `busy`, so that a stalled peer cannot fill the memory. */
-  readonly maxInFlight?: number;
-  readonly clock?: Clock;
-  /** Replaces the replay guard; for simulations. */
-  readonly replay?: ReplayGuard;
-  /** Who holds stake: the announcements of others are not heard. Default: as the service says; without one, none does. */
-  readonly stakeOf?: (key: PeerKey) => bigint;
-  /** Blocks of the ledger as this peer knows it; announcements carry it. Default: always 0. */
-  readonly height?: () => number;
-  /** When the announcements of others count. */
-  readonly announcements?: Partial<AnnouncementOptions>;
-  /** Told when a listener or another task that nothing awaits fails. */
-  readonly onTaskFailure?: (failure: TaskFailure) => void;
-}
-
-/** Hears what a holder of stake announced. */
-export type AnnouncementHandler = (from: PeerKey, topic: string, payload: Uint8Array) => unknown;
-
-/** What this peer turned away, and what failed in it. */
-export interface RefusalReport {
-  readonly byReason: Readonly<Partial<Record<RefusalReason, number>>>;
-  readonly bySender: readonly SenderRefusals[];
-  /** Failures of tasks that nothing awaits, by kind. */
-  readonly taskFailures: Readonly<Record<string, number>>;
-}
-
-/** Options of one call. */
-export interface CallOptions {
-  /** Wait this long. Left out: adaptive (median plus deviation of this peer's answers, bounded). */
-  readonly deadline_ms?: number;
-  /** Cancels the call. */
-  readonly signal?: AbortSignal;
-  /** Asks even a banned peer. */
-  readonly ignoreBan?: boolean;
-}
-
-/** Options of a query. */
-export interface QueryOptions extends CallOptions {
-  /** Numbers per response row; another shape is refused. Left out: any [batch, d]. */
-  readonly width?: number;
-}
 
 /**
  * One peer: asks others and serves them.
@@ -216,12 +166,7 @@ export class Network {
   refusals(): RefusalReport {
     const logs = [this.#turnedAway, this.#service?.refusals, this.#transport.refusals].filter((log) => log !== undefined);
     const bySender = mergeSenders(logs.map((log) => log.bySender()));
-    const byReason: Partial<Record<RefusalReason, number>> = {};
-    for (const { reasons } of bySender) {
-      for (const [reason, count] of Object.entries(reasons))
-        byReason[reason as RefusalReason] = (byReason[reason as RefusalReason] ?? 0) + count;
-    }
-    return { byReason, bySender, taskFailures: this.tasks.failures() };
+    return { byReason: countReasons(bySender), bySender, taskFailures: this.tasks.failures() };
   }
 
   /** What this peer asked of others, by key. */
@@ -247,7 +192,7 @@ export class Network {
   /**
    * Treats a peer as new: lifts its ban, and forgets its failures, its backoff and the history behind its deadline. For a
    * peer whose circumstances changed, such as one that comes back under another address on the ledger. Calls that are
-   * under way end as they would have, but no longer count for or against it. Its traffic counters go on.
+   * under way end as they would have, but no longer count for or against it. Its traffic counters continue.
    *
    * @param peer public key of the peer; one that was never asked is left as it is.
    * @throws InputError when it is not a public key.
@@ -313,7 +258,7 @@ export class Network {
       };
       const giveUp = (code: 'cancelled' | 'timeout', reason: string) => {
         finish(bad(code, reason));
-        abort.abort(); // after finish: the transport stops working on this call, and nobody waits for it to do so
+        abort.abort(); // after finish: the transport stops working on this call, and no caller waits for it to do so
       };
       const cancel = () => giveUp('cancelled', 'the caller cancelled the call');
       const cancelTimer = this.clock.after(deadline_ms, () => giveUp('timeout', `no answer within ${deadline_ms.toFixed(1)} ms`));

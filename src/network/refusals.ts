@@ -78,6 +78,13 @@ export function mergeSenders(lists: readonly (readonly SenderRefusals[])[]): rea
   return [...merged].map(([sender, counts]) => entry(sender, counts)).sort((a, b) => b.total - a.total);
 }
 
+/** The same by reason alone. */
+export function countReasons(senders: readonly SenderRefusals[]): Partial<Record<RefusalReason, number>> {
+  const counts: Counts = new Map();
+  for (const { reasons } of senders) for (const [reason, count] of Object.entries(reasons)) add(counts, reason as RefusalReason, count);
+  return Object.fromEntries(counts);
+}
+
 function add(counts: Counts, reason: RefusalReason, count: number): void {
   counts.set(reason, (counts.get(reason) ?? 0) + count);
 }

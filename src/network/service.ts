@@ -23,7 +23,7 @@ import {
 export interface HandlerContext {
   readonly from: PeerKey;
   readonly stake: Stake;
-  /** Fires when the caller stopped waiting: stop working, nobody will read the answer. */
+  /** Fires when the caller stopped waiting: stop working, the answer will not be read. */
   readonly signal: AbortSignal;
 }
 

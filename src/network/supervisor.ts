@@ -1,5 +1,5 @@
 /** Owns work that nothing awaits: what goes wrong in it is counted and told, and never ends the process. */
-import { printable } from '../core/printable.js';
+import { printable, SHOWN_OF_STRANGERS } from '../core/printable.js';
 
 /** One failure of a supervised task. */
 export interface TaskFailure {
@@ -83,12 +83,12 @@ export class Supervisor {
 
   #failed(what: string, error: unknown): void {
     this.#counts.set(what, (this.#counts.get(what) ?? 0) + 1);
-    const failure = { what, message: printable(error instanceof Error ? error.message : error) };
+    const failure = { what, message: printable(error instanceof Error ? error.message : error, { most: SHOWN_OF_STRANGERS }) };
     this.#recent = [...this.#recent, failure].slice(-KEPT);
     try {
       this.#onFailure?.(failure);
     } catch {
-      this.#counts.set('report', (this.#counts.get('report') ?? 0) + 1); // there is no further place to tell
+      this.#counts.set('report', (this.#counts.get('report') ?? 0) + 1); // it cannot be reported anywhere else
     }
   }
 }

@@ -1,5 +1,7 @@
 /** Small checks on tensors, shared by callers and servers. */
+
 import { InputError } from '../core/errors.js';
+import { isFloat32Array } from '../core/typed-arrays.js';
 import type { Tensor } from './types.js';
 
 /** Dimensions a tensor may have. */
@@ -53,7 +55,7 @@ export function checkTensor(argument: string, value: Tensor): Tensor {
       value: shape,
     });
   }
-  if (!(data instanceof Float32Array)) {
+  if (!isFloat32Array(data)) {
     throw new InputError('BTM_TYPE', 'must be a Float32Array', { argument: `${argument}.data`, remedy: 'Float32Array.from(array)' });
   }
   if (data.length !== elementCount(shape)) {

@@ -4,6 +4,7 @@
  * counting) lives above it in {@link Network}, so that every transport behaves alike.
  */
 
+import type { WIRE_TYPES } from '../core/closed-lists.js';
 /** A peer's address: its Ed25519 public key as 64 lower-case hex digits. Never an index: slots are reused, keys are not. */
 export type PeerKey = string;
 
@@ -14,7 +15,7 @@ export interface Tensor {
 }
 
 /** How numbers travel. `f16` and `int8` lose precision within the bound that {@link errorBound} states. */
-export type WireType = 'f32' | 'f16' | 'int8';
+export type WireType = (typeof WIRE_TYPES)[number];
 
 /** What a request asks for. */
 export type RequestKind = 'query' | 'backward' | 'call';

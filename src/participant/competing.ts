@@ -47,12 +47,12 @@ export interface CompetingRow {
  */
 export function competingRow(options: CompetingRowOptions): CompetingRow {
   const { index, head, responses, targets, batch, peers, width, weights, stake, temperature, backend } = options;
-  const market = { weights, stake, temperature, n: peers, backend };
-  const { mask } = competitionMask(market);
+  const state = { weights, stake, temperature, n: peers, backend };
+  const { mask } = competitionMask(state);
   const masked = applyMask(responses, mask.slice(index * peers, (index + 1) * peers), width);
   const call = { batch, width, backend };
   const { loss, responses: inputGradient } = headGradient({ ...call, head, responses: masked, ...targets, peers });
-  const ofLoss = headWeightGradient({ ...market, ...call, participant: index, inputGradient, responses }).gradient;
+  const ofLoss = headWeightGradient({ ...state, ...call, participant: index, inputGradient, responses }).gradient;
   const { lossFactor, rankFactor } = payoffFactors({ alpha: options.ratio, tau: 1 });
   const gradient = ofLoss.map((slope, peer) => lossFactor * slope + (peer === index ? (rankFactor * stake[index]) / peers : 0));
   const row = projectBoundedStep({

@@ -46,7 +46,7 @@ export interface Prepared {
 
 /** What came back for a batch. */
 export interface Received {
-  /** F `[size, peers, width]`, the own response included; zeros where nobody was asked or nobody answered. */
+  /** F `[size, peers, width]`, the own response included; zeros where no peer was asked or none answered. */
   readonly responses: Float64Array;
   /** `[size, peers]`; 1 where the peer, or its student, answered. */
   readonly answered: Int32Array;

@@ -1,6 +1,9 @@
 /** What a participant has learnt, as a tree of numbers and arrays that a file can hold. */
-import { decode, encode, rfc8949EncodeOptions } from 'cborg';
+
+import { encode, rfc8949EncodeOptions } from 'cborg';
+import { decodeCbor } from '../core/cbor.js';
 import { InputError } from '../core/errors.js';
+import { isFloat32Array, isFloat64Array, isUint8Array, viewHere } from '../core/typed-arrays.js';
 
 /** A number, an array of numbers, or named parts. */
 export type Saved = number | Uint8Array | Float32Array | Float64Array | readonly Saved[] | { readonly [name: string]: Saved };
@@ -23,9 +26,9 @@ export function encodeSaved(saved: Saved): Uint8Array {
 /** @throws InputError BTM_TYPE when the bytes are not such a tree */
 export function decodeSaved(bytes: Uint8Array): Saved {
   try {
-    return unpack(decode(bytes, { strict: true }));
+    return unpack(decodeCbor(bytes, { strict: true }));
   } catch (error) {
-    throw new InputError('BTM_TYPE', `is no saved state: ${(error as Error).message}`, { argument: 'bytes' });
+    throw new InputError('BTM_TYPE', `is not a saved state: ${(error as Error).message}`, { argument: 'bytes' });
   }
 }
 
@@ -56,9 +59,9 @@ function isArrayOf(value: Saved | undefined, length: number): boolean {
 
 function pack(saved: Saved): unknown {
   if (typeof saved === 'number') return saved;
-  if (saved instanceof Uint8Array) return { u1: saved };
-  if (saved instanceof Float32Array || saved instanceof Float64Array) {
-    return { [saved instanceof Float32Array ? '<f4' : '<f8']: new Uint8Array(saved.buffer, saved.byteOffset, saved.byteLength) };
+  if (isUint8Array(saved)) return { u1: viewHere(saved) };
+  if (isFloat32Array(saved) || isFloat64Array(saved)) {
+    return { [isFloat32Array(saved) ? '<f4' : '<f8']: new Uint8Array(saved.buffer, saved.byteOffset, saved.byteLength) };
   }
   if (Array.isArray(saved)) return (saved as readonly Saved[]).map(pack);
   return Object.fromEntries(Object.entries(saved).map(([name, part]) => [name, pack(part)]));
@@ -69,7 +72,7 @@ function unpack(value: unknown): Saved {
   if (Array.isArray(value)) return value.map(unpack);
   if (typeof value !== 'object' || value === null) throw new Error(`a ${typeof value} has no place in it`);
   const [[name, bytes] = ['', null]] = Object.entries(value);
-  if (bytes instanceof Uint8Array) {
+  if (isUint8Array(bytes)) {
     if (name === 'u1') return bytes.slice();
     const { buffer } = bytes.slice(); // a fresh buffer, so that the view below is aligned
     if (name === '<f4') return new Float32Array(buffer);

@@ -26,7 +26,7 @@ const schema = z.strictObject({
   run: z
     .strictObject({ seed: z.int().min(0), settings: z.record(z.string(), z.unknown()), inputWidth: z.int().min(1).optional() })
     .optional(),
-  /** Whether it ends when everybody has delivered its results. */
+  /** Whether it ends when all participants have delivered their results. */
   once: z.boolean().default(false),
 });
 

@@ -16,7 +16,7 @@ import { type BlockRecord, describeBlock, describeLedger, type RunRecord } from 
 import { type RunSettings, resolveSettings } from '../run/settings.js';
 import { ProcessGroup, type ProcessStatus } from './process-group.js';
 
-/** Participants that are killed, to show that the rest go on. */
+/** Participants that are killed, to show that the rest continue. */
 export interface Kill {
   readonly indices: readonly number[];
   /** Killed as the first block at or after this training round closes; the run waits until they have ended. */
@@ -116,7 +116,7 @@ function checkKill(kill: Kill | undefined, { participants, rounds }: RunSettings
   checkInteger('kill.round', kill.round, 0, rounds);
   if (kill.restart !== undefined) checkInteger('kill.restart', kill.restart, kill.round + 1, rounds);
   if (new Set(kill.indices).size === participants) {
-    throw new InputError('BTM_DOMAIN', 'must leave somebody alive', { argument: 'kill.indices', value: kill.indices });
+    throw new InputError('BTM_DOMAIN', 'must leave at least one participant alive', { argument: 'kill.indices', value: kill.indices });
   }
 }
 
@@ -179,7 +179,7 @@ class ProcessRun {
     return this.#coordinator;
   }
 
-  /** Starts everybody and waits for the end. */
+  /** Starts all processes and waits for the end. */
   async start(config: object): Promise<void> {
     for (const [index, identity] of this.identities.entries()) {
       const own = { ...config, identity: Buffer.from(identity.seed).toString('hex'), state: `peer-${index}.state` };
@@ -198,7 +198,7 @@ class ProcessRun {
     return { reports, results, blocks: this.#blocks };
   }
 
-  /** Nobody can go on without a ledger. */
+  /** No participant can continue without a ledger. */
   #fail(error: unknown): void {
     this.#failure = error;
     this.group.stop();

@@ -87,7 +87,7 @@ export async function serveLedger(config: CoordinatorConfig, hooks: ServeHooks =
 }
 
 class LedgerService {
-  /** Everybody who is waited for has delivered; only with `once`. */
+  /** All that are waited for have delivered; only with `once`. */
   readonly finished: Promise<Served>;
   readonly #results = new Map<PeerKey, unknown>();
   readonly #emit: (event: ServeEvent) => void;
@@ -171,7 +171,7 @@ class LedgerService {
     return { chain: ledger.chain, height: ledger.height, head: ledger.head, verified: chainVerified, participants };
   }
 
-  /** While nobody trains yet, everybody has time to come, and to come again. */
+  /** Before training begins, all participants have time to join, and to join again. */
   #expected(): readonly PeerKey[] {
     return this.#coordinator?.training === true ? this.#coordinator.members : [];
   }

@@ -31,7 +31,7 @@ export async function openTransport({ identity, listen, discovery, wire = 'f32' 
   }
 }
 
-/** Tells the node where the coordinator is. @throws InputError BTM_DOMAIN when that is no multiaddr */
+/** Tells the node where the coordinator is. @throws InputError BTM_DOMAIN when that is not a multiaddr */
 export async function introduceCoordinator(transport: Libp2pTransport, key: PeerKey, addresses: readonly string[]): Promise<void> {
   if (addresses.length === 0) return; // it is to be discovered
   try {

@@ -1,6 +1,7 @@
 /** The configuration file of `intermodel peer`: one participant of a network of processes. */
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
+import { BACKEND_KINDS, ISAS, WIRE_TYPES } from '../core/closed-lists.js';
 import { InputError } from '../core/errors.js';
 import { readUserJson } from '../core/user-files.js';
 import { placeOfData } from '../run/named-data.js';
@@ -42,15 +43,13 @@ const schema = z.strictObject({
     patience_s: patienceField.default(60),
   }),
   /** How numbers travel. */
-  wire: z.enum(['f32', 'f16', 'int8']).default('f32'),
-  backend: z
-    .strictObject({ kind: z.enum(['native', 'reference']), isa: z.enum(['scalar', 'avx2', 'avx512', 'neon']).optional() })
-    .default({ kind: 'native' }),
+  wire: z.enum(WIRE_TYPES).default('f32'),
+  backend: z.strictObject({ kind: z.enum(BACKEND_KINDS), isa: z.enum(ISAS).optional() }).default({ kind: 'native' }),
   /** Data of the roster: 'mnist', 'text', 'table', FILE.csv#COLUMN, or a folder of IDX files. Its position on the ledger says which part it plays. */
   data: z.string().min(1).default('mnist'),
   /** A module that exports a participant of your own, in place of the roster; see plugin.ts. */
   participant: z.string().min(1).optional(),
-  /** Numbers per sample that everybody on the network asks with; a participant of your own is checked against it. */
+  /** Numbers per sample that all participants ask with; a participant of your own is checked against it. */
   inputWidth: z.int().min(1).optional(),
   /** Whether it distils itself for its peers, and keeps their students for when they are gone. */
   students: z.boolean().default(true),

@@ -9,10 +9,11 @@ import { STAND_IN_STREAM, StandIn } from '../participant/students/stand-in.js';
 import { LedgerClient } from '../run/ledger-client.js';
 import { advance } from '../run/local-run.js';
 import type { Relay } from '../run/member.js';
-import { ParticipantRun, type RunProgress } from '../run/participant-run.js';
+import { ParticipantRun } from '../run/participant-run.js';
 import { PeerClient } from '../run/peer-client.js';
 import type { PeerResult } from '../run/protocol.js';
 import type { Roster, RosterMember } from '../run/roster.js';
+import type { RunProgress } from '../run/run-state.js';
 import { addressesIn, endpointOf } from './endpoint.js';
 import { introduceCoordinator, openTransport } from './open-transport.js';
 import type { PeerConfig } from './peer-config.js';
@@ -112,7 +113,7 @@ async function runOn(transport: Libp2pTransport, config: PeerConfig, hooks: Peer
     ...{ ...member, settings, seed, client, ledger, backend, ...standIn },
     endpoint: endpointOf(config.announce ?? transport.addresses()),
     onEndpoint: async (peer, endpoint) => {
-      // An endpoint that nobody can dial is its owner's affair: calls to it fail, and are counted as unreachable.
+      // An endpoint that cannot be dialled concerns its owner only: calls to it fail, and are counted as unreachable.
       await transport.introduce(peer, addressesIn(endpoint)).catch(() => undefined);
       client.network.forgive(peer);
     },
@@ -125,7 +126,7 @@ async function runOn(transport: Libp2pTransport, config: PeerConfig, hooks: Peer
   try {
     await takeUp(run, config.state);
     await runAndKeep(run, config.state, hooks.signal);
-    await telling; // nobody asks anybody any more: the counters below are of calls that have ended
+    await telling; // no more requests are made: the counters below are of calls that have ended
     const result = { ...booksOf(run, client), ...described };
     await ledger.deliver(result);
     return result;

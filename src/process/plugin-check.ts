@@ -1,11 +1,12 @@
-/** Checks of what somebody's own module returns: it is code that nobody here has seen, so everything is named that does not fit. */
+/** Checks of what a user's own module returns: an error names the part that does not fit. */
+
+import { LOSSES } from '../core/closed-lists.js';
 import { InputError, type InputErrorCode } from '../core/errors.js';
+import { isFloat32Array, isFloat64Array, isInt32Array } from '../core/typed-arrays.js';
 import { checkInteger, checkLabels, checkOneOf, checkVector } from '../core/validate.js';
 import type { ResponseModel } from '../participant/models/model.js';
 import { inputWidthOf, type Samples } from '../participant/samples.js';
 import type { PluginContext, PluginParticipant } from './plugin-contract.js';
-
-const LOSSES = ['softmaxCrossEntropy', 'binaryCrossEntropy', 'squaredError'] as const;
 
 /** The participant, if it can take part in this network. @throws InputError naming the part that does not fit */
 export function checkPlugin(value: unknown, { width, inputWidth: agreed }: Pick<PluginContext, 'width' | 'inputWidth'>): PluginParticipant {
@@ -42,7 +43,7 @@ export function guarded(argument: string, model: ResponseModel): ResponseModel {
 function checkSamples(argument: string, value: unknown, outputs: number, wanted: number | undefined): number {
   const samples = partOf(argument, value) as unknown as Samples;
   checkInteger(`${argument}.size`, samples.size, 1);
-  if (!(samples.inputs instanceof Float32Array)) refuse('BTM_TYPE', `${argument}.inputs`, 'must be a Float32Array');
+  if (!isFloat32Array(samples.inputs)) refuse('BTM_TYPE', `${argument}.inputs`, 'must be a Float32Array');
   const width = inputWidthOf(samples);
   if (!Number.isInteger(width) || width === 0)
     refuse('BTM_SHAPE', `${argument}.inputs`, `must hold as many numbers for each of ${samples.size}`);
@@ -56,11 +57,11 @@ function checkSamples(argument: string, value: unknown, outputs: number, wanted:
 function checkTargets(argument: string, { size, targets }: Samples, outputs: number): void {
   checkOneOf(`${argument}.loss`, partOf(argument, targets)['loss'], LOSSES);
   if (targets.loss === 'softmaxCrossEntropy') {
-    if (!(targets.labels instanceof Int32Array)) refuse('BTM_TYPE', `${argument}.labels`, 'must be an Int32Array');
+    if (!isInt32Array(targets.labels)) refuse('BTM_TYPE', `${argument}.labels`, 'must be an Int32Array');
     checkLabels(`${argument}.labels`, targets.labels, size, outputs);
     return;
   }
-  if (!(targets.targets instanceof Float64Array)) refuse('BTM_TYPE', `${argument}.targets`, 'must be a Float64Array');
+  if (!isFloat64Array(targets.targets)) refuse('BTM_TYPE', `${argument}.targets`, 'must be a Float64Array');
   checkVector(`${argument}.targets`, targets.targets, size * outputs);
   const index = targets.loss === 'binaryCrossEntropy' ? targets.targets.findIndex((target) => target < 0 || target > 1) : -1;
   if (index >= 0) refuse('BTM_DOMAIN', `${argument}.targets`, 'must be in [0, 1]', index);

@@ -1,4 +1,4 @@
-/** What a module of somebody's own is told, and what it gives. `examples/own-participant.ts` is one. */
+/** What a user's own module is told, and what it returns. `examples/own-participant.ts` is one. */
 
 import type { Backend } from '../backend/index.js';
 import type { ResponseModel } from '../participant/models/model.js';
@@ -14,7 +14,7 @@ export interface PluginContext {
   readonly peers: number;
   /** Numbers per response that the network agreed on. */
   readonly width: number;
-  /** Numbers per sample that everybody asks with, where the configuration says. Its samples and its encoder need as many. */
+  /** Numbers per sample that all participants ask with, where the configuration says. Its samples and its encoder need as many. */
   readonly inputWidth?: number;
   readonly seed: number;
   readonly settings: RunSettings;

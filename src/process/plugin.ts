@@ -1,4 +1,4 @@
-/** A participant that somebody brings: a module of their own with a model, data and loss, in place of a part of the roster. */
+/** A participant that a user brings: a module with a model, data and loss, in place of a part of the roster. */
 
 import { pathToFileURL } from 'node:url';
 import { EnvironmentError, InputError } from '../core/errors.js';

@@ -7,8 +7,9 @@
  */
 import { exp, sigmoidDerivative } from '../core/arithmetic/index.js';
 import { fmaSingle, treeSingle } from '../core/arithmetic/single.js';
+import { LOSSES } from '../core/closed-lists.js';
 import { offsetsOf, type ReferenceHead } from './head.js';
-import { LOSSES, weighted } from './loss.js';
+import { weighted } from './loss.js';
 
 /** Classes in a block. */
 export const CLASS_BLOCK = 120;

@@ -2,7 +2,9 @@
  * What removing a peer does to the loss of a head, in plain TypeScript: the oracle of the native kernels.
  * Kernel conventions: outputs first, then inputs, then sizes; arrays flat and row-major; arguments already validated.
  */
+
 import { fma, matVec, treeDot, treeSum, treeSumOf } from '../core/arithmetic/index.js';
+import { HESSIAN_STORAGES, LOSSES, type Loss, SAMPLE_ESTIMATORS, type SampleEstimator } from '../core/closed-lists.js';
 import {
   contributions,
   type Forward,
@@ -21,8 +23,6 @@ import {
   bilinearForm,
   centre,
   curvatureWeights,
-  LOSSES,
-  type Loss,
   labelSlope,
   outputForm,
   prediction,
@@ -33,24 +33,6 @@ import {
   targetOf,
   weighted,
 } from './loss.js';
-
-/** Estimators of a removal score from samples; the position is the code that kernels receive. */
-export const ESTIMATORS = [
-  'gaussNewton',
-  'taylor2',
-  'firstOrder',
-  'empiricalFisher',
-  'monteCarloFisher',
-  'relativeEntropy',
-  'ablation',
-  'diagonal',
-] as const;
-
-/** One of {@link ESTIMATORS}. */
-export type Estimator = (typeof ESTIMATORS)[number];
-
-/** Ways to store a Hessian over peers; the position is the code that kernels receive. */
-export const STORAGES = ['dense', 'shared', 'lowRank', 'diagonal'] as const;
 
 /** v_m^T H_m v_m for each of `count` vectors of length n; `own` is 1 when every vector has a Hessian of its own. */
 export function quadraticForm(
@@ -63,7 +45,7 @@ export function quadraticForm(
   rank: number,
   own: number,
 ): void {
-  const kind = STORAGES[storage];
+  const kind = HESSIAN_STORAGES[storage];
   const stride = own === 0 ? 0 : kind === 'lowRank' ? rank * n : kind === 'diagonal' ? n : n * n;
   for (let m = 0; m < count; m++) {
     const v = vectors.subarray(m * n, (m + 1) * n);
@@ -133,7 +115,7 @@ export function removalScores(
   const peers = widths.length;
   const groups = groupsOf(groupOffsets, groupMembers, peers);
   const loss = LOSSES[lossCode];
-  const estimator = ESTIMATORS[estimatorCode];
+  const estimator = SAMPLE_ESTIMATORS[estimatorCode];
   const noiseRow = noise.length === 0 ? 0 : noise.length / batch;
   let finite = true;
   for (let b = 0; b < batch; b++) {
@@ -189,7 +171,7 @@ function direction(sample: Sample, members: ArrayLike<number>): Float64Array {
   return tangent(sample.layers, sample.pass, partOf(sample.pass, members));
 }
 
-function score(estimator: Exclude<Estimator, 'diagonal'>, sample: Sample, members: ArrayLike<number>): number {
+function score(estimator: Exclude<SampleEstimator, 'diagonal'>, sample: Sample, members: ArrayLike<number>): number {
   const { loss, weights, predicted, target, layers, pass, logits } = sample;
   switch (estimator) {
     case 'gaussNewton':

@@ -5,7 +5,8 @@
  * in order; terms whose factor (input, value of the layer before, or delta) is zero are left out, because images and one-hot codes are mostly zeros.
  */
 import { fma } from '../core/arithmetic/index.js';
-import { ACTIVATIONS, type Activation, activate, activationSlope } from './head.js';
+import { ACTIVATIONS, type Activation } from '../core/closed-lists.js';
+import { activate, activationSlope } from './head.js';
 
 /** Decay of the two moments, and what keeps the division from zero. */
 export const ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const;

@@ -4,14 +4,13 @@
  *
  * One step reads the gradient at W, may find that the run has ended, and otherwise replaces W.
  */
+
 import { exp, treeDot, treeSum } from '../core/arithmetic/index.js';
+import { SEARCH_METHODS } from '../core/closed-lists.js';
 import { competitionMask } from './competition.js';
 import { payoffGradient, weightGradient } from './payoff.js';
 import { projectBoundedStep, projectSimplex } from './projection.js';
 import { SearchValues } from './search-values.js';
-
-/** Ways to step; the position is the code that kernels receive. */
-export const METHODS = ['projectedGradient', 'spectral', 'softmax'] as const;
 
 /** Logits do not fall below this, so that a weight can come back: e^-50 is far below the last place of 1. */
 export const LEAST_LOGIT = -50;
@@ -41,7 +40,7 @@ export interface GameArrays {
 
 /** Method and stopping rule as kernels take them. */
 export interface RunSettings {
-  /** Index into {@link METHODS}. */
+  /** Index into {@link SEARCH_METHODS}. */
   readonly method: number;
   readonly rate: number;
   readonly leastRate: number;
@@ -131,7 +130,7 @@ export function largestResidual(weights: Float64Array, gradient: Float64Array, n
 }
 
 function update(search: SearchValues, gradient: Float64Array, game: GameArrays, settings: RunSettings): void {
-  const method = METHODS[settings.method];
+  const method = SEARCH_METHODS[settings.method];
   if (method === 'softmax') {
     ascendLogits(search, gradient, game.n, settings.rate);
     return;

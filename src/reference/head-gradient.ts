@@ -1,5 +1,6 @@
 /** The gradient of a dense head, in plain TypeScript: reverse mode with every product one ascending chain of fma. */
 import { fma } from '../core/arithmetic/index.js';
+import { LOSSES } from '../core/closed-lists.js';
 import { sumSamples } from './curvature.js';
 import {
   activationSlope,
@@ -11,7 +12,7 @@ import {
   type ReferenceHead,
   type Responses,
 } from './head.js';
-import { LOSSES, lossGradient, lossValue, targetOf, weighted } from './loss.js';
+import { lossGradient, lossValue, targetOf, weighted } from './loss.js';
 
 /** z for every sample: out [batch, outputs]. */
 export function headForward(out: Float64Array, responses: Responses, head: object, widths: Int32Array, batch: number): boolean {

@@ -5,13 +5,8 @@
  * forward pass needs anyway are also the tangents of removing peer i. Each product element is one ascending chain of fma.
  */
 import { expm1, fma, sigmoid, sigmoidDerivative, tanh } from '../core/arithmetic/index.js';
+import { ACTIVATIONS, type Activation } from '../core/closed-lists.js';
 import { LOST } from './divergence.js';
-
-/** Activations a head may use; the position is the code that kernels receive. */
-export const ACTIVATIONS = ['identity', 'relu', 'tanh', 'gelu', 'sigmoid'] as const;
-
-/** One of `ACTIVATIONS`. */
-export type Activation = (typeof ACTIVATIONS)[number];
 
 /** One layer as kernels see it: views into the flat parameters. */
 export interface Layer {

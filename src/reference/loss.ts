@@ -7,7 +7,9 @@
  * | binaryCrossEntropy | sum_c softplus(z_c) - t_c z_c | independent, p_c = sigmoid z_c | diag(p (1 - p)) |
  * | squaredError | 1/2 |z - t|^2 | normal with mean z and unit covariance | I |
  */
+
 import { exp, expm1, log, log1p, sigmoid, sigmoidDerivative, softmax, treeDot, treeSum } from '../core/arithmetic/index.js';
+import type { Loss } from '../core/closed-lists.js';
 import {
   centreAbout,
   certainLoss,
@@ -26,12 +28,6 @@ import {
   softLoss,
   softSlope,
 } from './divergence.js';
-
-/** Losses of a head; the position is the code that kernels receive. */
-export const LOSSES = ['softmaxCrossEntropy', 'binaryCrossEntropy', 'squaredError'] as const;
-
-/** One of `LOSSES`. */
-export type Loss = (typeof LOSSES)[number];
 
 /** What a sample is compared with: a class, or, with label -1, target values: soft labels that sum to 1 for softmax cross-entropy. */
 export interface Target {

@@ -1,6 +1,6 @@
 /** The empirical loss (14), its gradient (19) and the payoff's gradient (13), (18). H is symmetric, without the factor 1/2 (R-03). */
 import { fma, matVec, treeDot } from '../core/arithmetic/index.js';
-import { HESSIAN_STORAGES } from '../core/peers.js';
+import { HESSIAN_STORAGES } from '../core/closed-lists.js';
 
 /** H v for one participant. `data` starts at that participant's Hessian. */
 function hessianProduct(data: Float64Array, v: Float64Array, storage: number, rank: number, n: number): Float64Array {

@@ -1,9 +1,8 @@
 /** Ranking and stake: equations (2) to (6), as written. Weights are [n, n]: w[i][j] is what rater i gives peer j. */
-import { fma, treeDot, treeSum } from '../core/arithmetic/index.js';
-import { largestSize, safeScale } from './safe-scale.js';
 
-/** Ways to normalise an emission; the position is the code that kernels receive. */
-export const NORMS = ['l2', 'l1', 'none'] as const;
+import { fma, treeDot, treeSum } from '../core/arithmetic/index.js';
+import { EMISSION_NORMS } from '../core/closed-lists.js';
+import { largestSize, safeScale } from './safe-scale.js';
 
 /** Whether every row [count, n] holds finite numbers of at least 0 that sum to 1 within the tolerance. */
 export function areWeights(rows: Float64Array, tolerance: number, count: number, n: number): boolean {
@@ -86,7 +85,7 @@ export function rankGradient(out: Float64Array, weights: Float64Array, stake: Fl
     const scale = size > 0 ? (stake[i] * factor) / n / size : 0;
     const share = size > 0 ? scaled[i] / size : 0;
     for (let j = 0; j < n; j++) {
-      const normSlope = NORMS[norm] === 'none' ? 0 : NORMS[norm] === 'l1' ? 1 : size > 0 ? scaled[j] / size : 0;
+      const normSlope = EMISSION_NORMS[norm] === 'none' ? 0 : EMISSION_NORMS[norm] === 'l1' ? 1 : size > 0 ? scaled[j] / size : 0;
       out[i * n + j] = ((i === j ? 1 : 0) - share * normSlope) * scale;
     }
   }
@@ -94,8 +93,8 @@ export function rankGradient(out: Float64Array, weights: Float64Array, stake: Fl
 
 /** R times a power of two that keeps its norm in range, and that norm. */
 function emission(ranking: Float64Array, norm: number, n: number): { scaled: Float64Array; size: number; factor: number } {
-  if (NORMS[norm] === 'none') return { scaled: ranking, size: 1, factor: 1 };
+  if (EMISSION_NORMS[norm] === 'none') return { scaled: ranking, size: 1, factor: 1 };
   const factor = safeScale(largestSize(ranking));
   const scaled = ranking.map((entry) => entry * factor);
-  return { scaled, size: NORMS[norm] === 'l1' ? treeSum(scaled, 0, n) : Math.sqrt(treeDot(scaled, scaled, 0, 0, n)), factor };
+  return { scaled, size: EMISSION_NORMS[norm] === 'l1' ? treeSum(scaled, 0, n) : Math.sqrt(treeDot(scaled, scaled, 0, 0, n)), factor };
 }

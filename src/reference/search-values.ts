@@ -6,7 +6,7 @@
 /** How a run ended; the position is the number in the state. */
 export const OUTCOMES = ['running', 'converged', 'stepLimit', 'cycling', 'diverged'] as const;
 
-/** Whether a run goes on, or how it ended. */
+/** Whether a run continues, or how it ended. */
 export type SearchOutcome = (typeof OUTCOMES)[number];
 
 /** Numbers at the end of a state, by position: StateScalar in native/src/equilibrium.hpp. */

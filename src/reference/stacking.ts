@@ -5,7 +5,8 @@
  * Gradients are one chain of fused multiply-adds over the samples in order, as every matrix product.
  */
 import { fma } from '../core/arithmetic/index.js';
-import { LOSSES, lossGradient, lossValue } from './loss.js';
+import { LOSSES } from '../core/closed-lists.js';
+import { lossGradient, lossValue } from './loss.js';
 
 /** Kernels of the family. */
 export const stackingReference = {

@@ -11,7 +11,7 @@ import { PALETTE } from './theme.js';
 export interface AdaptivePoint {
   readonly step: number;
   readonly tau: number;
-  /** trace / (total - trace); null when nobody gives anything to anybody else. */
+  /** trace / (total - trace); null when no participant gives weight to another. */
   readonly diagonalRatio: number | null;
   readonly diagonalShare: number;
   /** Of the competitive ranking with the ideal one; null where it is undefined. */

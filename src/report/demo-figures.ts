@@ -182,7 +182,7 @@ function stakeOverBlocks(result: DemoResult): Figure {
     name: 'stake-over-blocks',
     title: 'Stake on the ledger',
     caption:
-      `Everybody starts with ${result.settings.initialStake} tokens; a block pays ${result.settings.tau} ` +
+      `All participants start with ${result.settings.initialStake} tokens; a block pays ${result.settings.tau} ` +
       `times the ranking of equation (5), ${result.settings.emission} norm (R-08). ${provenance(result)}`,
     spec: {
       ...size,

@@ -186,7 +186,7 @@ function participantsTable(result: DemoResult): Markup {
 
 function accuracyTable(result: DemoResult): Markup {
   return table({
-    caption: 'What each participant reached on validation samples, which nobody trained on.',
+    caption: 'What each participant reached on validation samples, which no participant trained on.',
     rows: result.participants,
     columns: [
       { title: 'participant', cell: named },

@@ -176,7 +176,7 @@ function convergedWords(cells: readonly CellSummary[]): string {
     return `${projection} ${percent(count / of)}`;
   });
   return (
-    `Runs that met an equilibrium: ${words.join(', ')}. Clip-renormalise is no projection: its runs come to rest where a row is proportional to its gradient, which is no ` +
+    `Runs that met an equilibrium: ${words.join(', ')}. Clip-renormalise is not a projection: its runs come to rest where a row is proportional to its gradient, which is no ` +
     'equilibrium (R-11), and which for that very reason lies close to the ideal ranking.'
   );
 }

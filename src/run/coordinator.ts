@@ -1,4 +1,4 @@
-/** Keeps the ledger of a run: takes transactions, closes a block when everybody is ready, serves the chain to replicas, and lets late ones in. */
+/** Keeps the ledger of a run: takes transactions, closes a block when all participants are ready, serves the chain to replicas, and lets late ones in. */
 import { encode } from 'cborg';
 import { decodeTransaction, type Genesis, type Ledger, openLedger, type Store, type Transaction } from '../ledger/index.js';
 import { type Clock, type HandlerContext, Network, type PeerKey, systemClock, type Transport } from '../network/index.js';
@@ -30,15 +30,15 @@ export interface CoordinatorOptions {
   readonly joinPatience_ms?: number;
   /** Whether all may go before anybody has finished, and come back later. Default false: then it is over. */
   readonly resumes?: boolean;
-  /** A block could not be closed, for instance because the disk is full: nobody can go on. */
+  /** A block could not be closed, for instance because the disk is full: the run cannot continue. */
   readonly onFailure: (error: unknown) => void;
   /** A block was closed. The run waits at this block for as long as the promise does. */
   readonly onBlock?: (round: number, refused: readonly Refusal[]) => unknown;
   readonly onProgress?: (peer: PeerKey, progress: PeerProgress) => void;
   readonly onResult?: (peer: PeerKey, result: unknown) => void;
-  /** Somebody is no longer waited for, or is again. */
+  /** A participant is no longer waited for, or is again. */
   readonly onMember?: (peer: PeerKey, event: 'out' | 'in') => void;
-  /** Somebody came late, or back, and waits to be let in. */
+  /** A participant came late, or back, and waits to be let in. */
   readonly onApplicant?: (peer: PeerKey) => void;
   /** Default: the machine's. */
   readonly clock?: Clock;
@@ -105,7 +105,7 @@ export class Coordinator {
     return new Coordinator(options, await openLedger({ store, ...(genesis === undefined ? {} : { genesis }) }));
   }
 
-  /** A participant is gone: nobody waits for it any more, until it rejoins. */
+  /** A participant is gone: it is not waited for until it rejoins. */
   leave(key: PeerKey): void {
     this.#sessions.end(key);
     this.#membership.leave(key);
@@ -116,7 +116,7 @@ export class Coordinator {
     return this.#membership.members;
   }
 
-  /** Whether rounds go on: everybody that is waited for has been there. */
+  /** Whether rounds continue: all that are waited for have been there. */
   get training(): boolean {
     return this.#membership.running;
   }
@@ -254,10 +254,10 @@ export class Coordinator {
     return { done: done || out, out, height: this.ledger.height };
   }
 
-  /** Waits for the next block while others train; it is let in as that block closes, so that all go on together. */
+  /** Waits for the next block while others train; it is let in as that block closes, so that all continue together. */
   async #rejoin({ round }: RejoinRequest, { from, signal }: HandlerContext): Promise<RejoinAnswer> {
     const { schedule } = this.#options;
-    // As many blocks as these rounds have are on the ledger: it is what the others would go on from.
+    // As many blocks as these rounds have are on the ledger: the others would continue from it.
     if (schedule !== undefined && (round > schedule.rounds || blocksDue(round, schedule) > Math.max(0, this.ledger.height - 1))) {
       throw new MessageError(`${round} rounds are not behind any participant of this ledger`);
     }

@@ -8,7 +8,7 @@ import type { RunSettings } from './settings.js';
 const KEY_STREAM = 8;
 const COORDINATOR_STREAM = 88;
 
-/** Everybody has the same stake and rates everybody equally. */
+/** All participants have the same stake and rate all equally. */
 export function genesisOf(keys: readonly PeerKey[], settings: RunSettings): Genesis {
   const row = sparseRow(rowToParts(new Float64Array(keys.length).fill(1)));
   return {

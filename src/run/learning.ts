@@ -84,3 +84,14 @@ function rowNorm(data: Float32Array, row: number, width: number): number {
   for (let at = row * width; at < (row + 1) * width; at++) sum += data[at] * data[at];
   return Math.sqrt(sum);
 }
+
+/** One array after the other. */
+export function concat(parts: readonly Float32Array[]): Float32Array {
+  const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}

@@ -42,6 +42,14 @@ interface Place {
   held: boolean;
 }
 
+/** A run whose rows never reached the ledger has measured for nothing, and says so. @throws EnvironmentError BTM_IO */
+export function checkRowsArrived({ submitted, accepted, refused }: RowsWritten, name: string): void {
+  if (submitted === 0 || accepted > 0) return;
+  const attempts = Object.entries(refused).map(([code, times]) => ({ what: `${times} rows`, reason: code }));
+  const problem = `none of the ${submitted} rows of ${name} is on the ledger`;
+  throw new EnvironmentError('BTM_IO', problem, attempts.length > 0 ? attempts : [{ what: 'the rows', reason: 'taken, and in no block' }]);
+}
+
 /** What became of the rows that this participant wrote. */
 export interface RowsWritten {
   readonly submitted: number;
@@ -124,7 +132,7 @@ export class LedgerClient {
   }
 
   /** W and S of the participants of the run as they stand: `[n, n]` on the simplex, `[n]` in tokens. A place that is no longer held has no stake and rates itself. */
-  market(): { weights: Float64Array; stake: Float64Array } {
+  weightsAndStake(): { weights: Float64Array; stake: Float64Array } {
     const state = this.replica.state();
     const n = this.#places.length;
     const stake = Float64Array.from(this.#places, ({ key, held }) => (held ? Number(state.stake(key)) / Number(TOKEN) : 0));
@@ -148,7 +156,7 @@ export class LedgerClient {
   mask(): Float64Array {
     const { temperature, backend } = this.options;
     const n = this.#places.length;
-    const { mask } = competitionMask({ ...this.market(), temperature, n, backend });
+    const { mask } = competitionMask({ ...this.weightsAndStake(), temperature, n, backend });
     for (const [peer, { held }] of this.#places.entries()) {
       if (!held) for (let rater = 0; rater < n; rater++) mask[rater * n + peer] = 0;
     }
@@ -168,7 +176,7 @@ export class LedgerClient {
     if (code !== 'ok') this.#rows.refused[code] = (this.#rows.refused[code] ?? 0) + 1;
   }
 
-  /** Tells everybody where the participant can be reached; known with the next block. */
+  /** Writes down where the participant can be reached; known with the next block. */
   async submitEndpoint(endpoint: string): Promise<void> {
     await this.#submit({ kind: 'setEndpoint', endpoint });
   }
@@ -192,11 +200,11 @@ export class LedgerClient {
     return together;
   }
 
-  /** Waits to be let in by those that are training; returns the round after which all go on. @throws EnvironmentError when they are done */
+  /** Waits to be let in by those that are training; returns the round after which all continue. @throws EnvironmentError when they are done */
   async rejoin(round: number): Promise<number> {
     for (;;) {
       const answer = await this.#ask<RejoinAnswer>(CALL.rejoin, { round });
-      if (answer.over) throw new EnvironmentError('BTM_IO', 'the others have finished: there is nobody left to train with');
+      if (answer.over) throw new EnvironmentError('BTM_IO', 'the others have finished: no participant is left to train with');
       if (answer.round === null) continue;
       await this.#refresh();
       return answer.round;

@@ -12,9 +12,10 @@ import { coordinatorIdentity, genesisOf, identityOf } from './genesis.js';
 import { LedgerClient } from './ledger-client.js';
 import type { Member, MemberFactory } from './member.js';
 import { settingsHash } from './messages.js';
-import { ParticipantRun, type Phase, type RunProgress } from './participant-run.js';
+import { ParticipantRun } from './participant-run.js';
 import { PeerClient } from './peer-client.js';
 import { type BlockRecord, describeBlock, describeLedger, type RunRecord } from './run-record.js';
+import type { Phase, RunProgress } from './run-state.js';
 import { type RunSettings, resolveSettings } from './settings.js';
 import { type FabricKind, openFabric, type TransportFabric } from './transport-fabric.js';
 
@@ -189,7 +190,7 @@ export class LocalRun {
     await Promise.race([Promise.all(this.participants.map(({ run }) => advance(run, hooks.signal, undefined, until))), failed]);
   }
 
-  /** Takes a participant off the network completely: it asks nobody and nobody reaches it. */
+  /** Takes a participant off the network completely: it asks no peer and no peer reaches it. */
   async leave(index: number): Promise<void> {
     await this.participants[index].client.leave();
     this.ground.fabric.left(this.ground.identities[index].key);

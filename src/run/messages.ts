@@ -1,5 +1,7 @@
 /** Reads what participants send to the coordinator, and what it answers. Whatever does not have the form of a message is a `MessageError`. */
+
 import { createHash } from 'node:crypto';
+import { isUint8Array } from '../core/typed-arrays.js';
 import type { Barrier, Hello, ParticipantResult, PeerProgress, RejoinRequest } from './protocol.js';
 import type { RunSettings } from './settings.js';
 import { MessageError } from './value.js';
@@ -43,7 +45,7 @@ export function readHello(value: unknown): Hello {
 }
 
 export function readBytes(value: unknown): Uint8Array {
-  if (value instanceof Uint8Array) return value;
+  if (isUint8Array(value)) return value;
   throw new MessageError('not bytes');
 }
 

@@ -1,79 +1,26 @@
 /**
- * The run of a participant on a network, steps 1 to 6 of section 1.6 as a state machine: it joins, trains round by round, refits its head, measures its peers, closes
- * its books. One call of `step` is one transition; between two of them its state can be kept and taken up again.
- *
- * Everybody goes through a round together: all ask, then all learn, then all ask again. So nobody is asked in the middle of a change, and a run gives the same numbers
- * whether its participants share a process or not.
+ * The run of a participant on a network, steps 1 to 6 of section 1.6 as a state machine: it joins, trains round by round, refits its head,
+ * measures its peers and closes. One call of `step` is one transition; between two of them its state can be kept and taken up again.
+ * All participants go through a round together, first asking, then learning. None is asked in the middle of a change, so a run gives the
+ * same numbers whether its participants share a process or not.
  */
-import type { Backend } from '../backend/index.js';
-import { EnvironmentError, InputError } from '../core/errors.js';
+import { InputError } from '../core/errors.js';
+import { isUint8Array } from '../core/typed-arrays.js';
 import { blockOf } from '../network/index.js';
 import { competingRow } from '../participant/competing.js';
 import { type Measurement, measure, measureRow } from '../participant/measure.js';
-import { applyMask, type Evaluation, type Lesson, type Participant, type StepLosses, type View } from '../participant/participant.js';
+import { applyMask, type Evaluation, type Lesson, type StepLosses } from '../participant/participant.js';
 import { refitHead } from '../participant/refit-head.js';
 import { firstSamples, inputWidthOf, type Samples } from '../participant/samples.js';
 import { numberIn, partsOf, type Saved } from '../participant/saved.js';
-import type { StandIn } from '../participant/students/stand-in.js';
 import { AbsenceObserver } from './absence.js';
 import type { Returned } from './gradient-inbox.js';
-import { clipped, learnSafely, loudest } from './learning.js';
-import type { LedgerClient } from './ledger-client.js';
-import type { RowWriter } from './member.js';
+import { clipped, concat, learnSafely, loudest } from './learning.js';
+import { checkRowsArrived } from './ledger-client.js';
 import { settingsHash } from './messages.js';
-import type { Answers, PeerClient } from './peer-client.js';
 import type { ParticipantResult } from './protocol.js';
+import type { ParticipantRunParts, Phase, RunState, RunView } from './run-state.js';
 import { blocksDue } from './schedule.js';
-import type { RunSettings } from './settings.js';
-
-/** Where a run is. */
-export type Phase = 'joining' | 'training' | 'refitting' | 'measuring' | 'closing' | 'done';
-
-/** What a participant has behind it. */
-export interface RunState {
-  readonly phase: Phase;
-  /** Training rounds. */
-  readonly round: number;
-  /** Blocks while training. */
-  readonly blocks: number;
-  /** Blocks after the last measurement. */
-  readonly closed: number;
-}
-
-/** What a run is made of. */
-export interface ParticipantRunParts {
-  readonly participant: Participant;
-  /** Held-out samples that it measures on. */
-  readonly validation: Samples;
-  /** What it writes in place of what it measured. */
-  readonly writes?: RowWriter;
-  readonly settings: RunSettings;
-  readonly seed: number;
-  readonly client: PeerClient;
-  readonly ledger: LedgerClient;
-  readonly backend: Backend;
-  /** Where it can be reached. */
-  readonly endpoint: string;
-  /** Learns to stand in for it. */
-  readonly standIn?: StandIn;
-  /** A peer wrote another address on the ledger. */
-  readonly onEndpoint?: (key: string, endpoint: string) => void | Promise<void>;
-  readonly onProgress?: (progress: RunProgress) => void;
-}
-
-/** How far a run is within a phase. */
-export interface RunProgress {
-  readonly phase: Phase;
-  readonly done: number;
-  readonly total: number;
-  /** Mean loss of the head, where it was trained. */
-  readonly loss?: number;
-}
-
-/** A batch through the gate as it stands, and who answered for whom. */
-export interface RunView extends View {
-  readonly answers: Answers;
-}
 
 /** The random stream of the last training of the heads. */
 const REFIT_STREAM = 9;
@@ -173,7 +120,7 @@ export class ParticipantRun {
     const { participant, standIn, client, ledger } = this.#parts;
     const parts = partsOf(saved);
     const { chain: kept } = parts;
-    if (!(kept instanceof Uint8Array) || Buffer.from(kept).toString('hex') !== ledger.id) {
+    if (!isUint8Array(kept) || Buffer.from(kept).toString('hex') !== ledger.id) {
       const remedy = 'Delete the file to begin anew on this ledger, or name another one.';
       throw new InputError('BTM_DOMAIN', 'was kept on another ledger', { argument: 'state', remedy });
     }
@@ -225,7 +172,7 @@ export class ParticipantRun {
     this.#progress('training', round, settings.rounds, lesson.losses.head);
   }
 
-  /** Trains the head close to its minimum under the final mask; nobody's encoder moves any more (R-03). */
+  /** Trains the head close to its minimum under the final mask; no encoder moves any more (R-03). */
   async #refit(): Promise<void> {
     const { participant, client, settings, seed } = this.#parts;
     const { refitSamples, refitSteps, refitBatch, width } = settings;
@@ -266,25 +213,12 @@ export class ParticipantRun {
     }
     await ledger.block(rounds);
     if (closed <= closingBlocks) await this.#follow(rounds);
-    else this.#checkRows();
+    else checkRowsArrived(this.#parts.ledger.rows, this.#parts.participant.name);
     this.#progress('closing', closed, closingBlocks + 1);
     this.#go({ closed, phase: closed === closingBlocks + 1 ? 'done' : 'closing' });
   }
 
-  /** A run whose rows never reached the ledger has measured for nothing, and says so. */
-  #checkRows(): void {
-    const { submitted, accepted, refused } = this.#parts.ledger.rows;
-    if (submitted === 0 || accepted > 0) return;
-    const attempts = Object.entries(refused).map(([code, times]) => ({ what: `${times} rows`, reason: code }));
-    const problem = `none of the ${submitted} rows of ${this.#parts.participant.name} is on the ledger`;
-    throw new EnvironmentError(
-      'BTM_IO',
-      problem,
-      attempts.length > 0 ? attempts : [{ what: 'the rows', reason: 'taken, and in no block' }],
-    );
-  }
-
-  /** The encoder learns from everybody's gradients in the order of the ledger, the proxy from G(x), the stand-in from what was answered. */
+  /** The encoder learns from the gradients of all peers in the order of the ledger, the proxy from G(x), the stand-in from what was answered. */
   async #learn(batch: Samples, lesson: Lesson): Promise<number> {
     const { participant, client, ledger, settings, standIn } = this.#parts;
     const { width } = settings;
@@ -313,13 +247,13 @@ export class ParticipantRun {
     if (settings.rows === 'measured') return this.#write(measureRow(call));
     const { maskTemperature, lossPrice, competingRate, stepBound } = settings;
     const step = { temperature: maskTemperature, ratio: lossPrice, rate: competingRate, epsilon: stepBound, backend };
-    return this.#write(competingRow({ ...call, ...ledger.market(), ...step, index: participant.index, responses }).row);
+    return this.#write(competingRow({ ...call, ...ledger.weightsAndStake(), ...step, index: participant.index, responses }).row);
   }
 
   /** A bounded step of its row towards these scores, or towards what it writes in their place. */
   #write(scores: Float64Array): Promise<void> {
     const { ledger, writes } = this.#parts;
-    return ledger.submitRow(writes === undefined ? scores : writes({ block: ledger.height, scores, ...ledger.market() }));
+    return ledger.submitRow(writes === undefined ? scores : writes({ block: ledger.height, scores, ...ledger.weightsAndStake() }));
   }
 
   /** Everybody offers its student and fetches those of the others, so that all hold what the others were at this block. One without a student still comes to the barrier. */
@@ -369,14 +303,4 @@ export class ParticipantRun {
   #progress(phase: Phase, done: number, total: number, loss?: number): void {
     this.#parts.onProgress?.({ phase, done, total, ...(loss === undefined ? {} : { loss }) });
   }
-}
-
-function concat(parts: readonly Float32Array[]): Float32Array {
-  const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

@@ -193,7 +193,7 @@ function isRefused(answer: unknown): answer is RefusedAnswer {
 }
 
 function refusal(method: string, { refused, reason }: RefusedAnswer): EnvironmentError {
-  const attempts = [{ what: method, reason: printable(`${refused}: ${reason}`, 500) }];
+  const attempts = [{ what: method, reason: printable(`${refused}: ${reason}`, { most: 500 }) }];
   return new EnvironmentError('BTM_IO', 'the coordinator of the ledger refused a message', attempts);
 }
 

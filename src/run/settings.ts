@@ -2,7 +2,9 @@
 // Without zod the settings are of any type, and the declarations of this package still hold.
 // biome-ignore lint/suspicious/noTsIgnore: it must hold with and without the package
 /** @ts-ignore */
+
 import { z } from 'zod';
+import { EMISSION_NORMS } from '../core/closed-lists.js';
 import { InputError, type InputErrorCode } from '../core/errors.js';
 import type { DistillationKind } from '../distillation.js';
 import { MEASURE_ESTIMATORS } from '../participant/measure.js';
@@ -64,7 +66,7 @@ const schema = z.strictObject({
   maskTemperature: positive(10, 'temperature of the competition mask (7), tokens'),
   stepBound: positive(0.1, 'largest l2 change of a row in one block (R-09)'),
   tau: positive(5, 'tokens per block, the factor tau of (6)'),
-  emission: oneOf(['l1', 'l2', 'none'], 'l2', 'norm in which tau bounds the emission'),
+  emission: oneOf(EMISSION_NORMS, 'l2', 'norm in which tau bounds the emission'),
   ratingShare: share(0, 'part of all stake beyond which a participant does not rate; 0 for no such cap'),
   othersOnly: count(0, 0, '1 leaves own weights out of the ranking and lets the rest of a row count in full', 1),
   initialStake: positive(100, 'tokens of every participant at the start'),

@@ -1,6 +1,6 @@
 /** Answers as features of a head: probabilities and logits become log-probabilities, floors of masked classes are raised. */
 import type { Kernels } from '../backend/index.js';
-import type { Loss } from '../reference/loss.js';
+import type { Loss } from '../core/closed-lists.js';
 import type { CheckedModel } from './pool.js';
 
 /** How far below the largest of its row an entry may lie: a probability of about 1e-6 beside one of 1. */

@@ -1,6 +1,6 @@
 /** Cross-fitting: one head a fold, each fitted to the other folds; the L2 that predicts held-out samples best, along a warm-started path. */
 import type { Kernels } from '../backend/index.js';
-import { LOSSES } from '../reference/loss.js';
+import { LOSSES } from '../core/closed-lists.js';
 import { type Design, thinned } from './design.js';
 import { type FittedHead, fitHeads, interleave } from './fit.js';
 import { curvatureOver, type Preconditioner, precondition, preconditionBy } from './preconditioner.js';

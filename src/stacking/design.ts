@@ -1,6 +1,6 @@
 /** The features of every model side by side, sorted by fold, centred, and scaled model by model: what heads are fitted to. */
 import type { Kernels } from '../backend/index.js';
-import type { Loss } from '../reference/loss.js';
+import type { Loss } from '../core/closed-lists.js';
 import { featuresOf } from './answers.js';
 import type { CheckedPool } from './pool.js';
 

@@ -1,6 +1,6 @@
 /** Linear heads with L2 fitted to a design: many folds and sets of models at once, each to a stated gradient norm. */
 import type { Kernels } from '../backend/index.js';
-import { LOSSES } from '../reference/loss.js';
+import { LOSSES } from '../core/closed-lists.js';
 import type { Design } from './design.js';
 import { invertSymmetric } from './inverse.js';
 import { type Evaluation, type MinimiseOptions, minimise } from './minimise.js';

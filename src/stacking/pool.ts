@@ -1,5 +1,8 @@
 /** A pool of models as people hold it: what each answered to every sample, and what the right answer was. */
+
+import { LOSSES, type Loss } from '../core/closed-lists.js';
 import { InputError } from '../core/errors.js';
+import { isFloat32Array, isFloat64Array } from '../core/typed-arrays.js';
 import {
   checkInteger,
   checkLabels,
@@ -9,7 +12,6 @@ import {
   describe,
   type NumericArray,
 } from '../core/validate.js';
-import { LOSSES, type Loss } from '../reference/loss.js';
 
 /** How the numbers of an answer are read. */
 export const ANSWER_KINDS = ['probabilities', 'logits', 'features'] as const;
@@ -168,7 +170,7 @@ function checkModel(argument: string, model: PoolModel, compared: Compared, loss
   const { samples, outputs } = compared;
   const answers = model?.answers;
   const kindGiven = checkOneOf(`${argument}.kind`, model?.kind ?? 'auto', [...ANSWER_KINDS, 'auto']);
-  if (!(answers instanceof Float64Array || answers instanceof Float32Array || Array.isArray(answers))) {
+  if (!(isFloat64Array(answers) || isFloat32Array(answers) || Array.isArray(answers))) {
     throw new InputError('BTM_TYPE', 'must be a Float64Array, Float32Array or array of numbers', { argument: `${argument}.answers` });
   }
   const name = model.name ?? argument;

@@ -2,8 +2,8 @@ import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
+import { printable } from '../../src/core/printable.js';
 import { RandomStream } from '../../src/core/random.js';
-import { visible } from '../../src/core/text.js';
 import { removalScores } from '../../src/curvature.js';
 import { rowToParts } from '../../src/ledger/index.js';
 import { canRemount, intermodel, readOnly } from './run.js';
@@ -188,7 +188,7 @@ t.test('a failed init leaves nothing behind; what is shown cannot steer the term
   const shown = run('status', at('hostile.sqlite')).stdout;
   t.match(shown, /a\\u001b\[2J\\u009b\\u202eb/);
   const asJson = run('status', at('hostile.sqlite'), '--json').stdout;
-  for (const text of [shown, asJson]) t.equal(visible(text, '\n'), text, 'nothing is left to escape');
+  for (const text of [shown, asJson]) t.equal(printable(text, { keep: '\n' }), text, 'nothing is left to escape');
   t.equal(JSON.parse(asJson).participants[0].endpoint, hostile.participants[0]?.endpoint, 'JSON still carries it');
   writeFileSync(at('list.json'), '[]');
   t.equal(run('check', at('list.json'), '0'.repeat(64)).code, 1);

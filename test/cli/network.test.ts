@@ -21,9 +21,18 @@ t.teardown(() => {
 });
 
 /** Seconds of training: enough for every step to run. */
-const SMALL = ['rounds=8', 'batch=8', 'width=4', 'headHidden=6', 'largestShard=60', 'refitSteps=20', 'refitBatch=16', 'refitSamples=60'];
-const BLOCKS = ['blocks=4', 'closingBlocks=2', 'validation=40', 'blockValidation=20'];
-const settings = [...SMALL, ...BLOCKS].flatMap((setting) => ['--set', setting]);
+const SMALL = [
+  'rounds=8',
+  'batch=8',
+  'width=4',
+  'head-hidden=6',
+  'largest-shard=60',
+  'refit-steps=20',
+  'refit-batch=16',
+  'refit-samples=60',
+];
+const BLOCKS = ['blocks=4', 'closing-blocks=2', 'validation=40', 'block-validation=20'];
+const settings = [...SMALL, ...BLOCKS].map((setting) => `--${setting}`);
 
 /** A command that runs beside others. */
 interface Running {
@@ -227,7 +236,8 @@ t.test('a configuration that is missing or wrong is refused with its cause', (t)
   t.match(intermodel(['peer']), { code: 2, stderr: /--config must be given/ });
   t.match(intermodel(['ledger', 'serve', '--config', join(folder, 'none.json')]), { code: 3 });
   const init = (...more: string[]) => intermodel(['peer', 'init', '--participants', '6', '--out', join(folder, 'never'), ...more]);
-  t.match(init('--set', 'round=3'), { code: 2, stderr: /--set round is not a setting/ });
+  t.match(init('--round', '3'), { code: 2, stderr: /unknown option '--round'/ });
+  t.match(init('--batch', 'x'), { code: 2, stderr: /must be a number/ });
   t.match(init('--host', '127.0.0.1'), { code: 2, stderr: /host must be the start of a multiaddr/ });
   t.match(init('--data', join(folder, 'no-data')), { code: 3 });
   t.notOk(existsSync(join(folder, 'never')), 'nothing was written');

@@ -146,6 +146,49 @@ t.test('an input that does not fit is refused with the file, the field and exit 
   await t.rejects(readRankInput(write(folder, { ...SMALL, responses: { npy: 'none.npy' } })), { code: 'BTM_IO', message: /none\.npy/ });
 });
 
+t.test('a transposed array is refused although it holds as many numbers', async (t) => {
+  const folder = t.testdir();
+  const layer = {
+    weights: [
+      [1, 0],
+      [0, 2],
+      [0, 0],
+    ],
+    bias: [0, 0, 0],
+    activation: 'identity',
+  };
+  const right = { formatVersion: 1, responses: [[[1], [1]]], labels: [0], head: { layers: [layer] } };
+  const run = intermodel(['rank', write(folder, right), '--estimator', 'gaussNewton', '--reduction', 'sum', '--json']);
+  // p = softmax(1, 2, 0); the removal of a peer moves one logit by w, and the form is w^2 p (1 - p)
+  const total = Math.E + Math.E ** 2 + 1;
+  const [p0, p1] = [Math.E / total, Math.E ** 2 / total];
+  const { peers } = JSON.parse(run.stdout) as { peers: { score: number }[] };
+  t.ok(Math.abs(peers[0]!.score - p0 * (1 - p0)) < 1e-14 && Math.abs(peers[1]!.score - 4 * p1 * (1 - p1)) < 1e-14, run.stdout);
+  const refuse = async (changed: object, words: RegExp): Promise<void> => {
+    await t.rejects(readRankInput(write(folder, { ...right, ...changed })), { code: 'BTM_SHAPE', message: words });
+  };
+  const head = (weights: unknown, bias: unknown = layer.bias) => ({ head: { layers: [{ ...layer, weights, bias }] } });
+  await refuse(
+    head([
+      [1, 0, 0],
+      [0, 2, 0],
+    ]),
+    /weights must have shape \[outputs, inputs\] = \(3, 2\), got \(2, 3\).*transposed/s,
+  );
+  await refuse(head([[1, 0, 0, 2, 0, 0]]), /\(3, 2\), got \(1, 6\)/);
+  await refuse(head(layer.weights, [[0], [0], [0]]), /bias must have shape \[outputs\]/);
+  writeFileSync(join(folder, 'w.npy'), encodeNpy([2, 3], new Float64Array(6)));
+  await refuse(head({ npy: 'w.npy' }), /\(3, 2\), got \(2, 3\)/);
+  await refuse({ responses: [[1], [1]], batch: 1, peers: 2, width: 1 }, /flat or have shape \[batch, peers, width\]/);
+  await refuse({ labels: [[0]] }, /labels must have shape \[batch\]/);
+  await refuse(
+    { labels: undefined, loss: 'squaredError', targets: [[1], [0], [0]] },
+    /targets must have shape \[batch, outputs\] = \(1, 3\), got \(3, 1\)/,
+  );
+  const flat = await readRankInput(write(folder, { ...right, ...head([1, 0, 0, 2, 0, 0]) }));
+  t.same(flat, await readRankInput(write(folder, right)), 'a flat list has no shape to be wrong');
+});
+
 t.test('exit codes: 2 for a wrong input, 3 for a missing file, each with one message and no stack', async (t) => {
   const folder = t.testdir();
   const cases: [unknown, string[], number, RegExp][] = [

@@ -42,7 +42,7 @@ t.test('killed with SIGKILL and stopped with Ctrl-C, a sweep ends with the bytes
   t.equal(killed.signal, 'SIGKILL');
   const interrupted = await stopped(args, join(folder, 'broken'), 'SIGINT');
   t.equal(interrupted.code, 130, interrupted.stderr);
-  t.match(interrupted.stderr, /the same command goes on from there/);
+  t.match(interrupted.stderr, /the same command continues from there/);
   t.equal(intermodel([...args, '--out', join(folder, 'broken')]).code, 0);
   for (const file of FILES) t.ok(readFileSync(join(folder, 'broken', file)).equals(readFileSync(join(folder, 'unbroken', file))), file);
 });

@@ -1,7 +1,6 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { visible } from '../../src/core/text.js';
 import { checkOutputFolder, outputFile, parseJson, readUserFile, readUserJson } from '../../src/core/user-files.js';
 
 t.test('a file is checked first, creates nothing by that, and is written whole', async (t) => {
@@ -76,13 +75,4 @@ t.test('reading says what is wrong and where', async (t) => {
   ])
     t.throws(() => parseJson('x', text!), { code: 'BTM_TYPE', message: `x is not JSON: ${word} at line 1` });
   t.same(parseJson('x', '["NaN"]'), ['NaN']);
-});
-
-t.test('control characters are escaped, everything else is left alone', async (t) => {
-  t.equal(visible('a\u001b[31mred\u009b0m\r\n'), 'a\\u001b[31mred\\u009b0m\\u000d\\u000a');
-  t.equal(visible('two\nlines\u202e', '\n'), 'two\nlines\\u202e');
-  t.equal(visible('grüße, 世界 🦊'), 'grüße, 世界 🦊');
-  t.equal(visible('\ud800 alone'), '\\ud800 alone');
-  const value = { text: '\u009b\u202e"\\' };
-  t.same(JSON.parse(visible(JSON.stringify(value))), value, 'escaped JSON is the same value');
 });

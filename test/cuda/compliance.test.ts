@@ -6,7 +6,7 @@ import { packageRoot } from '../../src/backend/index.js';
 
 const SUITES: readonly [string, Record<string, string>][] = [
   ['curvature/bits', {}],
-  ['curvature/bits', { INTERMODEL_TEST_MEMORY: String(1 << 18) }],
+  ['curvature/bits', { INTERMODEL_TEST_MEMORY: String(1 << 20) }],
   ['curvature/unequal', {}],
   ['curvature/nonfinite', {}],
   ['payoff/bits', {}],

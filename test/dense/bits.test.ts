@@ -1,8 +1,8 @@
 // The native kernels give the reference's bits: shapes around the vector width, sparse samples in two parts, every activation, 1, 2 and 7 threads.
 import t from 'tap';
 import type { Kernels } from '../../src/backend/index.js';
+import { ACTIVATIONS } from '../../src/core/closed-lists.js';
 import { RandomStream } from '../../src/core/random.js';
-import { ACTIVATIONS } from '../../src/reference/head.js';
 import { firstDifference, misaligned, nameOf, natives, reference } from '../support/backends.js';
 
 interface Shape {

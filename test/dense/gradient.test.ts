@@ -1,8 +1,9 @@
 // Gradients by central differences of the reference's own outputs, which share nothing with the backward pass; one step of Adam by hand.
 import t from 'tap';
+import { ACTIVATIONS, type Activation } from '../../src/core/closed-lists.js';
 import { RandomStream } from '../../src/core/random.js';
 import { denseReference } from '../../src/reference/dense.js';
-import { ACTIVATIONS, type Activation, activate } from '../../src/reference/head.js';
+import { activate } from '../../src/reference/head.js';
 
 const SIZES = Int32Array.of(5, 4, 3, 2);
 const [GIVEN, SAMPLES] = [3, 4];

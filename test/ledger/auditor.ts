@@ -44,6 +44,7 @@ export class Auditor {
     const caps = [rules.ratingCap, (held * BigInt(rules.ratingShare)) / WHOLE].filter(
       (_, k) => [rules.ratingCap > 0n, rules.ratingShare > 0][k],
     );
+    // biome-ignore lint/complexity/useMathMinMax: Math.min takes no bigint
     const voice = (member: Member): bigint => caps.reduce((least, cap) => (cap < least ? cap : least), member.stake);
     const voices = people.reduce((sum, [, member]) => sum + voice(member), 0n);
     const counted: [string, Member][] = people.map(([key, member]) => [key, { ...member, row: this.counted(rules, key, people, voice) }]);

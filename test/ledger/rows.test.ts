@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
+import { genesisFile } from '../../src/ledger/genesis-file.js';
 import { boundedStep, ROW_PARTS, rowToParts } from '../../src/ledger/index.js';
 import { apportion, ceilSqrt, floorSqrt, SquareSum } from '../../src/ledger/integers.js';
 import { sparseRow, squaredDistance } from '../../src/ledger/rows.js';
@@ -92,4 +93,17 @@ t.test('integer roots, shares and sums of squares against their definitions', as
       return squares.value() === values.reduce((a, v) => a + BigInt(v) ** 2n, 0n);
     }),
   );
+});
+
+t.test('a genesis file begins with rows of their own, or with equal ones', async (t) => {
+  const participants = ['11', '22', '33', '44'].map((digits) => ({ key: digits.repeat(32), stake: 5 }));
+  const rowsOf = (rows?: string) => genesisFile.parse({ participants, ...(rows === undefined ? {} : { rows }) }).participants ?? [];
+  for (const participant of [...rowsOf(), ...rowsOf('own')]) t.notOk('row' in participant, 'without a row it is wholly its own');
+  for (const participant of rowsOf('equal')) {
+    t.same(
+      [...((participant.row as { weights: ArrayLike<number> }).weights as number[])],
+      [250_000_000, 250_000_000, 250_000_000, 250_000_000],
+    );
+  }
+  t.same(genesisFile.parse({ rows: 'equal' }).participants, []);
 });

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import * as cpp from './cpp.mjs';
-import { Sandbox } from './sandbox.mjs';
+import { BuildError, Sandbox } from './sandbox.mjs';
 import * as typescript from './typescript.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -16,6 +16,8 @@ const { values: options } = parseArgs({
     seed: { type: 'string', default: '1' },
     area: { type: 'string', multiple: true },
     only: { type: 'string' },
+    again: { type: 'string' },
+    list: { type: 'string' },
     out: { type: 'string' },
   },
 });
@@ -69,6 +71,31 @@ function draw(pool, wanted, random) {
 const describe = ({ path, line, kind, source, start, end, text }) =>
   `${path}:${line} ${kind}: ${source.slice(start, end).trim().slice(0, 60).replaceAll('\n', ' ')} -> ${text.trim().slice(0, 60)}`;
 
+/** What survived an earlier run, by its description. */
+function survivorsOf(path) {
+  const { results: earlier } = JSON.parse(readFileSync(path, 'utf8'));
+  return new Set(earlier.filter(({ killer }) => killer === undefined).map(({ mutation }) => mutation));
+}
+
+/** A number that depends on a name only. */
+const hashOf = (name) => [...name].reduce((hash, letter) => (hash * 31 + letter.charCodeAt(0)) % 1_000_003, 7);
+
+const sandboxes = new Map();
+function sandboxOf({ sources }) {
+  const native = sources.some((path) => path.startsWith('native'));
+  if (!sandboxes.has(native)) sandboxes.set(native, new Sandbox(root, { native }));
+  return sandboxes.get(native);
+}
+
+/** The tests of an area; those whose names share a word with the file come first, because they notice most often. */
+function testsFor(area, path) {
+  const wordsOf = (file) => file.replace(/^(src|native|test)\//, '').split(/[^a-z0-9]+/);
+  const own = new Set(wordsOf(path).filter((word) => !['ts', 'hpp', 'cpp', 'src', 'index', 'test'].includes(word)));
+  const near = (test) => wordsOf(test).filter((word) => own.has(word)).length;
+  const tests = area.tests.flatMap((prefix) => under([prefix]).filter((file) => file.endsWith('.test.ts')));
+  return [...new Set(tests)].sort((a, b) => near(b) - near(a));
+}
+
 /** Builds one mutation in the sandbox and says which test noticed it. */
 async function verdictOf(mutation, sandbox, tests) {
   const { path, source, start, end, text } = mutation;
@@ -79,40 +106,70 @@ async function verdictOf(mutation, sandbox, tests) {
   sandbox.write(compiled, native ? changed : typescript.emit(changed));
   try {
     if (native) sandbox.buildNative();
-    return await sandbox.firstFailure(tests);
-  } catch {
-    return 'the compiler';
+    const killer = await sandbox.firstFailure(tests);
+    if (killer === undefined || sandbox.healthy.has(killer)) return killer;
+    sandbox.write(compiled, original);
+    if (native) sandbox.buildNative();
+    if ((await sandbox.firstFailure([killer])) !== undefined) throw new Error(`${killer} fails without any mutation: mend it first`);
+    sandbox.healthy.add(killer);
+    return killer;
+  } catch (error) {
+    if (error instanceof BuildError) return 'the compiler';
+    throw error;
   } finally {
     sandbox.write(compiled, original);
   }
 }
 
-const random = generator(seed);
-const chosen = Object.entries(areas).filter(([name]) => (options.area ?? [name]).includes(name));
-const found = chosen.map(([name, area]) => ({ name, area, pool: candidates(area) })).filter(({ pool }) => pool.length > 0);
-const share = found.map((_, k) => Math.floor(((k + 1) * count) / found.length) - Math.floor((k * count) / found.length));
-const results = [];
-for (const [k, { name, area, pool }] of found.entries()) {
-  const tests = area.tests.flatMap((prefix) => under([prefix]).filter((path) => path.endsWith('.test.ts')));
-  const sandbox = new Sandbox(root, { native: area.sources.some((path) => path.startsWith('native')) });
-  try {
-    const broken = await sandbox.firstFailure(tests);
-    if (broken !== undefined) throw new Error(`${broken} fails without any mutation: build the project and mend it first`);
-    for (const mutation of draw(pool, share[k], random)) {
-      const killer = await verdictOf(mutation, sandbox, tests);
-      results.push({ area: name, mutation: describe(mutation), killer });
-      console.log(`${killer === undefined ? 'SURVIVED' : 'killed  '} ${describe(mutation)}${killer === undefined ? '' : `  (${killer})`}`);
-    }
-  } finally {
-    sandbox.remove();
-  }
+/** Mutations written out by hand: { what, path, from, to, tests }, each as an area of its own. */
+function listed(path) {
+  return JSON.parse(readFileSync(path, 'utf8')).map((entry) => {
+    const source = readFileSync(join(root, entry.path), 'utf8');
+    const start = source.indexOf(entry.from);
+    if (start < 0) throw new Error(`${path}: ${entry.path} no longer holds the text of '${entry.what}'`);
+    const line = source.slice(0, start).split('\n').length;
+    const mutation = { kind: entry.what, path: entry.path, source, start, end: start + entry.from.length, text: entry.to, line };
+    return { name: entry.what, area: { sources: [entry.path], tests: entry.tests }, drawn: [mutation] };
+  });
 }
 
-console.log(`\nseed ${seed}, ${count} mutations`);
+function drawnByArea() {
+  const chosen = Object.entries(areas).filter(([name]) => (options.area ?? [name]).includes(name));
+  const found = chosen.map(([name, area]) => ({ name, area, pool: candidates(area) })).filter(({ pool }) => pool.length > 0);
+  const share = found.map((_, k) => Math.floor(((k + 1) * count) / found.length) - Math.floor((k * count) / found.length));
+  const survivors = options.again === undefined ? undefined : survivorsOf(options.again);
+  // Each area draws from a stream of its own, and areas take turns: a run that is cut short is still balanced.
+  return found.map(({ name, area, pool }, k) => ({
+    name,
+    area,
+    drawn:
+      survivors === undefined
+        ? draw(pool, share[k], generator(seed + 1000 * hashOf(name)))
+        : pool.filter((mutation) => survivors.has(describe(mutation))),
+  }));
+}
+
+const found = options.list === undefined ? drawnByArea() : listed(options.list);
+const turns = Math.max(...found.map(({ drawn }) => drawn.length));
+const results = [];
+try {
+  for (let turn = 0; turn < turns; turn++) {
+    for (const { name, area, drawn } of found.filter(({ drawn }) => turn < drawn.length)) {
+      const mutation = drawn[turn];
+      const killer = await verdictOf(mutation, sandboxOf(area), testsFor(area, mutation.path));
+      results.push({ area: name, mutation: describe(mutation), killer });
+      console.log(`${killer === undefined ? 'SURVIVED' : 'killed  '} ${describe(mutation)}${killer === undefined ? '' : `  (${killer})`}`);
+      if (options.out !== undefined) writeFileSync(options.out, `${JSON.stringify({ seed, count, results }, null, 2)}\n`);
+    }
+  }
+} finally {
+  for (const sandbox of sandboxes.values()) sandbox.remove();
+}
+
+console.log(`\nseed ${seed}, ${results.length} mutations`);
 for (const { name } of found) {
   const own = results.filter(({ area }) => area === name);
   if (own.length > 0) console.log(`${name}: ${own.filter(({ killer }) => killer !== undefined).length} of ${own.length} killed`);
 }
 const killed = results.filter(({ killer }) => killer !== undefined).length;
 console.log(`all: ${killed} of ${results.length} killed, ${((100 * killed) / results.length).toFixed(1)} %`);
-if (options.out !== undefined) writeFileSync(options.out, `${JSON.stringify({ seed, count, results }, null, 2)}\n`);

@@ -4,12 +4,19 @@ import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
-const LINKED = ['node_modules', 'package.json', 'docs', 'README.md', 'test', 'examples', 'scripts', 'src'];
-const TEST_LIMIT_MS = 300_000;
+const LINKED = ['node_modules', 'package.json', 'package-lock.json', 'docs', 'README.md', 'test', 'examples', 'scripts', 'src'];
+const TEST_LIMIT_MS = 600_000;
+/** Processor time of one test file: a mutant that never ends is killed by what it uses, whatever else the machine does. */
+const TEST_LIMIT_CPU_S = 120;
+
+/** The mutant does not compile. */
+export class BuildError extends Error {}
 
 export class Sandbox {
   constructor(root, { native }) {
     this.root = root;
+    /** Tests that passed here without a mutation: only their failure says anything. */
+    this.healthy = new Set();
     this.folder = mkdtempSync(join(tmpdir(), 'intermodel-mutants-'));
     cpSync(join(root, 'lib'), join(this.folder, 'lib'), { recursive: true });
     for (const name of LINKED) symlinkSync(resolve(root, name), join(this.folder, name));
@@ -25,7 +32,11 @@ export class Sandbox {
   /** Only the plain C++ path: the kernels are written once, and one build of them shows a change in seconds. */
   buildNative() {
     const options = ['--out', 'build', '--parallel', '2', '--CDINTERMODEL_SCALAR_ONLY=ON'];
-    execFileSync('npx', ['cmake-js', 'build', ...options], { cwd: this.folder, stdio: 'pipe', timeout: TEST_LIMIT_MS });
+    try {
+      execFileSync('npx', ['cmake-js', 'build', ...options], { cwd: this.folder, stdio: 'pipe', timeout: TEST_LIMIT_MS });
+    } catch (error) {
+      throw new BuildError('the mutant does not compile', { cause: error });
+    }
   }
 
   write(path, text) {
@@ -38,8 +49,12 @@ export class Sandbox {
   async firstFailure(tests) {
     for (const test of tests) {
       const passed = await new Promise((done) => {
-        const options = { cwd: this.folder, timeout: TEST_LIMIT_MS, maxBuffer: 1 << 28, killSignal: 'SIGKILL' };
-        execFile(process.execPath, [join('lib', test.replace(/\.ts$/, '.js'))], options, (error) => done(error === null));
+        const env = { ...process.env, TAP_BAIL: '1' };
+        const options = { cwd: this.folder, env, timeout: TEST_LIMIT_MS, maxBuffer: 1 << 28, killSignal: 'SIGKILL' };
+        const command = `ulimit -t ${TEST_LIMIT_CPU_S}; exec "$0" "$1"`;
+        execFile('sh', ['-c', command, process.execPath, join('lib', test.replace(/\.ts$/, '.js'))], options, (error) =>
+          done(error === null),
+        );
       });
       if (!passed) return test;
     }

@@ -1,11 +1,12 @@
 /** What those without stake can make this peer do, keep or refuse: as little as is written here. */
+
 import t from 'tap';
-import { printable } from '../../src/core/printable.js';
 import { Admission } from '../../src/network/admission.js';
 import { AnnouncementFilter, encodeAnnouncement } from '../../src/network/announcements.js';
 import { BoundedStore } from '../../src/network/bounded-store.js';
 import { createHub, Network, RefusalLog, Supervisor } from '../../src/network/index.js';
 import { ConnectionGate, DEFAULT_CONNECTIONS } from '../../src/network/libp2p/connection-gate.js';
+import { mergeSenders } from '../../src/network/refusals.js';
 import { NonceWindow } from '../../src/network/replay.js';
 import { identityOf, NO_BYTES, scaling } from './support/peers.js';
 import { VirtualClock } from './support/virtual-clock.js';
@@ -184,7 +185,7 @@ t.test('no failure of a listener or a task ends the process or reaches its calle
   await hearer.tasks.idle();
   await new Promise((resolve) => setImmediate(resolve));
   t.same(hearer.refusals().taskFailures, { 'listener of topic': 2 });
-  t.same(told, ['listener of topic: at once \\u{1b}[2J', 'listener of topic: later']);
+  t.same(told, ['listener of topic: at once \\u001b[2J', 'listener of topic: later']);
   const tasks = new Supervisor(() => {
     throw new Error('the one who is told fails as well');
   });
@@ -241,11 +242,16 @@ t.test('connections: the oldest silent one gives way, strangers have few places,
   t.same(log.byReason(), { pendingLimit: 3, pendingDeadline: 5, strangerLimit: 2, quota: 2 });
 });
 
-t.test('text from elsewhere is shown on one line, with nothing invisible in it', async (t) => {
-  t.equal(printable('/ip4/1.2.3.4/tcp/1'), '/ip4/1.2.3.4/tcp/1');
-  t.equal(printable('a\u001b[31m\r\nb\u202e\u200b\u009b\\'), 'a\\u{1b}[31m\\u{d}\\u{a}b\\u{202e}\\u{200b}\\u{9b}\\\\');
-  t.equal(printable('größe 中文 😀'), 'größe 中文 😀');
-  t.equal(printable('x'.repeat(300)).length, 203);
-  t.equal(printable(undefined), 'undefined');
-  t.equal(printable('\ud800'), '\\u{d800}');
+t.test('refusals of one sender are added up over the logs of a network', async (t) => {
+  const merged = mergeSenders([
+    [{ sender: 'a', total: 3, reasons: { noStake: 2, malformed: 1 } }],
+    [
+      { sender: 'a', total: 5, reasons: { noStake: 5 } },
+      { sender: 'b', total: 20, reasons: { replay: 20 } },
+    ],
+  ]);
+  t.match(merged, [
+    { sender: 'b', total: 20, reasons: { replay: 20 } },
+    { sender: 'a', total: 8, reasons: { noStake: 7, malformed: 1 } },
+  ]);
 });

@@ -4,6 +4,7 @@ import { type DenseEncoderOptions, denseEncoder } from '../../src/participant/mo
 import { layersModel } from '../../src/participant/models/layers-model.js';
 import { plainModel } from '../../src/participant/models/model.js';
 import { loadTensorflow } from '../../src/participant/models/tensorflow.js';
+import { labelsOf } from '../../src/participant/samples.js';
 
 t.setTimeout(280_000);
 
@@ -148,8 +149,22 @@ t.test('plain functions are models, and a layers model of the wrong shape is ref
   await model.train?.(new Float32Array(2), new Float32Array([5]), 1);
   t.same(seen, [new Float32Array([5])]);
   t.equal(plainModel({ inputWidth: 1, width: 1, respond: (x) => x }).train, undefined);
+  const wrong = { inputWidth: 0, width: 1.5, respond: 1 };
+  const codes = { inputWidth: 'BTM_DOMAIN', width: 'BTM_TYPE', respond: 'BTM_TYPE' };
+  for (const argument of ['inputWidth', 'width', 'respond'] as const) {
+    const options = { inputWidth: 1, width: 1, respond: (x: Float32Array) => x, [argument]: wrong[argument] };
+    t.throws(() => plainModel(options as never), { code: codes[argument], argument }, argument);
+  }
 
   const { tf } = await loadTensorflow('tfjs-wasm');
   const image = tf.sequential({ layers: [tf.layers.flatten({ inputShape: [2, 2] })] });
   t.throws(() => layersModel({ tf, model: image, learningRate: 1e-3 }), { code: 'BTM_SHAPE', argument: 'model' });
+});
+
+t.test('samples without classes have no labels to give', async (t) => {
+  const labels = Int32Array.of(1, 0);
+  const inputs = new Float32Array(4);
+  t.equal(labelsOf({ size: 2, inputs, targets: { loss: 'softmaxCrossEntropy', labels } }), labels);
+  const targets = { loss: 'squaredError', targets: new Float64Array(2) } as const;
+  t.throws(() => labelsOf({ size: 2, inputs, targets }), { code: 'BTM_DOMAIN', argument: 'samples' });
 });

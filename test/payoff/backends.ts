@@ -1,4 +1,4 @@
-/** The backends whose market kernels are compared. */
+/** The backends whose kernels of rankings, competition, payoff and projections are compared. */
 import { type Backend, createBackend } from '../../src/backend/index.js';
 import { loadAddon } from '../../src/backend/load.js';
 import { gpus } from '../support/cuda.js';

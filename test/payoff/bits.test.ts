@@ -1,4 +1,4 @@
-// Native equals the reference to the bit: every kernel of the market, sizes around the vector widths, misaligned views, threads.
+// Native equals the reference to the bit: every kernel of rankings, competition and payoffs, sizes around the vector widths, misaligned views, threads.
 import t from 'tap';
 import type { Backend } from '../../src/backend/index.js';
 import { competitionMask, maskedInputs } from '../../src/competition.js';
@@ -12,13 +12,13 @@ import { bits, hessians, misaligned, simplexRows, spread, stakes } from './state
 const SIZES = [0, 1, 2, 3, 4, 5, 7, 8, 9, 11, 16, 17, 97];
 const NORMS = ['l2', 'l1', 'none'] as const;
 
-/** Every array that the market's functions return for one random state, by name. */
+/** Every array that these functions return for one random state, by name. */
 function outputs(backend: Backend, n: number): Record<string, Float64Array> {
   const stream = new RandomStream(20, n);
   const weights = simplexRows(stream, n, n);
   const stake = stakes(stream, n);
   const temperature = n % 2 === 0 ? 0.05 : 2;
-  const market = { weights, stake, temperature, n, backend };
+  const standing = { weights, stake, temperature, n, backend };
   const out: Record<string, Float64Array> = {};
   const scores = spread(stream, 3 * n);
   const step = spread(stream, n * n);
@@ -34,7 +34,7 @@ function outputs(backend: Backend, n: number): Record<string, Float64Array> {
   }
   for (const shiftGradient of ['exact', 'stopped'] as const) {
     for (const openDiagonal of [false, true]) {
-      const { mask, shift, derivative, deadShare } = competitionMask({ ...market, shiftGradient, openDiagonal });
+      const { mask, shift, derivative, deadShare } = competitionMask({ ...standing, shiftGradient, openDiagonal });
       const name = `mask ${shiftGradient} ${openDiagonal}`;
       Object.assign(out, {
         [name]: mask,
@@ -46,7 +46,7 @@ function outputs(backend: Backend, n: number): Record<string, Float64Array> {
   }
   if (n > 0) {
     const responses = spread(stream, 5 * n * 3);
-    const at = { ...market, participant: n - 1, responses, batch: 5, width: 3 };
+    const at = { ...standing, participant: n - 1, responses, batch: 5, width: 3 };
     out['maskedInputs'] = maskedInputs(at);
     const { gradient: head, inner } = headWeightGradient({ ...at, inputGradient: spread(stream, 5 * n * 3) });
     Object.assign(out, { 'head gradient': head, inner });
@@ -54,7 +54,7 @@ function outputs(backend: Backend, n: number): Record<string, Float64Array> {
   hessians(stream, n).forEach((hessian, k) => {
     const initial = { reference: 'initial' as const, initialWeights: simplexRows(stream, n, n) };
     const against = k % 2 === 0 ? {} : initial;
-    const found = payoffGradient({ ...market, ...against, hessian, alpha: 5, tau: 0.7 });
+    const found = payoffGradient({ ...standing, ...against, hessian, alpha: 5, tau: 0.7 });
     Object.assign(out, { [`payoff ${k}`]: found.gradient, [`loss ${k}`]: found.loss });
   });
   out['projectSimplex'] = projectSimplex({ rows: gradient, n, backend });

@@ -45,10 +45,10 @@ for (const n of [2, 5, 9]) {
   // away from the boundary, so that steps of both signs stay valid
   const inside = simplexRows(stream, n, n).map((w) => 0.9 * w + 0.1 / n);
   const stake = stakes(stream, n);
-  const market = { stake, temperature: 0.8, n, backend };
+  const standing = { stake, temperature: 0.8, n, backend };
 
   t.test(`the mask follows from its definition, n = ${n}`, (test) => {
-    const { mask, shift, derivative } = competitionMask({ weights: inside, ...market });
+    const { mask, shift, derivative } = competitionMask({ weights: inside, ...standing });
     for (let i = 0; i < n; i++) {
       for (let j = 0; j < n; j++) {
         let mean = 0;
@@ -58,7 +58,7 @@ for (const n of [2, 5, 9]) {
         if (Math.abs(mask[i * n + j] - expected) > 1e-14) test.fail(`mask ${i} ${j}`);
         if (Math.abs(shift[j] - mean) > 1e-14) test.fail(`shift ${j}`);
         const other = j === 0 ? 1 : 0;
-        const along = tangent((w) => competitionMask({ weights: w, ...market }).mask[i * n + j], inside, i * n + j, i * n + other);
+        const along = tangent((w) => competitionMask({ weights: w, ...standing }).mask[i * n + j], inside, i * n + j, i * n + other);
         if (Math.abs(along - derivative[i * n + j]) > 1e-8) test.fail(`derivative ${i} ${j}: ${derivative[i * n + j]} against ${along}`);
       }
     }
@@ -69,9 +69,9 @@ for (const n of [2, 5, 9]) {
   hessians(stream, n).forEach((hessian, which) => {
     t.test(`loss and gradient, storage ${which} (${hessian.kind}), n = ${n}`, (test) => {
       for (const reference of ['ones', 'closed'] as const) {
-        const options = { ...market, hessian, reference };
+        const options = { ...standing, hessian, reference };
         const { gradient, loss } = weightGradient({ weights: inside, ...options });
-        const { mask } = competitionMask({ weights: inside, ...market });
+        const { mask } = competitionMask({ weights: inside, ...standing });
         for (let i = 0; i < n; i++) {
           const delta = mask.slice(i * n, (i + 1) * n).map((m) => m - (reference === 'ones' ? 1 : 0));
           const expected = explicitLoss(hessian, delta, i, n);
@@ -91,17 +91,17 @@ for (const n of [2, 5, 9]) {
   t.test(`payoff gradient is that of -alpha L + tau R, n = ${n}`, (test) => {
     const hessian = hessians(stream, n)[0];
     const terms = { alpha: 3, tau: 0.5, scaling: 'absolute' as const };
-    const { gradient } = payoffGradient({ weights: inside, ...market, hessian, ...terms });
+    const { gradient } = payoffGradient({ weights: inside, ...standing, hessian, ...terms });
     for (let i = 0; i < n; i++) {
       const payoff = (w: Float64Array) =>
-        -3 * maskedLoss({ weights: w, ...market, hessian })[i] + 0.5 * networkRanking({ weights: w, stake, n, backend })[i];
+        -3 * maskedLoss({ weights: w, ...standing, hessian })[i] + 0.5 * networkRanking({ weights: w, stake, n, backend })[i];
       for (let j = 1; j < n; j++) {
         const along = tangent(payoff, inside, i * n + j, i * n);
         const found = gradient[i * n + j] - gradient[i * n];
         if (Math.abs(along - found) > 1e-7 * (1 + Math.abs(found))) test.fail(`${i} ${j}: ${found} against ${along}`);
       }
     }
-    const ratio = payoffGradient({ weights: inside, ...market, hessian, alpha: 3, tau: 0.5 }).gradient;
+    const ratio = payoffGradient({ weights: inside, ...standing, hessian, alpha: 3, tau: 0.5 }).gradient;
     const error = Math.max(...ratio.map((g, k) => Math.abs(g * 0.5 - gradient[k])));
     test.ok(error < 1e-12, '(13) is (10) over tau');
     test.end();
@@ -148,8 +148,8 @@ t.test('through a real head: the gradient is that of the head over masked inputs
   const weights = simplexRows(stream, n, n).map((w) => 0.9 * w + 0.1 / n);
   const stake = Float64Array.of(1, 2, 0.5, 1.5);
   for (let participant = 0; participant < n; participant++) {
-    const market = { stake, temperature: 0.7, n, participant, responses, batch, width, backend };
-    const inputs = (w: Float64Array) => maskedInputs({ weights: w, ...market });
+    const standing = { stake, temperature: 0.7, n, participant, responses, batch, width, backend };
+    const inputs = (w: Float64Array) => maskedInputs({ weights: w, ...standing });
     const loss = (w: Float64Array) => {
       const logits = headForward({ head, responses: inputs(w), batch, peers: n, width, backend });
       let sum = 0;
@@ -169,7 +169,7 @@ t.test('through a real head: the gradient is that of the head over masked inputs
       width,
       backend,
     });
-    const { gradient } = headWeightGradient({ weights, ...market, inputGradient });
+    const { gradient } = headWeightGradient({ weights, ...standing, inputGradient });
     for (let j = 1; j < n; j++) {
       const along = tangent(loss, weights, participant * n + j, participant * n);
       const found = gradient[j] - gradient[0];

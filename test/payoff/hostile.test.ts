@@ -1,4 +1,4 @@
-// What the market's functions refuse, with which code and index; and that they leave their inputs alone.
+// What the functions of rankings, competition and payoffs refuse, with which code and index; and that they leave their inputs alone.
 import t from 'tap';
 import { competitionMask, maskedInputs } from '../../src/competition.js';
 import { InputError, type InputErrorCode } from '../../src/core/errors.js';
@@ -8,10 +8,10 @@ import { correlations, idealRanking, inflate, interRanking, networkRanking } fro
 import { reference as backend, backends } from './backends.js';
 
 const weights = [0.75, 0.25, 0.5, 0.5];
-const market = { weights, stake: [1, 2], temperature: 1, n: 2, backend };
+const standing = { weights, stake: [1, 2], temperature: 1, n: 2, backend };
 const hessian = { kind: 'dense' as const, data: [2, 1, 1, 3, 1, 0, 0, 4] };
-const game = { ...market, hessian, alpha: 1, tau: 1 };
-const head = { ...market, participant: 0, inputGradient: [1, 2], responses: [1, 2], batch: 1, width: 1 };
+const game = { ...standing, hessian, alpha: 1, tau: 1 };
+const head = { ...standing, participant: 0, inputGradient: [1, 2], responses: [1, 2], batch: 1, width: 1 };
 
 type Row = [label: string, call: () => unknown, code: InputErrorCode, argument: string, index?: number];
 const REFUSED: Row[] = [
@@ -31,12 +31,12 @@ const REFUSED: Row[] = [
   ['an infinite tau', () => inflate({ stake: [1], ranking: [1], tau: Number.POSITIVE_INFINITY, backend }), 'BTM_NONFINITE', 'tau'],
   ['a negative rank', () => inflate({ stake: [1], ranking: [-1], tau: 1, backend }), 'BTM_NEGATIVE', 'ranking', 0],
   ['an unknown norm', () => inflate({ stake: [1], ranking: [1], tau: 1, norm: 'max' as never, backend }), 'BTM_DOMAIN', 'norm'],
-  ['T = 0', () => competitionMask({ ...market, temperature: 0 }), 'BTM_DOMAIN', 'temperature'],
-  ['T < 0', () => competitionMask({ ...market, temperature: -1 }), 'BTM_DOMAIN', 'temperature'],
-  ['T NaN', () => competitionMask({ ...market, temperature: Number.NaN }), 'BTM_NONFINITE', 'temperature'],
-  ['T so small that 1/T overflows', () => competitionMask({ ...market, temperature: 1e-310 }), 'BTM_DOMAIN', 'temperature'],
+  ['T = 0', () => competitionMask({ ...standing, temperature: 0 }), 'BTM_DOMAIN', 'temperature'],
+  ['T < 0', () => competitionMask({ ...standing, temperature: -1 }), 'BTM_DOMAIN', 'temperature'],
+  ['T NaN', () => competitionMask({ ...standing, temperature: Number.NaN }), 'BTM_NONFINITE', 'temperature'],
+  ['T so small that 1/T overflows', () => competitionMask({ ...standing, temperature: 1e-310 }), 'BTM_DOMAIN', 'temperature'],
   ['no temperature', () => competitionMask({ weights, n: 2 } as never), 'BTM_TYPE', 'temperature'],
-  ['an unknown shift gradient', () => competitionMask({ ...market, shiftGradient: 'no' as never }), 'BTM_DOMAIN', 'shiftGradient'],
+  ['an unknown shift gradient', () => competitionMask({ ...standing, shiftGradient: 'no' as never }), 'BTM_DOMAIN', 'shiftGradient'],
   ['a participant outside', () => maskedInputs({ ...head, participant: 2 }), 'BTM_DOMAIN', 'participant'],
   ['responses of the wrong length', () => headWeightGradient({ ...head, responses: [1] }), 'BTM_SHAPE', 'responses'],
   [
@@ -102,7 +102,7 @@ t.test('inputs are read only, outputs are new', (test) => {
   const buffers: ArrayBufferLike[] = Object.values(inputs).map((array) => array.buffer);
   for (const { name, backend } of backends) {
     const state = {
-      ...market,
+      ...standing,
       weights: inputs.weights,
       stake: inputs.stake,
       hessian: { kind: 'dense' as const, data: inputs.data },
@@ -138,6 +138,6 @@ t.test('one participant has nobody to compete with: mask 1/2, derivative 0', (te
 t.test('saturation is reported', (test) => {
   const { deadShare } = competitionMask({ weights: [1, 0, 0, 1], temperature: 0.01, n: 2, backend });
   test.equal(deadShare, 1, 'every x is +-50');
-  test.equal(competitionMask({ ...market }).deadShare, 0, 'none at T = 1');
+  test.equal(competitionMask({ ...standing }).deadShare, 0, 'none at T = 1');
   test.end();
 });

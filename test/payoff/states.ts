@@ -1,4 +1,4 @@
-/** Random states of the market, drawn from named streams, on views that start in the middle of a buffer. */
+/** Random weights, stake and Hessians, drawn from named streams, on views that start in the middle of a buffer. */
 import type { RandomStream } from '../../src/core/random.js';
 import type { Hessian } from '../../src/curvature.js';
 

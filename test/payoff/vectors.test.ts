@@ -18,7 +18,7 @@ for (const { name, backend } of backends) {
     const ratio = errorRatio(actual, flat(expected ?? record.expected[field]), record.tolerance);
     test.ok(ratio <= 1, `${record.id} ${field}: error ${ratio.toPrecision(2)} of the tolerance (${name})`);
   };
-  const market = (record: KnownAnswer) => ({
+  const standing = (record: KnownAnswer) => ({
     weights: flat(record.inputs['W']),
     stake: flat(record.inputs['s']),
     temperature: record.inputs['T'] as number,
@@ -29,14 +29,14 @@ for (const { name, backend } of backends) {
 
   t.test(`mask and its derivative, ${name}`, (test) => {
     const d01 = knownAnswer('D01');
-    const mask = competitionMask(market(d01));
+    const mask = competitionMask(standing(d01));
     close(test, d01, 'mu', mask.shift);
     close(test, d01, 'mask', mask.mask);
     const d02 = knownAnswer('D02');
-    close(test, d02, 'own', competitionMask(market(d02)).derivative);
-    close(test, d02, 'own_mu_stopgrad', competitionMask({ ...market(d02), shiftGradient: 'stopped' }).derivative);
+    close(test, d02, 'own', competitionMask(standing(d02)).derivative);
+    close(test, d02, 'own_mu_stopgrad', competitionMask({ ...standing(d02), shiftGradient: 'stopped' }).derivative);
     // the cross term -s_k sigma' / (n T) against the own term s_i sigma' (1 - 1/n) / T: equal and opposite for n = 2
-    test.ok(Math.abs(competitionMask(market(d02)).derivative[0] + (d02.expected['cross_00_wrt_w10'] as number)) < 1e-13, 'D02 cross');
+    test.ok(Math.abs(competitionMask(standing(d02)).derivative[0] + (d02.expected['cross_00_wrt_w10'] as number)) < 1e-13, 'D02 cross');
     test.end();
   });
 
@@ -54,7 +54,7 @@ for (const { name, backend } of backends) {
 
   t.test(`loss and gradient in every storage, ${name}`, (test) => {
     const d03 = knownAnswer('D03');
-    const found = weightGradient({ ...market(d03), hessian: dense(d03) });
+    const found = weightGradient({ ...standing(d03), hessian: dense(d03) });
     close(test, d03, 'loss', found.loss);
     close(test, d03, 'grad', found.gradient);
     const d04 = knownAnswer('D04');
@@ -68,19 +68,19 @@ for (const { name, backend } of backends) {
       { kind: 'dense' as const, data: twice },
     ];
     for (const hessian of forms) {
-      const { loss, gradient } = weightGradient({ ...market(d04), hessian });
+      const { loss, gradient } = weightGradient({ ...standing(d04), hessian });
       close(test, d04, 'loss', loss);
       close(test, d04, 'grad', gradient);
     }
     const d05 = knownAnswer('D05');
     const diagonal = flat(d05.inputs['H_diag']);
     for (const data of [diagonal, [...diagonal, ...diagonal]]) {
-      const { loss, gradient } = weightGradient({ ...market(d05), hessian: { kind: 'diagonal', data } });
+      const { loss, gradient } = weightGradient({ ...standing(d05), hessian: { kind: 'diagonal', data } });
       close(test, d05, 'loss', loss);
       close(test, d05, 'grad', gradient);
     }
     const d06 = knownAnswer('D06');
-    const still = { ...market(d06), hessian: dense(d06), reference: 'initial' as const, initialWeights: flat(d06.inputs['W0']) };
+    const still = { ...standing(d06), hessian: dense(d06), reference: 'initial' as const, initialWeights: flat(d06.inputs['W0']) };
     close(test, d06, 'loss', maskedLoss(still));
     close(test, d06, 'grad', weightGradient(still).gradient);
     test.end();
@@ -89,7 +89,7 @@ for (const { name, backend } of backends) {
   t.test(`through a real head, ${name}`, (test) => {
     const d08 = knownAnswer('D08');
     const { gradient, inner } = headWeightGradient({
-      ...market(d08),
+      ...standing(d08),
       participant: d08.inputs['i'] as number,
       inputGradient: flat(d08.inputs['G']),
       responses: flat(d08.inputs['F']),
@@ -124,7 +124,7 @@ for (const { name, backend } of backends) {
     close(test, e02, 'raw', payoffGradient({ ...raw, scaling: 'absolute' }).gradient);
 
     const e03 = knownAnswer('E03');
-    const bet = { ...market(e03), hessian: dense(e03), alpha: e03.inputs['alphaOverTau'] as number, tau: 1 };
+    const bet = { ...standing(e03), hessian: dense(e03), alpha: e03.inputs['alphaOverTau'] as number, tau: 1 };
     close(test, e03, 'grad', payoffGradient(bet).gradient);
     const literal = payoffGradient({ ...bet, utility: 'gain' }).gradient;
     test.ok(literal[1] < 0 && payoffGradient(bet).gradient[1] > 0, 'as printed, the payoff rewards losing inputs (R-01)');

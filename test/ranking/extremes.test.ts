@@ -122,3 +122,13 @@ t.test('rows of a Float32Array are weights, though their sums are not 1 to the l
   test.throws(() => networkRanking({ weights: Float64Array.of(0.6000001, 0.4, 0.3, 0.7), n: 2, backend }), { code: 'BTM_ROWSUM' });
   test.end();
 });
+
+t.test('ties count in the denominators of tau-b, each vector for itself', (test) => {
+  // seven pairs agree, one disagrees; one pair of ten is tied in a, two in b
+  const { value } = kendall([1, 2, 2, 3, 4], [1, 3, 2, 2, 5]);
+  test.ok(near(value ?? 0, 6 / 9), `${value}`);
+  const uneven = kendall([1, 2, 3, 4], [1, 1, 1, 2]).value;
+  test.ok(near(uneven ?? 0, 3 / Math.sqrt(6 * 3)), `${uneven}`);
+  test.ok(near(kendall([1, 1, 1, 2], [1, 2, 3, 4]).value ?? 0, 3 / Math.sqrt(6 * 3)));
+  test.end();
+});

@@ -80,3 +80,15 @@ t.test('a figure that asks for an address is refused', async (t) => {
 t.test('a result without the ranking that the page is about is refused', async (t) => {
   await t.rejects(demoReport({ ...fixture, rankings: [] }, { command: COMMAND }), { code: 'BTM_DOMAIN', argument: 'result.rankings' });
 });
+
+t.test('classes are listed in order, and consecutive ones as a range', async (t) => {
+  const result = demoFixture();
+  const classesOf = [
+    [4, 2, 3],
+    [9, 1],
+    [7, 5, 9],
+  ];
+  const participants = result.participants.map((participant, at) => ({ ...participant, classes: classesOf[at % 3]! }));
+  const page = await demoReport({ ...result, participants }, { command: COMMAND });
+  for (const shown of ['2\u20134', '1, 9', '5, 7, 9']) t.ok(page.includes(`>${shown}<`), shown);
+});

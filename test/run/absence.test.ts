@@ -5,7 +5,7 @@ import { createKey, memoryStore, ROW_PARTS } from '../../src/ledger/index.js';
 import { createHub, createIdentity } from '../../src/network/index.js';
 import { DenseNet } from '../../src/participant/models/dense-net.js';
 import { contentHash, encodeStudent } from '../../src/participant/students/student-file.js';
-import { fill, replaceBlocks } from '../../src/run/absence.js';
+import { AbsenceObserver, fill, type ObservedRun, replaceBlocks } from '../../src/run/absence.js';
 import { Coordinator } from '../../src/run/coordinator.js';
 import { genesisOf } from '../../src/run/genesis.js';
 import { LedgerClient } from '../../src/run/ledger-client.js';
@@ -34,6 +34,27 @@ t.test('the loss with filled places is that of the masked responses', (t) => {
   t.equal(accuracy, null);
   t.same(scores, [1, 4, 9], 'squares of what each peer adds to the output');
   t.end();
+});
+
+t.test('an absence is measured with the last answers, zeros and the student in the place of the peer that left', async (t) => {
+  const head = new DenseNet([{ weights: Float64Array.of(1, 2, 3), bias: Float64Array.of(0.5), activation: 'identity' }]);
+  const validation = { size: 1, inputs: new Float32Array(1), targets: { loss: 'squaredError', targets: Float64Array.of(2) } } as const;
+  const client = {
+    ask: async () => ({ responses: Float64Array.of(1, 2, 0) }),
+    standIns: (lost: readonly number[]) => ({ responses: Float64Array.of(0, 0, 7), held: lost }),
+  };
+  const settings = resolveSettings({ participants: 3, width: 1, validation: 1, blockValidation: 1 });
+  const observer = new AbsenceObserver({ participant: { head }, validation, settings, client, backend } as unknown as ObservedRun);
+  observer.allAnswered(Float64Array.of(9, 9, 5));
+  await observer.notice(['peer', 'peer', 'student'], 4, Float64Array.of(1, 1, 1));
+  const lossOf = (third: number) => 0.5 * (1 + 2 * 2 + 3 * third + 0.5 - 2) ** 2;
+  const { before, zeros, students, ...rest } = observer.absences[0]!;
+  t.same([before?.loss, zeros.loss, students.loss], [lossOf(5), lossOf(0), lossOf(7)]);
+  t.same(rest, { round: 4, away: [2], held: [2], returned: null });
+  await observer.notice(['peer', 'peer', 'nobody'], 5, Float64Array.of(1, 1, 1));
+  t.equal(observer.absences.length, 1, 'the same absence is measured once');
+  await observer.notice(['peer', 'peer', 'peer'], 6, Float64Array.of(1, 1, 1));
+  t.equal(observer.absences[0]!.returned, 6);
 });
 
 t.test('a student answers in the position of its peer', (t) => {
@@ -72,7 +93,7 @@ t.test('a row is the positive part of the scores: a negative estimate counts as 
   await clients[1]!.submitRow(Float64Array.of(-1, 0, -2));
   await clients[2]!.submitRow(Float64Array.of(0, 5, -5));
   await Promise.all(clients.map((client) => client.block(0)));
-  const { weights } = clients[0]!.market();
+  const { weights } = clients[0]!.weightsAndStake();
   t.same(
     [...weights].map((weight) => Math.round(weight * ROW_PARTS) / ROW_PARTS),
     [0, 0.25, 0.75, 0.333333334, 0.333333333, 0.333333333, 0, 1, 0],

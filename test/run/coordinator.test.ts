@@ -37,6 +37,11 @@ t.test('a configuration gets its defaults; what is wrong in it is named', async 
     [{ formatVersion: 2 }, 'config.formatVersion'],
   ];
   for (const [change, argument] of wrong) t.throws(() => parsePeerConfig({ ...config, ...change }), { code: 'BTM_DOMAIN', argument });
+  t.throws(() => parsePeerConfig({ ...config, backend: { kind: 'native', isa: 'sse9' } }), {
+    code: 'BTM_DOMAIN',
+    argument: 'config.backend.isa',
+  });
+  t.equal(parsePeerConfig({ ...config, backend: { kind: 'native', isa: 'avx2' } }).backend.isa, 'avx2');
   t.throws(() => parsePeerConfig({ ...config, unknown: 1 }), { code: 'BTM_DOMAIN' });
   t.throws(() => parsePeerConfig({ ...config, settings: { participants: 1 } }), { code: 'BTM_DOMAIN', argument: 'participants' });
   await t.rejects(readPeerConfig('/nonexistent/peer.json'), { code: 'BTM_IO' });

@@ -1,8 +1,8 @@
 // The native kernel gives the reference's bits: every loss, awkward sizes, misaligned views, held-out samples, 1, 2 and 7 threads.
 import t from 'tap';
 import type { Kernels } from '../../src/backend/index.js';
+import { LOSSES } from '../../src/core/closed-lists.js';
 import { RandomStream } from '../../src/core/random.js';
-import { LOSSES } from '../../src/reference/loss.js';
 import { firstDifference, misaligned, nameOf, natives, reference } from '../support/backends.js';
 
 interface Problem {

@@ -12,7 +12,7 @@ const commands = [...text.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block])
 /** What each command must print, in the order of the page. */
 const PRINTS: readonly RegExp[] = [
   /1 +petals [\s\S]*tree .*no effect found[\s\S]*No vote or router/,
-  /Keep petals[\s\S]*Drop tree\./,
+  /every set was looked at[\s\S]* 1 +1 .* petals\n[\s\S]*Keep petals, sepals, tree, shuffled: [\s\S]*Drop none\./,
   /Copies of one another: petals, petals-again/,
   /1 +petals /,
   /1 +large [\s\S]*No router over these models/,

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { figure4CurvesTask, figure4Task } from '../../src/sweep/experiments.js';
 import { layoutOf, parseShard, rowOfShard, shardUnits, unitOfShard } from '../../src/sweep/layout.js';
 import { cellsOf, methodName, type SweepSpec, sweepTask } from '../../src/sweep/spec.js';
 
@@ -112,4 +113,8 @@ t.test('a method has one name', async (t) => {
     methodName({ kind: 'projectedGradient', rate: 0.005, order: 'random', seed: 3 }),
     'projectedGradient(rate=0.005;order=random;seed=3)',
   );
+});
+
+t.test('the experiments of the paper refuse options that are not an object', async (t) => {
+  for (const make of [figure4Task, figure4CurvesTask]) t.throws(() => make(null as never), { code: 'BTM_TYPE', argument: 'options' });
 });

@@ -5,7 +5,7 @@ import { type ClassScore, labelsOf, scoreClasses } from '../../participant/sampl
 import { encodeStudent } from '../../participant/students/student-file.js';
 import { spearman } from '../../ranking.js';
 import type { LocalParticipant } from '../../run/local-run.js';
-import type { RunView } from '../../run/participant-run.js';
+import type { RunView } from '../../run/run-state.js';
 import type { DenseMember, DistillationNetwork } from './network.js';
 
 /** One participant's student against its gating ensemble, on held-out data. */

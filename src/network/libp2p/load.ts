@@ -1,4 +1,4 @@
-/** Loads libp2p when it is asked for; nobody else pays for it. */
+/** Loads libp2p when it is asked for; a process without it does not load it. */
 import { type Attempt, EnvironmentError } from '../../core/errors.js';
 import { installCommand } from '../../core/optional-packages.js';
 

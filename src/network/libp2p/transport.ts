@@ -1,4 +1,8 @@
-/** The libp2p transport: one direct stream per request, gossip for small announcements. */
+/**
+ * The libp2p transport: one direct stream per request, gossip for small announcements.
+ *
+ * Over 300 lines: dialling, serving and forgetting share the tables of peers of one class, and apart they would hand them to each other.
+ */
 import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import { checkNonNegative } from '../../core/validate.js';

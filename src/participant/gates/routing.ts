@@ -31,7 +31,7 @@ export interface RoutedResponses {
   readonly origins: readonly Origin[];
   /** Samples that each position was asked about. */
   readonly rows: readonly Int32Array[];
-  /** Outcomes of the calls; null where nobody was asked. */
+  /** Outcomes of the calls; null where no peer was asked. */
   readonly outcomes: readonly (Outcome<Tensor> | null)[];
 }
 

@@ -23,7 +23,7 @@ export interface ResponseModel {
   respond(inputs: Float32Array, batch: number): Promise<Float32Array>;
   /**
    * Trains one step on the loss gradient with respect to the responses. Absent if the model does not learn.
-   * @param gradient `[batch, width]`, dL/df summed over everybody who asked
+   * @param gradient `[batch, width]`, dL/df summed over all peers that asked
    */
   train?(inputs: Float32Array, gradient: Float32Array, batch: number): Promise<void>;
   /** The same for inputs in two parts, `[batch, given]` and `[batch, inputWidth - given]`. Absent: they are joined first. */

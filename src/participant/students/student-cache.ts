@@ -2,7 +2,9 @@
  * Students of peers, kept for when a peer cannot be evaluation. A peer announces the hash of its student; whoever wants it asks for it by that hash and keeps it only if the
  * bytes hash to it, so it does not matter who handed them over.
  */
+
 import { InputError } from '../../core/errors.js';
+import { isUint8Array } from '../../core/typed-arrays.js';
 import { BoundedStore, type CallOptions, type Handlers, type Network, type PeerKey, systemClock } from '../../network/index.js';
 import type { DenseNet } from '../models/dense-net.js';
 import { partsOf, type Saved, type Stateful } from '../saved.js';
@@ -127,7 +129,7 @@ export class StudentCache implements Stateful {
 
   restore(saved: Saved): void {
     for (const [peer, bytes] of Object.entries(partsOf(saved))) {
-      const hash = bytes instanceof Uint8Array ? new TextDecoder().decode(bytes) : '';
+      const hash = isUint8Array(bytes) ? new TextDecoder().decode(bytes) : '';
       if (isHash(hash)) this.#wanted.set(peer, hash);
     }
   }
@@ -165,7 +167,7 @@ export class StudentOffer {
     return this.#hash;
   }
 
-  /** Offers these bytes from now on and tells everybody their hash. */
+  /** Offers these bytes from now on and announces their hash. */
   async publish(network: Network, bytes: Uint8Array): Promise<string> {
     this.#bytes = bytes.slice();
     this.#hash = contentHash(bytes);

@@ -1,12 +1,14 @@
 /** Students as bytes: deterministic CBOR with 32-bit parameters, named by the SHA-256 of those bytes. */
+
 import { createHash } from 'node:crypto';
-import { decode, encode, rfc8949EncodeOptions } from 'cborg';
+import { encode, rfc8949EncodeOptions } from 'cborg';
+import { decodeCbor } from '../../core/cbor.js';
+import { ACTIVATIONS, type Activation } from '../../core/closed-lists.js';
 import { InputError } from '../../core/errors.js';
-import type { Activation } from '../../head.js';
+import { isUint8Array } from '../../core/typed-arrays.js';
 import { type DenseLayer, DenseNet } from '../models/dense-net.js';
 
 const FORMAT = 'intermodel-student/1';
-const ACTIVATIONS: readonly Activation[] = ['identity', 'relu', 'tanh', 'gelu', 'sigmoid'];
 /** Largest number of parameters that is accepted from a peer: 16 MiB of them. */
 const MOST_PARAMETERS = 4 * 1024 * 1024;
 
@@ -28,7 +30,7 @@ export function contentHash(bytes: Uint8Array): string {
 }
 
 /**
- * Reads a student that came from somebody else.
+ * Reads a student that came from another participant.
  *
  * @throws InputError BTM_TYPE, BTM_SHAPE or BTM_NONFINITE naming what is wrong with it
  */
@@ -60,7 +62,7 @@ export function decodeStudent(bytes: Uint8Array): DenseNet {
 function parse(bytes: Uint8Array): Record<string, unknown> | undefined {
   let value: unknown;
   try {
-    value = decode(bytes, { strict: true });
+    value = decodeCbor(bytes, { strict: true });
   } catch (error) {
     refuse('BTM_TYPE', `is not CBOR: ${error instanceof Error ? error.message : String(error)}`);
   }
@@ -69,13 +71,13 @@ function parse(bytes: Uint8Array): Record<string, unknown> | undefined {
 
 function size(what: string, value: unknown): number {
   if (!Number.isInteger(value) || (value as number) < 1 || (value as number) > MOST_PARAMETERS) {
-    refuse('BTM_SHAPE', `has ${what} that is no size`);
+    refuse('BTM_SHAPE', `has ${what} that is not a size`);
   }
   return value as number;
 }
 
 function numbers(what: string, value: unknown, length: number): Float64Array {
-  if (!(value instanceof Uint8Array) || value.length !== 4 * length) {
+  if (!isUint8Array(value) || value.length !== 4 * length) {
     throw new InputError('BTM_SHAPE', `has ${what} that is not ${length} numbers of 4 bytes`, { argument: 'student' });
   }
   const view = new DataView(value.buffer, value.byteOffset, value.byteLength);

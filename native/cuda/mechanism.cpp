@@ -49,7 +49,7 @@ void mask(IntermodelSession& session, double* mask, double* derivative, double* 
     double total = 0.0;
     for (size_t j = 0; j < n; j++) {
       const bool free = open && i == j;
-      if (!free && slope[i * n + j] < market::kDeadGradient) total += 1.0;
+      if (!free && slope[i * n + j] < competition::kDeadGradient) total += 1.0;
       slope[i * n + j] = free ? 0.0 : slope[i * n + j] * (factor[i] * share * inverse);
     }
     lost[i] = total;
@@ -101,7 +101,7 @@ void project(IntermodelSession& session, double* out, const double* rows, double
   const double* from = given.data();
   double* to = result.data();
   each(session.machine, count,
-       [=] INTERMODEL_BOTH(size_t i) { market::projectRow(from + i * n, floor, to + i * n, n); });
+       [=] INTERMODEL_BOTH(size_t i) { projection::projectRow(from + i * n, floor, to + i * n, n); });
   result.get(out);
 }
 
@@ -112,7 +112,7 @@ void boundedStep(IntermodelSession& session, double* out, const double* rows, co
   const double *c = centre.data(), *d = step.data();
   double *to = result.data(), *room = scratch.data();
   each(session.machine, count, [=] INTERMODEL_BOTH(size_t i) {
-    market::boundedStepRow(c + i * n, d + i * n, epsilon, to + i * n, room + i * 2 * n, n);
+    projection::boundedStepRow(c + i * n, d + i * n, epsilon, to + i * n, room + i * 2 * n, n);
   });
   result.get(out);
 }
@@ -124,7 +124,7 @@ void residuals(IntermodelSession& session, double* gap, double* natural, double*
   const double *at = w.data(), *along = g.data();
   double *to = found.data(), *room = scratch.data();
   each(session.machine, count, [=] INTERMODEL_BOTH(size_t i) {
-    const RowResiduals mine = market::residualsRow(at + i * n, along + i * n, epsilon, room + i * 3 * n, n);
+    const RowResiduals mine = projection::residualsRow(at + i * n, along + i * n, epsilon, room + i * 3 * n, n);
     to[i] = mine.gap;
     to[count + i] = mine.natural;
     to[2 * count + i] = mine.regret;

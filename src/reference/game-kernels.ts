@@ -1,11 +1,11 @@
-/** The reference kernels of the market, as one object. */
+/** The reference kernels of rankings, competition, payoff, projections and games, as one object. */
 import { competitionMask, maskedInputs } from './competition.js';
 import { createGameBatch } from './equilibrium-batch.js';
 import { areSymmetric, headWeightGradient, payoffGradient, weightGradient } from './payoff.js';
 import { projectBoundedStep, projectSimplex, residuals } from './projection.js';
 import { areWeights, idealRanking, inflate, interRanking, networkRanking, rankGradient } from './ranking.js';
 
-export const marketReference = {
+export const gameReference = {
   areWeights,
   idealRanking,
   interRanking,

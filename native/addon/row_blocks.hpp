@@ -1,5 +1,5 @@
-/// What the market families (ranking, competition, payoff, projection, equilibrium) share: row blocks, and how Hessians
-/// are stored.
+/// Blocks of rows for the threads of an engine, and how Hessians are stored: shared by ranking, competition, payoff,
+/// projection and equilibrium.
 #pragma once
 
 #include <algorithm>
