@@ -153,17 +153,18 @@ INTERMODEL_INLINE F64 splat(double x) { return broadcast(x); }
 INTERMODEL_INLINE F64 exponential(F64 x) { return exp(x); }
 INTERMODEL_INLINE F32 exponential(F32 x) { return viaDouble<exp>(x); }
 
+/// The vector of a type of number, and its lanes: an enumerator, as nvcc takes no data member with an execution space.
 template <class T>
 struct VectorOf;
 template <>
 struct VectorOf<double> {
   using Type = F64;
-  static constexpr size_t kCount = kLanes;
+  enum : size_t { kCount = kLanes };
 };
 template <>
 struct VectorOf<float> {
   using Type = F32;
-  static constexpr size_t kCount = kSingleLanes;
+  enum : size_t { kCount = kSingleLanes };
 };
 template <class T>
 using Vector = typename VectorOf<T>::Type;

@@ -102,7 +102,7 @@ function copyText({ roster, participants, measurements }: Outcome, index: number
 
 function scarceText({ participants, roster, measurements }: Outcome, index: number): string {
   const ablation = mean(measurements.map((m) => m.ablation[index]));
-  return `It owns ${roster[index].samples} samples, but its encoder is trained on the gradients of everybody who asks it: removing it costs the others ${nats(ablation)}; its own head reaches ${percent(participants[index].headAccuracy)}.`;
+  return `It owns ${roster[index].samples} samples, but its encoder is trained on the gradients of all peers that ask it: removing it costs the others ${nats(ablation)}; its own head reaches ${percent(participants[index].headAccuracy)}.`;
 }
 
 function places(outcome: Outcome, index: number): string {
