@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { createBackend } from '../src/backend/index.js';
+import { SAMPLE_ESTIMATORS } from '../src/core/closed-lists.js';
 import { RandomStream } from '../src/core/random.js';
 import * as product from '../src/index.js';
 
@@ -35,17 +36,6 @@ function head(inputs: number, hidden: number, outputs: number, which: number): p
   return { layers };
 }
 
-const ESTIMATORS = [
-  'gaussNewton',
-  'taylor2',
-  'firstOrder',
-  'empiricalFisher',
-  'monteCarloFisher',
-  'relativeEntropy',
-  'ablation',
-  'diagonal',
-] as const;
-
 const HEADS = [
   [3, 2, 1, 0, 2],
   [33, 5, 7, 0, 10],
@@ -64,7 +54,7 @@ HEADS.forEach(([batch, peers, width, hidden, outputs], which) => {
   const labels = Int32Array.from({ length: batch }, () => Math.floor(outputs * random.uniform()));
   const soft = uniforms(batch * outputs);
   const name = `B=${batch} n=${peers} d=${width} h=${hidden} C=${outputs}`;
-  for (const estimator of ESTIMATORS) {
+  for (const estimator of SAMPLE_ESTIMATORS) {
     const scores = product.removalScores({ ...over, responses, labels, estimator, reduction: 'none', draws: 3 });
     print(`removalScores ${estimator} ${name}`, scores.scores, scores.linearShare);
   }

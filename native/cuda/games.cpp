@@ -151,18 +151,6 @@ GameData gameAt(const IntermodelGames& games, const IntermodelGameArrays& arrays
   return g;
 }
 
-SearchSettings settingsFrom(const double* list) {
-  return {.method = static_cast<SearchMethod>(static_cast<int>(list[0])),
-          .rate = list[1],
-          .leastRate = list[2],
-          .largestRate = list[3],
-          .tolerance = list[4],
-          .maxSteps = list[5],
-          .checkEvery = list[6],
-          .stopOnCycle = list[7] == 1.0,
-          .epsilon = list[8]};
-}
-
 /// Updates made so far by all games, and whether any still runs.
 struct Standing {
   double made;
@@ -199,7 +187,7 @@ IntermodelGames* createGames(IntermodelSession& session, const IntermodelGameArr
   Machine& machine = session.machine;
   auto games = std::make_unique<IntermodelGames>();
   const size_t n = arrays.n, count = arrays.count;
-  games->settings = settingsFrom(arrays.settings);
+  games->settings = searchSettings(arrays.settings);
   for (size_t k = 0; k < arrays.hessian_count; k++) {
     const IntermodelHessians& h = arrays.hessians[k];
     games->form = formOf(h, nullptr);

@@ -37,6 +37,19 @@ struct SearchSettings {
   double epsilon;  ///< largest change of a row in one step; 0: no bound
 };
 
+/// From the list that createGameBatch (src/backend/equilibrium.ts) takes.
+constexpr SearchSettings searchSettings(const double* list) {
+  return {.method = static_cast<SearchMethod>(static_cast<int>(list[0])),
+          .rate = list[1],
+          .leastRate = list[2],
+          .largestRate = list[3],
+          .tolerance = list[4],
+          .maxSteps = list[5],
+          .checkEvery = list[6],
+          .stopOnCycle = list[7] == 1.0,
+          .epsilon = list[8]};
+}
+
 inline constexpr double kLeastLogit = -50.0;
 inline constexpr double kReturnShare = 1e-6;
 inline constexpr double kLeastExcursion = 1e-9;

@@ -18,23 +18,11 @@ constexpr std::size_t kLaneSizeShared = 64;  // one Hessian for all lanes
 constexpr std::uint64_t kStepsBeforePacking = 4;
 constexpr std::uint64_t kSliceWork = 1 << 22;  // multiplications between looks at the cancel flag: milliseconds
 
-SearchSettings settingsFrom(std::span<const double> list) {
-  return {.method = static_cast<SearchMethod>(static_cast<int>(list[0])),
-          .rate = list[1],
-          .leastRate = list[2],
-          .largestRate = list[3],
-          .tolerance = list[4],
-          .maxSteps = list[5],
-          .checkEvery = list[6],
-          .stopOnCycle = list[7] == 1.0,
-          .epsilon = list[8]};
-}
-
 }  // namespace
 
 GameBatch::GameBatch(const GameBatchArrays& arrays)
     : form_(arrays.form),
-      settings_(settingsFrom(arrays.settings)),
+      settings_(searchSettings(arrays.settings.data())),
       stake_(arrays.stake.begin(), arrays.stake.end()),
       referenceMask_(arrays.referenceMask.begin(), arrays.referenceMask.end()),
       states_(arrays.count * stateLength(arrays.form.n)),

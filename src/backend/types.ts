@@ -1,10 +1,10 @@
 /** What a backend is: the kernels of every family, and a description of what runs them. */
 
 import type { BACKEND_KINDS } from '../core/closed-lists.js';
+import type { denseReference } from '../reference/dense.js';
 import type { gameReference } from '../reference/game-kernels.js';
 import type { ArithmeticKernels } from './arithmetic.js';
 import type { CurvatureKernels } from './curvature.js';
-import type { DenseKernels } from './dense.js';
 import type { DistillationKernels } from './distillation.js';
 import type { EquilibriumKernels } from './equilibrium.js';
 import type { GatingKernels } from './gating.js';
@@ -16,7 +16,7 @@ type GameKernels = Omit<typeof gameReference, 'createGameBatch'>;
 /** Every kernel, flat and positional: outputs first, then inputs, then sizes. Arguments are already validated. */
 export type Kernels = ArithmeticKernels &
   CurvatureKernels &
-  DenseKernels &
+  typeof denseReference &
   DistillationKernels &
   GatingKernels &
   GameKernels &

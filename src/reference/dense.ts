@@ -30,6 +30,11 @@ interface Pass {
 
 /** Kernels of the family. */
 export const denseReference = {
+  /**
+   * outputs [samples, width of the last layer], rounded to single precision; parameters: weights [inputs, outputs] and bias [outputs] of each layer in turn;
+   * sizes [layers + 1]; activations [layers], positions in ACTIVATIONS; a sample is `given` numbers of `inputs` [samples, given] followed by the rest of
+   * sizes[0], of `context` [samples, sizes[0] - given].
+   */
   denseForward(
     outputs: Float32Array,
     parameters: Float64Array,
@@ -45,6 +50,7 @@ export const denseReference = {
     for (let s = 0; s < samples; s++) outputs.set(forward(layers, sampleOf(inputs, context, given, sizes[0], s)).outputs, s * width);
   },
 
+  /** gradient: dL/dparameters, laid out like them; upstream [samples, width of the last layer] = dL/doutputs. */
   denseGradient(
     gradient: Float64Array,
     parameters: Float64Array,
@@ -73,6 +79,7 @@ export const denseReference = {
     }
   },
 
+  /** One step of Adam, in place on parameters and both moments; corrections are 1 - beta^steps, shrink is 1 - size * weight decay. */
   adamStep(
     parameters: Float64Array,
     first: Float64Array,

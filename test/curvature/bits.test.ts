@@ -1,26 +1,13 @@
 // Native kernels give the reference's bits: every estimator, loss and activation, awkward sizes, misaligned views, 1, 2 and 7 threads.
 import t from 'tap';
 import type { Backend } from '../../src/backend/index.js';
+import { ACTIVATIONS, ESTIMATORS, LOSSES } from '../../src/core/closed-lists.js';
 import { RandomStream } from '../../src/core/random.js';
-import { type Estimator, outputQuadraticForm, peerGram, quadraticForm, removalScores } from '../../src/curvature.js';
+import { outputQuadraticForm, peerGram, quadraticForm, removalScores } from '../../src/curvature.js';
 import { type Activation, type Head, headForward, headGradient, type Loss } from '../../src/head.js';
 import { natives, reference } from './backends.js';
 
 const SEED = 20261122;
-const LOSSES: readonly Loss[] = ['softmaxCrossEntropy', 'binaryCrossEntropy', 'squaredError'];
-const ACTIVATIONS: readonly Activation[] = ['identity', 'relu', 'tanh', 'gelu', 'sigmoid'];
-const ESTIMATORS: readonly Estimator[] = [
-  'gaussNewton',
-  'taylor2',
-  'firstOrder',
-  'empiricalFisher',
-  'monteCarloFisher',
-  'relativeEntropy',
-  'ablation',
-  'diagonal',
-  'nisp',
-];
-
 /** Random numbers in a view that starts off any vector boundary. */
 function random(stream: RandomStream, length: number, scale = 1): Float64Array {
   const offset = 1 + stream.integer(7);
