@@ -24,7 +24,7 @@ export function assumptionsOf(settings: RunSettings, seed: number): string[] {
     `Training shards are disjoint parts of the training samples; each participant measures on ${settings.validation} test samples of its own classes, drawn independently, so participants may share test samples.`,
     scoresText(settings),
     "Truth is exact ablation: the loss with one peer's whole response set to zero, minus the loss with it (R-05), labels as the participant has them.",
-    "The ledger's ranking adds shares of rows, not nats, so its truth is exact ablation by row: negative entries set to zero, each row divided by its sum, the mean over participants.",
+    "The ledger's ranking adds shares of rows, not nats, so its truth is exact ablation by row: negative entries set to zero, each row divided by its sum, even where harm outweighs worth (R-10), the mean over participants.",
     `Before the measurement every head is trained for ${settings.refitSteps} more steps with the encoders held fixed, because a quadratic measure is good near a minimum. Weight decay ${settings.weightDecay} (decoupled) keeps a linear term alive that grows with a peer's worth.`,
     'Encoders learn from their own labels and, in equal parts, from the gradients of the peers that ask (section 1.6, step 3). They differ in hidden units: generalists have 64 down to 16, specialists 16 down to 4.',
     `Queries go one hop: a peer answers from its input and its own proxy, distilled from its gate by ${settings.distillation} at temperature ${settings.distillationTemperature}, labels at weight ${1 - settings.distillationAlpha}, and squared error at weight ${settings.responseWeight} (R-19).`,

@@ -1,6 +1,6 @@
 /** Rankings side by side, and how far they agree. */
 import type { Backend } from '../backend/index.js';
-import type { Measurement } from '../participant/measure.js';
+import { type Measurement, reportedScores } from '../participant/measure.js';
 import { correlations, idealRanking, interRanking } from '../ranking.js';
 import { positionsOf } from '../run/positions.js';
 import type { DemoAgreement, DemoRanking, RankingName } from './result.js';
@@ -38,7 +38,7 @@ export function buildRankings({ measurements, ledger, competitive, estimator, ba
       'ablationByRow',
       'exact ablation by row',
       "mean over participants of each peer's share in the losses that removals cost: the truth for the ledger, where rows count alike",
-      byRow({ scores: scoresOf('ablation'), n, backend }),
+      byRow(measurements, backend),
       'share',
     ),
     ranking(
@@ -67,13 +67,15 @@ export function buildRankings({ measurements, ledger, competitive, estimator, ba
 }
 
 /**
- * The mean of score rows after each was divided by its sum, as the ledger takes them: no negative entries, and a row without positive ones says nothing of anybody.
+ * The mean of rows of exact ablation as the ledger takes rows (R-10): negative entries set to zero, each divided by its sum, even where harm outweighs worth.
  *
  * Equation (2) adds nats, so a participant whose loss is small hardly counts; (4) adds shares. What the ledger ranks is to be compared with this truth.
  */
-function byRow({ scores, n, backend }: { readonly scores: Float64Array; readonly n: number; readonly backend: Backend }): Float64Array {
-  const shares = interRanking({ scores: scores.map((score) => Math.max(0, score)), n, backend });
-  return idealRanking({ scores: shares, n, backend });
+function byRow(measurements: readonly Measurement[], backend: Backend): Float64Array {
+  const n = measurements.length;
+  const scores = new Float64Array(n * n);
+  for (const [rater, { ablation }] of measurements.entries()) scores.set(reportedScores(ablation), rater * n);
+  return idealRanking({ scores: interRanking({ scores, n, backend }), n, backend });
 }
 
 /** A ranking with its positions. */

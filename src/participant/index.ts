@@ -9,7 +9,7 @@ export type { GateChoice, GateMixture, TrainableGate } from './gates/mixture.js'
 export { ProductKeyGate, type ProductKeyGateSettings } from './gates/product-key-gate.js';
 export { askChosen, type Origin, type RoutedQuery, type RoutedResponses, returnGradients } from './gates/routing.js';
 export { SparseGate, type SparseGateOptions } from './gates/sparse-gate.js';
-export { MEASURE_ESTIMATORS, type MeasureEstimator } from './measure.js';
+export { MEASURE_ESTIMATORS, type MeasureEstimator, reportedScores } from './measure.js';
 export { type DenseEncoderOptions, denseEncoder } from './models/dense-encoder.js';
 export { type DenseLayer, DenseNet, type DenseNetOptions } from './models/dense-net.js';
 export { type LayersModelOptions, layersModel } from './models/layers-model.js';

@@ -47,6 +47,28 @@ export function measureRow(options: MeasureOptions): Float64Array {
   return removalScores(callOf(options)).scores;
 }
 
+/**
+ * What a row reports of measured scores: the numerators of (3), none of them negative (R-10).
+ *
+ * A removal that helps counts as nothing. Where harm outweighs worth there is nothing to share out, and all peers are reported alike: with the negative scores cut off,
+ * such a row would go whole to the few peers that chance left above zero. One peer's harm counts at most as much as the best peer's worth, so that no single peer can silence a rater.
+ *
+ * @param scores - `[peers]`, any sign
+ * @returns `[peers]`, >= 0, at least one above 0; NaN where a score is NaN
+ * @paper (3), R-10
+ * @example
+ * ```ts
+ * import { reportedScores } from 'intermodel/participant';
+ * console.log(reportedScores(Float64Array.of(4, 1, -2))); // Float64Array(3) [ 4, 1, 0 ]
+ * console.log(reportedScores(Float64Array.of(1, -1, -2))); // Float64Array(3) [ 1, 1, 1 ]
+ * ```
+ */
+export function reportedScores(scores: Float64Array): Float64Array {
+  const best = scores.reduce((most, score) => Math.max(most, score), 0);
+  const balance = scores.reduce((sum, score) => sum + Math.max(score, -best), 0);
+  return balance <= 0 ? new Float64Array(scores.length).fill(1) : scores.map((score) => Math.max(0, score));
+}
+
 /** All measures of one participant. */
 export function measure(options: MeasureOptions): Measurement {
   const call = callOf(options);

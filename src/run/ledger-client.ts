@@ -6,6 +6,7 @@ import { EnvironmentError } from '../core/errors.js';
 import { encodeTransaction } from '../ledger/encoding.js';
 import { type Action, boundedStep, type Ledger, ROW_PARTS, rowToParts, type SigningKey, signTransaction, TOKEN } from '../ledger/index.js';
 import { type Clock, Network, type PeerKey, type Transport } from '../network/index.js';
+import { reportedScores } from '../participant/measure.js';
 import {
   ask,
   type Barrier,
@@ -163,14 +164,15 @@ export class LedgerClient {
     return mask;
   }
 
-  /** A bounded step of the own row towards its share of these scores, one per place; negative estimates count as nothing. */
+  /** A bounded step of the own row towards what it reports of these scores, one per place. */
   async submitRow(scores: Float64Array): Promise<void> {
     const state = this.replica.state();
-    const positive = new Float64Array(state.slots);
-    for (const [peer, { slot, held }] of this.#places.entries()) if (held) positive[slot] = Math.max(0, scores[peer]);
-    if (!positive.some((score) => score > 0)) return; // nothing to say: the row stays
+    const held = this.#places.flatMap((place, peer) => (place.held ? [{ slot: place.slot, score: scores[peer] }] : []));
+    const reported = reportedScores(Float64Array.from(held, ({ score }) => score));
+    const wanted = new Float64Array(state.slots);
+    for (const [k, { slot }] of held.entries()) wanted[slot] = reported[k];
     const current = state.denseRow(this.options.key.publicKey);
-    const weights = boundedStep(current, rowToParts(positive), state.parameters.epsilon);
+    const weights = boundedStep(current, rowToParts(wanted), state.parameters.epsilon);
     this.#rows.submitted++;
     const code = await this.#submit({ kind: 'setWeights', row: { members: state.members, weights } });
     if (code !== 'ok') this.#rows.refused[code] = (this.#rows.refused[code] ?? 0) + 1;

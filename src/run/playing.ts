@@ -4,6 +4,7 @@ import type { Backend } from '../backend/index.js';
 import { InputError } from '../core/errors.js';
 import { checkInteger, checkVector } from '../core/validate.js';
 import { normals } from '../participant/draw.js';
+import { reportedScores } from '../participant/measure.js';
 import type { ResponseModel } from '../participant/models/model.js';
 import { Participant } from '../participant/participant.js';
 import { inputWidthOf, type Samples } from '../participant/samples.js';
@@ -70,9 +71,12 @@ function writerOf(cast: Cast, index: number): RowWriter {
     history.unshift(weights);
     if (history.length > HISTORY_BLOCKS) history.pop();
     const measured = cast.measured.slice();
-    const positive = scores.map((score) => Math.max(0, score));
-    const sum = positive.reduce((total, score) => total + score, 0);
-    measured.set(sum > 0 ? positive.map((score) => score / sum) : weights.subarray(index * n, (index + 1) * n), index * n);
+    const reported = reportedScores(scores);
+    const sum = reported.reduce((total, score) => total + score, 0);
+    measured.set(
+      reported.map((score) => score / sum),
+      index * n,
+    );
     return writtenRow({ ...cast, measured }, { block, history, stake }, index);
   };
 }

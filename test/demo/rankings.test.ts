@@ -42,5 +42,14 @@ t.test('a peer whose removal helps has no share, and a participant that nobody h
     ])['ablationByRow']!.map((share) => share.toFixed(4)),
     [(0.75 + 1 / 3) / 3, (0.25 + 1 / 3) / 3, (1 / 3 + 1) / 3].map((share) => share.toFixed(4)),
   );
+  t.same(
+    valuesOf([
+      [1, -1, -1],
+      [0, 1, 0],
+      [0, 0, 1],
+    ])['ablationByRow'],
+    [1 / 9, 4 / 9, 4 / 9],
+    'harm that outweighs worth leaves nothing to share out: the row is even, not all for the one above zero',
+  );
   t.end();
 });

@@ -57,10 +57,12 @@ async function play(strategy: Strategy, coalition: number[], more: Partial<RunSe
   return { record, rows, scores: record.results.map((result) => Float64Array.from(result!.measurement.ideal)) };
 }
 
+/** What (3) makes of scores by R-10. */
 const normal = (scores: Float64Array) => {
   const positive = scores.map((score) => Math.max(0, score));
   const sum = positive.reduce((a, b) => a + b, 0);
-  return Array.from(positive, (score) => score / sum);
+  const harm = scores.reduce((total, score) => total + Math.min(Math.max(0, -score), Math.max(...positive)), 0);
+  return Array.from(positive, (score) => (sum > harm ? score / sum : 1 / N));
 };
 const near = (a: ArrayLike<number>, b: ArrayLike<number>, tolerance: number) =>
   Array.from(a).every((x, k) => Math.abs(x - b[k]!) <= tolerance);
