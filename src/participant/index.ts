@@ -26,6 +26,7 @@ export {
   type StepLosses,
   type View,
 } from './participant.js';
+export { type AnswersOptions, sameAnswers } from './same-answers.js';
 export { type Samples, type Scored, samplesOf, score, type Targets } from './samples.js';
 export { DEFAULT_OBJECTIVE, type DistillationObjective, distilStep, type StudentBatch, type StudentLoss } from './students/student.js';
 export { type FetchOutcome, StudentCache, StudentOffer, type StudentShape } from './students/student-cache.js';

@@ -1,6 +1,6 @@
 /** What each peer is worth to one participant, by the chosen estimator, by exact ablation and as Shapley values. */
 import type { Backend } from '../backend/index.js';
-import { type Estimator, peerGram, removalScores } from '../curvature.js';
+import { type Estimator, type GroupEstimator, groupRemoval, peerGram, removalScores } from '../curvature.js';
 import type { Head } from '../head.js';
 import type { Targets } from './samples.js';
 
@@ -29,11 +29,15 @@ export interface MeasureOptions {
   readonly estimator: MeasureEstimator;
   readonly seed: number;
   readonly backend: Backend;
+  /** Peers that are removed together and share what that costs, each in one group; see `sameAnswers`. Not for 'diagonal'. Default: each alone. */
+  readonly groups?: readonly (readonly number[])[];
 }
 
 /** Means over the batch, one entry per peer. */
 export interface Measurement {
+  /** By the chosen estimator; what a row reports. */
   readonly ideal: Float64Array;
+  /** The loss with the peer removed, alone, minus the loss with it. */
   readonly ablation: Float64Array;
   readonly shapley: Float64Array;
   /** `[peers, peers]` */
@@ -44,7 +48,26 @@ export interface Measurement {
 
 /** The row w_ij before normalisation: the chosen estimator's removal scores alone. */
 export function measureRow(options: MeasureOptions): Float64Array {
-  return removalScores(callOf(options)).scores;
+  return chosenScores(options).scores;
+}
+
+/** Scores `[peers]` by the chosen estimator, and how much of each is the linear term. */
+function chosenScores(options: MeasureOptions): { readonly scores: Float64Array; readonly linearShare: Float64Array } {
+  const { groups, peers } = options;
+  const call = callOf(options);
+  if (groups === undefined) {
+    const { scores, linearShare } = removalScores(call);
+    return { scores, linearShare: linearShare ?? new Float64Array(peers) };
+  }
+  const together = groupRemoval({ ...call, estimator: call.estimator as GroupEstimator, groups }); // refuses 'diagonal'
+  const [scores, linearShare] = [new Float64Array(peers), new Float64Array(peers)];
+  for (const [g, group] of groups.entries()) {
+    for (const peer of group) {
+      scores[peer] = together.scores[g] / group.length;
+      linearShare[peer] = together.linearShare?.[g] ?? 0;
+    }
+  }
+  return { scores, linearShare };
 }
 
 /**
@@ -72,17 +95,16 @@ export function reportedScores(scores: Float64Array): Float64Array {
 /** All measures of one participant. */
 export function measure(options: MeasureOptions): Measurement {
   const call = callOf(options);
-  const chosen = removalScores(call);
+  const { scores, linearShare } = chosenScores(options);
   const ablation = removalScores({ ...call, estimator: 'ablation' });
   const { head, responses, batch, peers, width, backend, loss } = call;
   const { gram, shapley } = peerGram({ head, responses, batch, peers, width, loss, reduction: 'mean', backend });
-  const share = chosen.linearShare ?? new Float64Array(peers);
   return {
-    ideal: chosen.scores,
+    ideal: scores,
     ablation: ablation.scores,
     shapley,
     gram,
-    linearShare: share.reduce((sum, s) => sum + s, 0) / peers,
+    linearShare: linearShare.reduce((sum, s) => sum + s, 0) / peers,
   };
 }
 

@@ -3,7 +3,7 @@
 export { type LocalParticipant, type LocalRun, type LocalRunHooks, type LocalRunOptions, openLocalRun, runLocally } from './local-run.js';
 export type { Member, MemberFactory, Relay, RowSight, RowWriter } from './member.js';
 export type { ParticipantRun } from './participant-run.js';
-export { type PlayingOptions, playing } from './playing.js';
+export { type PlayingOptions, type PlayingRosterOptions, playing, playingRoster } from './playing.js';
 export type { ParticipantResult } from './protocol.js';
 export type { Roster, RosterMember, RosterPlan, RosterRequest } from './roster.js';
 export type { BlockRecord, RunRecord } from './run-record.js';

@@ -11,6 +11,7 @@ import { competingRow } from '../participant/competing.js';
 import { type Measurement, measure, measureRow } from '../participant/measure.js';
 import { applyMask, type Evaluation, type Lesson, type StepLosses } from '../participant/participant.js';
 import { refitHead } from '../participant/refit-head.js';
+import { sameAnswers } from '../participant/same-answers.js';
 import { firstSamples, inputWidthOf, type Samples } from '../participant/samples.js';
 import { numberIn, partsOf, type Saved } from '../participant/saved.js';
 import { AbsenceObserver } from './absence.js';
@@ -280,9 +281,11 @@ export class ParticipantRun {
 
   #measureCall(responses: Float64Array, batch: Samples) {
     const { participant, settings, seed, backend } = this.#parts;
-    const { participants: peers, width, estimator } = settings;
+    const { participants: peers, width, estimator, copyDistance } = settings;
     const masked = applyMask(responses, this.#maskRow(), width);
-    return { head: participant.head, responses: masked, targets: batch.targets, batch: batch.size, peers, width, estimator, seed, backend };
+    const shape = { batch: batch.size, peers, width };
+    const alike = copyDistance > 0 ? { groups: sameAnswers({ ...shape, responses }, copyDistance) } : {};
+    return { ...shape, ...alike, head: participant.head, responses: masked, targets: batch.targets, estimator, seed, backend };
   }
 
   /** Its row of the competition mask. */

@@ -11,6 +11,7 @@ import { inputWidthOf, type Samples } from '../participant/samples.js';
 import { type Answer, type Strategy, worldOfRows } from '../scenario/index.js';
 import { type Cast, castOf, checkCoalition, HISTORY_BLOCKS, writtenRow } from '../scenario/members.js';
 import type { Member, MemberFactory, Relay, RowWriter } from './member.js';
+import type { Roster } from './roster.js';
 import { participantSettings, type RunSettings } from './settings.js';
 
 /** Who plays what. */
@@ -30,6 +31,9 @@ export interface PlayingOptions {
   readonly backend: Backend;
 }
 
+/** What a participant is made dishonest with. */
+type Played = Omit<PlayingOptions, 'members' | 'coalition' | 'worth'>;
+
 const NOISE_STREAM = 61;
 
 /** Every number of an answer of 'constant', and the spread of one of 'random': about that of an honest response. */
@@ -42,8 +46,39 @@ const SIZE = 0.5;
  * @throws InputError BTM_DOMAIN naming what cannot be played
  */
 export function playing(options: PlayingOptions): MemberFactory[] {
-  const { members, coalition, strategy } = options;
-  const players = checkInteger('members.length', members.length, 2);
+  const { members } = options;
+  const cast = castFor(options, checkInteger('members.length', members.length, 2));
+  return members.map((factory, index) => (relay) => played(factory(relay), index, cast, options, relay));
+}
+
+/** Who plays what in a roster. */
+export interface PlayingRosterOptions extends Pick<PlayingOptions, 'coalition' | 'strategy'> {
+  /** See {@link PlayingOptions}. Default: all alike, and a thief takes the first of the others. */
+  readonly worth?: Float64Array;
+}
+
+/**
+ * A roster with a coalition that plays a strategy: what {@link playing} makes of the participants of one process, for participants in processes of their own.
+ *
+ * @returns the same places; every process that builds one needs the same roster, coalition and strategy
+ * @throws InputError as {@link playing}, when a participant is built
+ */
+export function playingRoster(roster: Roster, who: PlayingRosterOptions): Roster {
+  return {
+    ...roster,
+    async build(index, request, relay) {
+      const built = await roster.build(index, request, relay);
+      const { settings, seed, backend } = request;
+      const players = settings.participants;
+      const worth = who.worth ?? new Float64Array(players).fill(1);
+      const options = { ...who, worth, settings, seed, backend, outputs: built.data.classes };
+      return { ...built, member: played(built.member, index, castFor(options, players), options, relay) };
+    },
+  };
+}
+
+/** The coalition among so many players, each under its own name. */
+function castFor({ coalition, strategy, ...options }: Pick<PlayingOptions, 'coalition' | 'strategy' | 'worth'>, players: number): Cast {
   checkCoalition(coalition, players);
   const worth = checkVector('worth', options.worth, players);
   const rows = Float64Array.from({ length: players * players }, (_, at) => Math.max(0, worth[at % players]));
@@ -56,11 +91,13 @@ export function playing(options: PlayingOptions): MemberFactory[] {
       remedy,
     });
   }
-  return members.map((factory, index) => (relay) => {
-    const honest = factory(relay);
-    if (!cast.inside[index]) return strategy.sway === undefined ? honest : { ...honest, writes: writerOf(cast, index) };
-    return { ...dishonest(honest, cast.members[index].answer, options, relay), writes: writerOf(cast, index) };
-  });
+  return cast;
+}
+
+/** What becomes of an honest participant. */
+function played(honest: Member, index: number, cast: Cast, options: Played, relay: Relay): Member {
+  if (!cast.inside[index]) return cast.strategy.sway === undefined ? honest : { ...honest, writes: writerOf(cast, index) };
+  return { ...dishonest(honest, cast.members[index].answer, options, relay), writes: writerOf(cast, index) };
 }
 
 /** Writes the strategy's row, from what it measured and what the ledger showed so far. */
@@ -81,7 +118,7 @@ function writerOf(cast: Cast, index: number): RowWriter {
   };
 }
 
-function dishonest({ participant, validation }: Member, answer: Answer, options: PlayingOptions, relay: Relay): Member {
+function dishonest({ participant, validation }: Member, answer: Answer, options: Played, relay: Relay): Member {
   const { strategy, settings, outputs, seed, backend } = options;
   const taught = (samples: Samples): Samples => {
     const { targets } = samples;

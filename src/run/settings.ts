@@ -69,6 +69,10 @@ const schema = z.strictObject({
   emission: oneOf(EMISSION_NORMS, 'l2', 'norm in which tau bounds the emission'),
   ratingShare: share(0, 'part of all stake beyond which a participant does not rate; 0 for no such cap'),
   othersOnly: count(0, 0, '1 leaves own weights out of the ranking and lets the rest of a row count in full', 1),
+  copyDistance: share(
+    0,
+    'peers whose answers differ by at most this part of their size are scored as one and share the score; 0 for each alone',
+  ),
   initialStake: positive(100, 'tokens of every participant at the start'),
   rows: oneOf(['measured', 'competing'], 'measured', 'what participants write to the ledger: what they measured, or what pays them most'),
   lossPrice: nonNegative(2000, 'only for competing rows: tokens that a nat of loss is worth to a participant'),
@@ -118,6 +122,14 @@ export function resolveSettings(given: Partial<RunSettings>, argument = ''): Run
   atMost('blocks', settings.blocks, rounds, 'the rounds', argument);
   atMost('blockValidation', settings.blockValidation, validation, 'the validation samples', argument);
   atMost('gateK', settings.gateK, participants - 1, 'the peers', argument);
+  if (settings.copyDistance > 0 && settings.estimator === 'diagonal') {
+    const remedy = 'Use another estimator, or copyDistance 0.';
+    throw new InputError('BTM_DOMAIN', "'diagonal' scores no group of peers", {
+      argument: path(argument, 'estimator'),
+      value: 'diagonal',
+      remedy,
+    });
+  }
   return settings;
 }
 

@@ -120,6 +120,7 @@ export function demoFixture(): DemoResult {
       emission: 'l2',
       ratingShare: 0,
       othersOnly: 0,
+      copyDistance: 0,
       initialStake: 1000,
       rows: 'measured',
       lossPrice: 2000,

@@ -156,6 +156,13 @@ t.test('the rules of the ledger are those of the settings', async (t) => {
   t.ok(last(defended) < last(plain), `${last(defended)} against ${last(plain)} tokens`);
 });
 
+t.test('a thief is paid with its victim where peers that answer the same are scored as one', async (t) => {
+  const own = (record: Awaited<ReturnType<typeof play>>, peer: number) => record.scores.reduce((sum, row) => sum + row[peer]!, 0);
+  const [apart, together] = [await play(thief(1), [1]), await play(thief(1), [1], { copyDistance: 0.001 })];
+  t.not(own(apart, 1), own(apart, 2), 'alone, each by its own place in the heads');
+  t.equal(own(together, 1), own(together, 2), 'together, half of the score each');
+});
+
 t.test('what cannot be played is refused by name', async (t) => {
   await t.rejects(attacked(split(2), [1]), { code: 'BTM_DOMAIN', argument: 'strategy' });
   await t.rejects(attacked(hoarder, [4]), { code: 'BTM_DOMAIN', argument: 'coalition[0]' });
