@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { coverageOf } from './coverage.mjs';
 import * as cpp from './cpp.mjs';
 import { BuildError, Sandbox } from './sandbox.mjs';
 import * as typescript from './typescript.mjs';
@@ -18,12 +19,16 @@ const { values: options } = parseArgs({
     only: { type: 'string' },
     again: { type: 'string' },
     list: { type: 'string' },
+    coverage: { type: 'string' },
+    budget: { type: 'string', default: '120' },
     out: { type: 'string' },
   },
 });
 const count = Number(options.count);
 const seed = Number(options.seed);
 if (!Number.isInteger(count) || count < 1) throw new Error('--count must be a whole number of at least 1');
+const budget = Number(options.budget);
+if (!(budget > 0)) throw new Error('--budget must be a number of seconds above 0');
 
 const areas = JSON.parse(readFileSync(join(here, 'areas.json'), 'utf8'));
 for (const name of options.area ?? [])
@@ -87,13 +92,34 @@ function sandboxOf({ sources }) {
   return sandboxes.get(native);
 }
 
-/** The tests of an area; those whose names share a word with the file come first, because they notice most often. */
-function testsFor(area, path) {
+/** Orders tests: those whose names share a word with the file come first, because they notice most often. */
+function nearestFirst(tests, path) {
   const wordsOf = (file) => file.replace(/^(src|native|test)\//, '').split(/[^a-z0-9]+/);
   const own = new Set(wordsOf(path).filter((word) => !['ts', 'hpp', 'cpp', 'src', 'index', 'test'].includes(word)));
   const near = (test) => wordsOf(test).filter((word) => own.has(word)).length;
-  const tests = area.tests.flatMap((prefix) => under([prefix]).filter((file) => file.endsWith('.test.ts')));
-  return [...new Set(tests)].sort((a, b) => near(b) - near(a));
+  return [...tests].sort((a, b) => near(b) - near(a));
+}
+
+const testFiles = under(['test/']).filter((file) => file.endsWith('.test.ts'));
+
+/** The tests that execute the mutated line, the quick ones first, until their seconds exceed the budget. */
+function testsThatReach({ path, line }, coverage) {
+  const reach = testFiles.filter((test) => coverage[test].passed && coverage[test].lines[path]?.includes(line));
+  const quick = nearestFirst(
+    reach.sort((a, b) => coverage[a].seconds - coverage[b].seconds),
+    path,
+  );
+  let seconds = 0;
+  return quick.filter((test) => {
+    seconds += coverage[test].seconds;
+    return seconds <= budget || seconds === coverage[test].seconds;
+  });
+}
+
+/** What is run against a mutation: tests that reach it where coverage was measured, otherwise the tests of its area. */
+function testsFor(area, mutation, coverage) {
+  if (coverage !== undefined && mutation.path.endsWith('.ts')) return testsThatReach(mutation, coverage);
+  return nearestFirst(new Set(area.tests.flatMap((prefix) => testFiles.filter((file) => file.startsWith(prefix)))), mutation.path);
 }
 
 /** Builds one mutation in the sandbox and says which test noticed it. */
@@ -150,13 +176,14 @@ function drawnByArea() {
 }
 
 const found = options.list === undefined ? drawnByArea() : listed(options.list);
+const coverage = options.coverage && (await coverageOf(sandboxOf({ sources: [] }), testFiles, options.coverage));
 const turns = Math.max(...found.map(({ drawn }) => drawn.length));
 const results = [];
 try {
   for (let turn = 0; turn < turns; turn++) {
     for (const { name, area, drawn } of found.filter(({ drawn }) => turn < drawn.length)) {
       const mutation = drawn[turn];
-      const killer = await verdictOf(mutation, sandboxOf(area), testsFor(area, mutation.path));
+      const killer = await verdictOf(mutation, sandboxOf(area), testsFor(area, mutation, coverage));
       results.push({ area: name, mutation: describe(mutation), killer });
       console.log(`${killer === undefined ? 'SURVIVED' : 'killed  '} ${describe(mutation)}${killer === undefined ? '' : `  (${killer})`}`);
       if (options.out !== undefined) writeFileSync(options.out, `${JSON.stringify({ seed, count, results }, null, 2)}\n`);

@@ -46,10 +46,10 @@ export class Sandbox {
   }
 
   /** Runs the test files one after the other; the first one that fails, or undefined where all pass. */
-  async firstFailure(tests) {
+  async firstFailure(tests, variables = {}) {
     for (const test of tests) {
       const passed = await new Promise((done) => {
-        const env = { ...process.env, TAP_BAIL: '1' };
+        const env = { ...process.env, TAP_BAIL: '1', ...variables };
         const options = { cwd: this.folder, env, timeout: TEST_LIMIT_MS, maxBuffer: 1 << 28, killSignal: 'SIGKILL' };
         const command = `ulimit -t ${TEST_LIMIT_CPU_S}; exec "$0" "$1"`;
         execFile('sh', ['-c', command, process.execPath, join('lib', test.replace(/\.ts$/, '.js'))], options, (error) =>

@@ -57,9 +57,14 @@ export function mutationsOf(source, path) {
   return found;
 }
 
-/** The mutated file as the JavaScript that the build would emit. */
+const EMIT = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022, verbatimModuleSyntax: true };
+
+/** A file as the JavaScript that the build would emit. */
 export function emit(source) {
-  return ts.transpileModule(source, {
-    compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022, verbatimModuleSyntax: true },
-  }).outputText;
+  return ts.transpileModule(source, { compilerOptions: EMIT }).outputText;
+}
+
+/** The map from that JavaScript to the file, as `node:module` takes it. */
+export function sourceMap(source) {
+  return JSON.parse(ts.transpileModule(source, { compilerOptions: { ...EMIT, sourceMap: true } }).sourceMapText);
 }
