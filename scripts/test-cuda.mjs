@@ -10,6 +10,8 @@ const SUITES = [
   'curvature/bits',
   'curvature/unequal',
   'curvature/nonfinite',
+  'curvature/single',
+  'ledger/processor',
   'payoff/bits',
   'ranking/extremes',
   'equilibrium/bits',

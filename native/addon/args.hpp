@@ -140,6 +140,17 @@ class Args {
     return {typed<double>(name, value, napi_float64_array, "Float64Array or Float32Array", kAnyLength), {}};
   }
 
+  /// The memory of an array of numbers that kernels read.
+  std::span<const std::byte> bytes(const char* name) {
+    const napi_value value = next();
+    auto type = static_cast<napi_typedarray_type>(-1);
+    napi_get_typedarray_info(env(), value, &type, nullptr, nullptr, nullptr, nullptr);
+    if (type == napi_float32_array) return std::as_bytes(typed<float>(name, value, type, "", kAnyLength));
+    if (type == napi_uint32_array) return std::as_bytes(typed<std::uint32_t>(name, value, type, "", kAnyLength));
+    const char* kinds = "Float64Array, Float32Array or Uint32Array";
+    return std::as_bytes(typed<double>(name, value, napi_float64_array, kinds, kAnyLength));
+  }
+
   /// What a handle wraps that was made with this tag.
   template <class T>
   const T& handle(const char* name, const napi_type_tag& tag, const char* kind) {

@@ -235,7 +235,9 @@ Napi::Value removalScoresSingleMethod(const Engine& engine, Args& args) {
   tile.responses = responses.data();
   tile.scores = scores.data();
   const double* factors = orNull(args, "sampleWeights", weights, batch);
-  return Napi::Boolean::New(args.env(), removalScoresSingle(runnerOf(engine), head.packed, tile, factors));
+  const bool finite = engine.device != nullptr ? engine.device->removalScoresSingle(head.packed, tile, factors)
+                                               : removalScoresSingle(runnerOf(engine), head.packed, tile, factors);
+  return Napi::Boolean::New(args.env(), finite);
 }
 
 Napi::Value peerGramMethod(const Engine& engine, Args& args) {

@@ -195,6 +195,15 @@ bool Device::removalScores(const PackedHead& packed, const RemovalTile& tile, Re
   return finite == 1;
 }
 
+bool Device::removalScoresSingle(const PackedHead& packed, const SingleTile& tile, const double* weights) {
+  IntermodelBatch batch = batchOf(packed, *tile.head, tile.samples, {nullptr, tile.responses});
+  batch.weights = weights;
+  batch.loss = tile.loss;
+  std::int32_t finite = 0;
+  call(&IntermodelCuda::removal_single, &batch, tile.scores, &finite);
+  return finite == 1;
+}
+
 bool Device::peerGram(const PackedHead& packed, const GramBlock& whole, Responses responses, double* gram,
                       double* factor) {
   IntermodelBatch batch = batchOf(packed, *whole.head, whole.samples, responses);

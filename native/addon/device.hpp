@@ -57,6 +57,7 @@ class Device : public std::enable_shared_from_this<Device> {
   bool knows(const PackedHead& packed);
 
   bool removalScores(const PackedHead& packed, const RemovalTile& tile, Responses responses);
+  bool removalScoresSingle(const PackedHead& packed, const SingleTile& tile, const double* weights);
   bool peerGram(const PackedHead& packed, const GramBlock& whole, Responses responses, double* gram, double* factor);
   bool headForward(const PackedHead& packed, const Head& head, std::size_t batch, Responses responses, double* logits);
   bool headGradient(const PackedHead& packed, const GradientTile& whole, double* parameterGradient);

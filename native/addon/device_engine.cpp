@@ -7,21 +7,15 @@
 namespace intermodel::addon {
 namespace {
 
-/// Bytes of a typed array of numbers.
-std::span<const std::byte> bytesOf(Args& args, const char* name) {
-  const Reals numbers = args.reals(name);
-  return numbers.f32.empty() ? std::as_bytes(numbers.f64) : std::as_bytes(numbers.f32);
-}
-
 /// upload(array): calls that read from this array use a copy on the device, until forget(array).
 Napi::Value upload(const Engine& engine, Args& args) {
-  const auto bytes = bytesOf(args, "array");
+  const auto bytes = args.bytes("array");
   if (!bytes.empty()) engine.device->upload(bytes.data(), bytes.size());
   return args.env().Undefined();
 }
 
 Napi::Value forget(const Engine& engine, Args& args) {
-  const auto bytes = bytesOf(args, "array");
+  const auto bytes = args.bytes("array");
   if (!bytes.empty()) engine.device->forget(bytes.data());
   return args.env().Undefined();
 }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "device.hpp"
 #include "engine.hpp"
 
 namespace intermodel::addon {
@@ -34,6 +35,30 @@ std::vector<LedgerRows> pagesOf(Args& args, const std::vector<napi_value>& entri
   return pages;
 }
 
+/// The ranking with the dense pages summed by the device and the sparse ones by the processor: integers add in any
+/// order.
+LedgerStatus rankWithDevice(const Engine& engine, std::span<const LedgerRows> pages,
+                            std::span<const std::uint64_t> stake, std::uint64_t* low, std::uint64_t* high) {
+  static constexpr std::uint32_t kNoRows[kLedgerPage + 1] = {};
+  std::vector<IntermodelLedgerPage> dense;
+  std::vector<LedgerRows> sparse(pages.begin(), pages.end());
+  for (std::size_t k = 0; k < pages.size(); k++) {
+    if (pages[k].start != nullptr) continue;
+    dense.push_back({pages[k].weights, pages[k].width, k * kLedgerPage});
+    sparse[k] = {kNoRows, nullptr, nullptr, 0};
+  }
+  const std::size_t slots = stake.size();
+  std::vector<std::uint64_t> lows(slots), highs(slots);
+  engine.device->call(&IntermodelCuda::ledger_rank, dense.data(), dense.size(), stake.data(), slots, lows.data(),
+                      highs.data());
+  const LedgerStatus status = ledgerRank(engine.kernels.ledger, engine.threads, sparse, stake, low, high);
+  for (std::size_t j = 0; j < slots; j++) {
+    low[j] += lows[j];
+    high[j] += highs[j] + (low[j] < lows[j] ? 1 : 0);
+  }
+  return status;
+}
+
 /// ledgerRank(low, high, pages, stake)
 Napi::Value rank(const Engine& engine, Args& args) {
   const auto entries = args.listAt(2, "pages");
@@ -44,7 +69,9 @@ Napi::Value rank(const Engine& engine, Args& args) {
   const auto stake = args.u64("stake", low.size());
   if (pages.size() > (stake.size() + kLedgerPage - 1) / kLedgerPage)
     args.fail("BTM_SHAPE", "pages", "are more than the slots");
-  const LedgerStatus status = ledgerRank(engine.kernels.ledger, engine.threads, pages, stake, low.data(), high.data());
+  const LedgerStatus status = engine.device != nullptr ? rankWithDevice(engine, pages, stake, low.data(), high.data())
+                                                       : ledgerRank(engine.kernels.ledger, engine.threads, pages, stake,
+                                                                    low.data(), high.data());
   if (status != LedgerStatus::kOk) args.fail("BTM_DOMAIN", "pages", "name a target beyond the last slot");
   return args.env().Undefined();
 }

@@ -10,6 +10,7 @@ IntermodelHead* createHead(IntermodelSession&, const double* parameters, const i
 void freeHead(IntermodelSession&, IntermodelHead*);
 
 bool removal(IntermodelSession&, const IntermodelRemoval&);
+bool removalSingle(IntermodelSession&, const IntermodelBatch&, double* scores);
 bool gram(IntermodelSession&, const IntermodelBatch&, double* gram, double* factor);
 bool forward(IntermodelSession&, const IntermodelBatch&, double* logits);
 bool gradient(IntermodelSession&, const IntermodelGradient&);
@@ -27,6 +28,9 @@ void residuals(IntermodelSession&, double* gap, double* natural, double* regret,
                const double* gradient, double epsilon, size_t count, size_t n);
 void columnMeans(IntermodelSession&, double* out, const double* matrix, const double* stake, size_t rows, size_t n,
                  double divisor);
+
+void ledgerRank(IntermodelSession&, const IntermodelLedgerPage* pages, size_t count, const uint64_t* stake,
+                size_t slots, uint64_t* low, uint64_t* high);
 
 IntermodelGames* createGames(IntermodelSession&, const IntermodelGameArrays&);
 void freeGames(IntermodelGames*);

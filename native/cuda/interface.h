@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-#define INTERMODEL_CUDA_VERSION 1u
+#define INTERMODEL_CUDA_VERSION 2u
 
 enum {
   INTERMODEL_CUDA_OK = 0,
@@ -96,6 +96,13 @@ typedef struct {
   size_t count, n;
 } IntermodelGameArrays;
 
+/// A page of 64 dense rows of the ledger; rows beyond the last slot count as none.
+typedef struct {
+  const uint32_t* weights;  ///< [64, width]
+  size_t width;
+  size_t first;  ///< slot of its first row
+} IntermodelLedgerPage;
+
 /// How a run is watched: both functions are called between launches, with `context`.
 typedef struct {
   void* context;
@@ -128,6 +135,9 @@ typedef struct {
   void (*head_free)(IntermodelSession*, IntermodelHead*);
 
   int32_t (*removal)(IntermodelSession*, const IntermodelRemoval*, int32_t* finite);
+  /// Gauss-Newton scores [samples, peers] of one linear layer in single precision: responses_f32, weights and loss of
+  /// the batch alone are read.
+  int32_t (*removal_single)(IntermodelSession*, const IntermodelBatch*, double* scores, int32_t* finite);
   int32_t (*gram)(IntermodelSession*, const IntermodelBatch*, double* gram, double* factor, int32_t* finite);
   int32_t (*forward)(IntermodelSession*, const IntermodelBatch*, double* logits, int32_t* finite);
   int32_t (*gradient)(IntermodelSession*, const IntermodelGradient*, int32_t* finite);
@@ -146,6 +156,11 @@ typedef struct {
                        const double* gradient, double epsilon, size_t count, size_t n);
   int32_t (*column_means)(IntermodelSession*, double* out, const double* matrix, const double* stake, size_t rows,
                           size_t n, double divisor);
+
+  /// low and high [slots]: the two words of the sums over rows of stake times weight, columns beyond the last slot left
+  /// out.
+  int32_t (*ledger_rank)(IntermodelSession*, const IntermodelLedgerPage* pages, size_t count, const uint64_t* stake,
+                         size_t slots, uint64_t* low, uint64_t* high);
 
   int32_t (*games_create)(IntermodelSession*, const IntermodelGameArrays*, IntermodelGames** out);
   void (*games_free)(IntermodelSession*, IntermodelGames*);

@@ -89,6 +89,9 @@ void headFree(IntermodelSession* session, IntermodelHead* head) {
 int32_t removalCall(IntermodelSession* session, const IntermodelRemoval* call, int32_t* finite) {
   return during(session, [&](IntermodelSession& s) { *finite = removal(s, *call) ? 1 : 0; });
 }
+int32_t removalSingleCall(IntermodelSession* session, const IntermodelBatch* batch, double* scores, int32_t* finite) {
+  return during(session, [&](IntermodelSession& s) { *finite = removalSingle(s, *batch, scores) ? 1 : 0; });
+}
 int32_t gramCall(IntermodelSession* session, const IntermodelBatch* batch, double* out, double* factor,
                  int32_t* finite) {
   return during(session, [&](IntermodelSession& s) { *finite = gram(s, *batch, out, factor) ? 1 : 0; });
@@ -134,6 +137,11 @@ int32_t meansCall(IntermodelSession* session, double* out, const double* matrix,
   return during(session, [&](IntermodelSession& s) { columnMeans(s, out, matrix, stake, rows, n, divisor); });
 }
 
+int32_t ledgerCall(IntermodelSession* session, const IntermodelLedgerPage* pages, size_t count, const uint64_t* stake,
+                   size_t slots, uint64_t* low, uint64_t* high) {
+  return during(session, [&](IntermodelSession& s) { ledgerRank(s, pages, count, stake, slots, low, high); });
+}
+
 int32_t gamesCreate(IntermodelSession* session, const IntermodelGameArrays* arrays, IntermodelGames** out) {
   return during(session, [&](IntermodelSession& s) { *out = createGames(s, *arrays); });
 }
@@ -173,6 +181,7 @@ const IntermodelCuda kInterface{
     headCreate,
     headFree,
     removalCall,
+    removalSingleCall,
     gramCall,
     forwardCall,
     gradientCall,
@@ -183,6 +192,7 @@ const IntermodelCuda kInterface{
     boundedCall,
     residualsCall,
     meansCall,
+    ledgerCall,
     gamesCreate,
     gamesFree,
     gamesRun,

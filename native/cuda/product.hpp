@@ -9,15 +9,17 @@
 
 namespace intermodel::gpu {
 
-struct ProductArguments {
+/// T is double or float; a chain of floats rounds to a float at every step.
+template <class T>
+struct ProductOf {
   size_t m, n, k;
-  const double* a;
+  const T* a;
   size_t aRow, aColumn;
-  const double* b;
+  const T* b;
   size_t bRow, bColumn;
-  const double* init;  ///< or null: zeros
-  size_t initRow;      ///< 0: one row for all
-  double* c;
+  const T* init;   ///< or null: zeros
+  size_t initRow;  ///< 0: one row for all
+  T* c;
   size_t cRow;
   /// For many products in one launch: what each adds to the pointers.
   size_t aStep, bStep, cStep;
@@ -25,15 +27,21 @@ struct ProductArguments {
   const size_t* offsets;
 };
 
+using ProductArguments = ProductOf<double>;
+
+INTERMODEL_BOTH inline double chained(double a, double b, double c) { return fused(a, b, c); }
+INTERMODEL_BOTH inline float chained(float a, float b, float c) { return fusedSingle(a, b, c); }
+
+template <class T>
 struct Product {
   static constexpr int kThreads = 256;
   static constexpr size_t kTile = 64, kSide = 16, kEach = 4, kDepth = 16;
-  using Arguments = ProductArguments;
+  using Arguments = ProductOf<T>;
   struct Shared {
-    double a[kDepth][kTile + 1], b[kDepth][kTile];
+    T a[kDepth][kTile + 1], b[kDepth][kTile];
   };
   struct Registers {
-    double sum[kEach][kEach];
+    T sum[kEach][kEach];
   };
 
   INTERMODEL_BOTH static size_t depthOf(const Arguments& g, const Place& at) {
@@ -62,32 +70,32 @@ struct Product {
       for (size_t j = 0; j < kEach; j++) {
         const size_t r = row + at.thread / kSide + i * kSide, c = column + at.thread % kSide + j * kSide;
         const bool starts = g.init != nullptr && r < g.m && c < g.n;
-        own.sum[i][j] = starts ? g.init[at.y * g.cStep * (g.initRow == 0 ? 0 : 1) + r * g.initRow + c] : 0.0;
+        own.sum[i][j] = starts ? g.init[at.y * g.cStep * (g.initRow == 0 ? 0 : 1) + r * g.initRow + c] : T(0);
       }
   }
 
   INTERMODEL_BOTH static void load(const Arguments& g, const Place& at, size_t row, size_t column, size_t from,
                                    size_t count, Shared& shared) {
     const size_t first = from + (g.offsets == nullptr ? 0 : g.offsets[at.y]);
-    const double* a = g.a + at.y * g.aStep + first * g.aColumn;
-    const double* b = g.b + at.y * g.bStep + first * g.bRow;
+    const T* a = g.a + at.y * g.aStep + first * g.aColumn;
+    const T* b = g.b + at.y * g.bStep + first * g.bRow;
     // neighbouring threads read neighbouring numbers, whichever way the matrix lies
     for (size_t k = at.thread; k < kTile * kDepth; k += kThreads) {
       const size_t r = g.aColumn == 1 ? k / kDepth : k % kTile, p = g.aColumn == 1 ? k % kDepth : k / kTile;
-      if (p < count) shared.a[p][r] = row + r < g.m ? a[(row + r) * g.aRow + p * g.aColumn] : 0.0;
+      if (p < count) shared.a[p][r] = row + r < g.m ? a[(row + r) * g.aRow + p * g.aColumn] : T(0);
     }
     for (size_t k = at.thread; k < kTile * kDepth; k += kThreads) {
       const size_t c = g.bColumn == 1 ? k % kTile : k / kDepth, p = g.bColumn == 1 ? k / kTile : k % kDepth;
-      if (p < count) shared.b[p][c] = column + c < g.n ? b[p * g.bRow + (column + c) * g.bColumn] : 0.0;
+      if (p < count) shared.b[p][c] = column + c < g.n ? b[p * g.bRow + (column + c) * g.bColumn] : T(0);
     }
   }
 
   INTERMODEL_BOTH static void step(size_t p, size_t top, size_t left, const Shared& shared, Registers& own) {
-    double a[kEach], b[kEach];
+    T a[kEach], b[kEach];
     for (size_t i = 0; i < kEach; i++) a[i] = shared.a[p][top + i * kSide];
     for (size_t j = 0; j < kEach; j++) b[j] = shared.b[p][left + j * kSide];
     for (size_t i = 0; i < kEach; i++)
-      for (size_t j = 0; j < kEach; j++) own.sum[i][j] = fused(a[i], b[j], own.sum[i][j]);
+      for (size_t j = 0; j < kEach; j++) own.sum[i][j] = chained(a[i], b[j], own.sum[i][j]);
   }
 
   INTERMODEL_BOTH static void multiply(const Place& at, size_t count, const Shared& shared, Registers& own) {
@@ -104,7 +112,7 @@ struct Product {
 
   INTERMODEL_BOTH static void finish(const Arguments& g, const Place& at, size_t row, size_t column,
                                      const Registers& own) {
-    double* c = g.c + at.y * g.cStep;
+    T* c = g.c + at.y * g.cStep;
     for (size_t i = 0; i < kEach; i++)
       for (size_t j = 0; j < kEach; j++) {
         const size_t r = row + at.thread / kSide + i * kSide, q = column + at.thread % kSide + j * kSide;
@@ -114,17 +122,19 @@ struct Product {
 };
 
 /// `batch` products of one shape.
-inline void multiply(Machine& machine, const ProductArguments& g, size_t batch = 1) {
+template <class T>
+void multiply(Machine& machine, const ProductOf<T>& g, size_t batch = 1) {
   constexpr size_t kMostBatch = 65535;
   if (g.m == 0 || g.n == 0) return;
-  const size_t tiles = ((g.m + Product::kTile - 1) / Product::kTile) * ((g.n + Product::kTile - 1) / Product::kTile);
+  constexpr size_t kTile = Product<T>::kTile;
+  const size_t tiles = ((g.m + kTile - 1) / kTile) * ((g.n + kTile - 1) / kTile);
   for (size_t first = 0; first < batch; first += kMostBatch) {
-    ProductArguments part = g;
+    ProductOf<T> part = g;
     part.a += first * g.aStep;
     part.b += first * g.bStep;
     part.c += first * g.cStep;
     if (part.offsets != nullptr) part.offsets += first;
-    machine.launch<Product>(tiles, batch - first < kMostBatch ? batch - first : kMostBatch, part);
+    machine.launch<Product<T>>(tiles, batch - first < kMostBatch ? batch - first : kMostBatch, part);
   }
 }
 

@@ -42,6 +42,8 @@ class Input {
     data_ = copy_.data();
   }
   const T* data() const { return data_; }
+  /// Bytes copied for this call alone.
+  size_t copied() const { return copy_.bytes(); }
 
  private:
   Array<T> copy_;

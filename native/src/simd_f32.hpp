@@ -14,12 +14,16 @@ namespace {
 
 /// a * b + c rounded once to a float: the product is exact in double, and a sum rounded to odd can be rounded again.
 INTERMODEL_INLINE float fusedSingle(float a, float b, float c) {
+#ifdef __CUDA_ARCH__
+  return __fmaf_rn(a, b, c);
+#else
   const double product = static_cast<double>(a) * static_cast<double>(b), third = static_cast<double>(c);
   const double sum = product + third, part = sum - product;
   const double lost = (product - (sum - part)) + (third - part);
   uint64_t bits = bitsOf(sum);
   if (lost - lost == 0.0 && lost != 0.0 && (bits & 1) == 0) bits += (lost > 0.0) == (sum > 0.0) ? 1 : ~uint64_t{0};
   return static_cast<float>(doubleFromBits(bits));
+#endif
 }
 
 #if defined(INTERMODEL_ISA_AVX512)

@@ -15,6 +15,7 @@
 #include "equilibrium_batch.hpp"
 #include "intermodel/dispatch.hpp"
 #include "kernel_table.hpp"
+#include "ledger.hpp"
 #include "random.hpp"
 
 using namespace intermodel;
@@ -438,6 +439,118 @@ void testMarket() {
   }
 }
 
+/// The single-precision tier of a linear head.
+std::vector<double> singleOf(const Shape& shape, const Data& data, bool weighted, IntermodelSession* session) {
+  const Runner runner{*bestIsa().kernels, 2};
+  const PackedHead packed(runner, data.parameters.data(), shape.sizes.data(), shape.activations.data(), 1);
+  const size_t peers = shape.widths.size();
+  const std::vector<size_t> offsets = offsetsOf(shape.widths.data(), peers);
+  const Head head = packed.over(offsets);
+  const std::vector<float> responses(data.responses.begin(), data.responses.end());
+  const double* weights = weighted ? data.weights.data() : nullptr;
+  std::vector<double> scores(shape.batch * peers);
+  if (session == nullptr) {
+    SingleTile tile{};
+    tile.head = &head;
+    tile.loss = shape.loss;
+    tile.samples = shape.batch;
+    tile.responses = responses.data();
+    tile.scores = scores.data();
+    CHECK(removalScoresSingle(runner, packed, tile, weights));
+    return scores;
+  }
+  IntermodelHead* there = nullptr;
+  CHECK(api->head_create(session, data.parameters.data(), shape.sizes.data(), shape.activations.data(), 1, &there) ==
+        INTERMODEL_CUDA_OK);
+  IntermodelBatch batch{};
+  batch.head = there;
+  batch.peers = peers;
+  batch.offsets = offsets.data();
+  batch.samples = shape.batch;
+  batch.responses_f32 = responses.data();
+  batch.weights = weights;
+  batch.loss = shape.loss;
+  int32_t finite = 0;
+  CHECK(api->removal_single(session, &batch, scores.data(), &finite) == INTERMODEL_CUDA_OK && finite == 1);
+  api->head_free(session, there);
+  return scores;
+}
+
+void testSingle() {
+  RandomStream random(20261130, nullptr, 0);
+  const std::vector<Shape> linear{
+      {1, {1}, {1, 1}, {kIdentity}, kSoftmaxCrossEntropy},
+      {70, {5, 1, 64}, {70, 10}, {kIdentity}, kSoftmaxCrossEntropy},
+      {9, {3, 3}, {6, 120}, {kIdentity}, kSoftmaxCrossEntropy},
+      {9, {3, 4}, {7, 361}, {kIdentity}, kSoftmaxCrossEntropy},
+      {33, {2, 9}, {11, 121}, {kIdentity}, kBinaryCrossEntropy},
+      {12, {2, 2}, {4, 250}, {kIdentity}, kSquaredError},
+  };
+  for (const Shape& shape : linear) {
+    const Data data = randomData(random, shape);
+    const bool weighted = shape.batch % 2 == 0;
+    const std::vector<double> expected = singleOf(shape, data, weighted, nullptr);
+    for (uint64_t schedule = 0; schedule <= schedules; schedule++) {
+      const Session session(schedule, schedule % 4 == 1 ? 1u << 18 : 0);
+      CHECK(same(expected, singleOf(shape, data, weighted, session.at)));
+      CHECK(api->held(session.at) == 0);
+    }
+  }
+}
+
+/// Dense pages of the ledger, some left out as sparse ones are, with their sums by plain arithmetic.
+struct LedgerCase {
+  explicit LedgerCase(RandomStream& random, size_t n) : slots(n), stake(n), expected(n) {
+    for (uint64_t& amount : stake) amount = static_cast<uint64_t>(random.uniform() * 0x1p63) / slots;
+    for (size_t first = 0, k = 0; first < slots; first += kLedgerPage, k++) {
+      if (k % 5 == 3) continue;
+      const size_t width = k % 3 == 1 ? slots / 2 + 1 : slots + k % 2 * 64;
+      std::vector<uint32_t> page(kLedgerPage * width);
+      for (uint32_t& weight : page)
+        weight = static_cast<uint32_t>(random.uniform() < 0.01 ? 1e9 : random.uniform() * 1e6);
+      for (size_t r = 0; r < kLedgerPage && first + r < slots; r++)
+        for (size_t j = 0; j < std::min(width, slots); j++)
+          expected[j] += static_cast<unsigned __int128>(stake[first + r]) * page[r * width + j];
+      weights.push_back(std::move(page));
+      pages.push_back({weights.back().data(), width, first});
+    }
+  }
+
+  bool holds(IntermodelSession* session) const {
+    std::vector<uint64_t> low(slots, 7), high(slots, 7);
+    bool equal = api->ledger_rank(session, pages.data(), pages.size(), stake.data(), slots, low.data(), high.data()) ==
+                 INTERMODEL_CUDA_OK;
+    for (size_t j = 0; j < slots; j++)
+      equal =
+          equal && low[j] == static_cast<uint64_t>(expected[j]) && high[j] == static_cast<uint64_t>(expected[j] >> 64);
+    return equal;
+  }
+
+  size_t slots;
+  std::vector<uint64_t> stake;
+  std::vector<unsigned __int128> expected;
+  std::vector<std::vector<uint32_t>> weights;
+  std::vector<IntermodelLedgerPage> pages;
+};
+
+void testLedger() {
+  RandomStream random(20261131, nullptr, 0);
+  for (const size_t slots : {1, 63, 64, 65, 300, 1500}) {
+    const LedgerCase rows(random, slots);
+    for (uint64_t schedule = 0; schedule <= schedules; schedule += slots > 1000 ? 5 : 1) {
+      const Session session(schedule, schedule % 4 == 1 ? 1u << 20 : 0);
+      for (size_t k = 0; k < rows.pages.size() && schedule % 2 == 0; k += 2)
+        CHECK(api->upload(session.at, rows.pages[k].weights, rows.weights[k].size() * sizeof(uint32_t)) ==
+              INTERMODEL_CUDA_OK);
+      CHECK(rows.holds(session.at));
+    }
+    for (uint64_t schedule = 1; schedule <= schedules && slots > kLedgerPage; schedule++) {
+      const Session barrierless(schedule, 0, 1);
+      CHECK(!rows.holds(barrierless.at));
+    }
+  }
+}
+
 }  // namespace
 
 /// The interface of a module beside this program, once its device can be described.
@@ -467,6 +580,8 @@ int main(int count, char** arguments) {
     testControl();
   }
   testCurvature();
+  testSingle();
   testMarket();
+  testLedger();
   return check::finish();
 }

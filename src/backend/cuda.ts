@@ -19,7 +19,7 @@ const DRIVER = 'libcuda.so.1';
 const MAX_DEVICE = 1023;
 
 /** Families of kernels that the module has; every other runs on the processor, by the same bits. */
-const ON_DEVICE = ['curvature', 'equilibrium', 'competition', 'payoff', 'projection', 'ranking'] as const;
+const ON_DEVICE = ['curvature', 'equilibrium', 'competition', 'payoff', 'projection', 'ranking', 'ledger'] as const;
 
 const CURES = [
   'a machine with an NVIDIA GPU and driver 580 or later',
@@ -47,6 +47,9 @@ export interface CudaDescription extends BackendDescription {
   readonly families: readonly string[];
 }
 
+/** Arrays that kernels read: numbers, or the dense pages of a ledger's rows. */
+export type Uploadable = Float64Array | Float32Array | Uint32Array;
+
 /** An array that stays on the device. */
 export interface Upload {
   /** Gives the memory back; done by itself when the upload is no longer referred to. */
@@ -60,7 +63,7 @@ export interface CudaBackend extends Backend {
    * Keeps a copy of an array on the device. Calls that are given this very array, or a part of it, read the copy: the array must not
    * change until the upload is disposed of.
    */
-  upload(array: Float64Array | Float32Array): Upload;
+  upload(array: Uploadable): Upload;
   /** Bytes of device memory in use between calls: uploads, heads and games. */
   heldBytes(): number;
   /** Gives all memory back. Later calls end in BTM_NO_CUDA. Refused while games are being advanced. */
@@ -84,7 +87,7 @@ export function createCudaBackend(place: CudaPlace = {}): CudaBackend {
   const index = place.device === undefined ? 0 : checkInteger('device', place.device, 0, MAX_DEVICE);
   if (process.env['INTERMODEL_CUDA'] === 'off') refuse([{ what: 'INTERMODEL_CUDA', reason: 'is set to off' }]);
   const engine = openEngine(place, index);
-  const uploads = new FinalizationRegistry<Float64Array | Float32Array>((array) => engine.forget(array));
+  const uploads = new FinalizationRegistry<Uploadable>((array) => engine.forget(array));
   return {
     kernels: engine,
     describe: () => describeEngine(engine, index),
@@ -135,8 +138,8 @@ function refuse(attempts: readonly Attempt[]): never {
 
 function checkNumbers(array: unknown): void {
   const kind = typedArrayKind(array);
-  if (kind === 'Float64Array' || kind === 'Float32Array') return;
-  throw new InputError('BTM_TYPE', `must be a Float64Array or Float32Array, got ${describe(array)}`, { argument: 'array', value: array });
+  if (kind === 'Float64Array' || kind === 'Float32Array' || kind === 'Uint32Array') return;
+  throw new InputError('BTM_TYPE', `must be a Float64Array, Float32Array or Uint32Array, got ${describe(array)}`, { argument: 'array', value: array });
 }
 
 /** A loader's reason without the name that stands before it already. */

@@ -33,8 +33,8 @@ export interface CudaDevice {
 /** An engine whose kernels run on a device where the device has them. */
 export interface CudaEngine extends NativeEngine {
   readonly device: CudaDevice;
-  upload(array: Float64Array | Float32Array): void;
-  forget(array: Float64Array | Float32Array): void;
+  upload(array: Float64Array | Float32Array | Uint32Array): void;
+  forget(array: Float64Array | Float32Array | Uint32Array): void;
   heldBytes(): number;
   dispose(): void;
 }

@@ -9,6 +9,8 @@ const SUITES: readonly [string, Record<string, string>][] = [
   ['curvature/bits', { INTERMODEL_TEST_MEMORY: String(1 << 20) }],
   ['curvature/unequal', {}],
   ['curvature/nonfinite', {}],
+  ['curvature/single', {}],
+  ['ledger/processor', {}],
   ['payoff/bits', {}],
   ['ranking/extremes', {}],
   ['equilibrium/bits', { INTERMODEL_TEST_SCHEDULES: '1' }],

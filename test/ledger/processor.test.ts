@@ -6,12 +6,15 @@ import { bitLength } from '../../src/ledger/integers.js';
 import { type RowPage, rowAt, rowPage } from '../../src/ledger/pages.js';
 import { wideAt } from '../../src/ledger/processor.js';
 import { rowToParts, sparseRow } from '../../src/ledger/rows.js';
+import { gpus } from '../support/cuda.js';
 
 const { addon } = loadAddon();
 const isas = Object.entries(addon.describe().isas).filter(([, status]) => status === 'available');
 const engine = (isa: string, threads: number): Processor =>
   kernelProcessor(addon.createEngine(isa, threads) as unknown as LedgerKernels, `${isa} x ${threads}`);
-const processors = isas.flatMap(([isa]) => [1, 2, 7].map((threads) => engine(isa, threads)));
+const processors =
+  gpus?.map(({ name, backend }) => kernelProcessor(backend.kernels as unknown as LedgerKernels, name)) ??
+  isas.flatMap(([isa]) => [1, 2, 7].map((threads) => engine(isa, threads)));
 
 function randomPages(seed: number, slots: number, density: number): RowPage[] {
   const random = new RandomStream(seed);

@@ -49,7 +49,7 @@ export class Sandbox {
   async firstFailure(tests, variables = {}) {
     for (const test of tests) {
       const passed = await new Promise((done) => {
-        const env = { ...process.env, TAP_BAIL: '1', ...variables };
+        const env = { ...process.env, TAP_BAIL: '1', TAP_TIMEOUT: String(TEST_LIMIT_MS / 1000), ...variables };
         const options = { cwd: this.folder, env, timeout: TEST_LIMIT_MS, maxBuffer: 1 << 28, killSignal: 'SIGKILL' };
         const command = `ulimit -t ${TEST_LIMIT_CPU_S}; exec "$0" "$1"`;
         execFile('sh', ['-c', command, process.execPath, join('lib', test.replace(/\.ts$/, '.js'))], options, (error) =>
