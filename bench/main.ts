@@ -1,5 +1,5 @@
 /**
- * Benchmarks: `npm run bench` runs the suite against the rivals (options as in suite.ts), `npm run bench -- ledger` a named family. Each
+ * Benchmarks: `npm run bench` runs the suite against the rivals (options as in suite.ts), `npm run bench -- ledger` a named family, `npm run bench -- --cuda` a GPU. Each
  * runs in a fresh process, checks its answer before it times, and prints medians with their spread.
  */
 import { spawnSync } from 'node:child_process';
@@ -13,7 +13,7 @@ const known = readdirSync(folder)
   .map((file) => file.slice(0, -3));
 const [first = 'suite', ...rest] = process.argv.slice(2);
 const isOption = first.startsWith('--');
-const name = isOption ? 'suite' : first;
+const name = first === '--cuda' ? 'cuda' : isOption ? 'suite' : first;
 
 if (known.includes(name)) {
   const run = spawnSync(process.execPath, [join(folder, `${name}.js`), ...(isOption ? [first, ...rest] : rest)], { stdio: 'inherit' });

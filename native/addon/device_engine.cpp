@@ -25,6 +25,15 @@ Napi::Value heldBytes(const Engine& engine, Args& args) {
   return Napi::Number::New(args.env(), static_cast<double>(engine.device->held()));
 }
 
+/// copyRate(bytes): bytes a second that the device reads and writes when it copies.
+Napi::Value copyRate(const Engine& engine, Args& args) {
+  const std::size_t bytes = args.size("bytes");
+  if (bytes == 0) args.fail("BTM_DOMAIN", "bytes", "must be at least 1");
+  double rate = 0.0;
+  engine.device->call(&IntermodelCuda::copy_rate, bytes, &rate);
+  return Napi::Number::New(args.env(), rate);
+}
+
 Napi::Value dispose(const Engine& engine, Args& args) {
   if (!engine.device->dispose()) args.fail("BTM_DOMAIN", "backend", "advances games; wait for their promise first");
   return args.env().Undefined();
@@ -73,6 +82,7 @@ Napi::Value createCudaEngine(const Napi::CallbackInfo& info) {
     methods.add("upload", upload);
     methods.add("forget", forget);
     methods.add("heldBytes", heldBytes);
+    methods.add("copyRate", copyRate);
     methods.add("dispose", dispose);
     return object;
   } catch (const NoDevice& missing) {

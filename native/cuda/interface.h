@@ -130,6 +130,9 @@ typedef struct {
   int32_t (*upload)(IntermodelSession*, const void* host, size_t bytes);
   void (*forget)(IntermodelSession*, const void* host);
 
+  /// Bytes read and written a second when the device copies `bytes` from one area to another.
+  int32_t (*copy_rate)(IntermodelSession*, size_t bytes, double* rate);
+
   int32_t (*head_create)(IntermodelSession*, const double* parameters, const int32_t* sizes, const int32_t* activations,
                          size_t layers, IntermodelHead** out);
   void (*head_free)(IntermodelSession*, IntermodelHead*);

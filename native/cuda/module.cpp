@@ -1,4 +1,5 @@
 /// The interface's table: every call holds its session alone, and ends in a status.
+#include <chrono>
 #include <cstdio>
 
 #include "calls.hpp"
@@ -76,6 +77,21 @@ int32_t upload(IntermodelSession* session, const void* host, size_t bytes) {
 }
 void forget(IntermodelSession* session, const void* host) {
   during(session, [&](IntermodelSession& s) { s.uploads.erase(host); });
+}
+
+int32_t copyRate(IntermodelSession* session, size_t bytes, double* rate) {
+  return during(session, [&](IntermodelSession& s) {
+    constexpr int kCopies = 8;
+    const Array<unsigned char> from(s.machine, bytes), to(s.machine, bytes);
+    double seconds = 0.0;
+    for (int k = 0; k <= kCopies; k++) {  // the first only touches the memory
+      const auto start = std::chrono::steady_clock::now();
+      s.machine.copy(to.data(), from.data(), bytes);
+      s.machine.finish();
+      if (k > 0) seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    }
+    *rate = 2.0 * kCopies * static_cast<double>(bytes) / seconds;
+  });
 }
 
 int32_t headCreate(IntermodelSession* session, const double* parameters, const int32_t* sizes,
@@ -178,6 +194,7 @@ const IntermodelCuda kInterface{
     held,
     upload,
     forget,
+    copyRate,
     headCreate,
     headFree,
     removalCall,

@@ -66,6 +66,8 @@ export interface CudaBackend extends Backend {
   upload(array: Uploadable): Upload;
   /** Bytes of device memory in use between calls: uploads, heads and games. */
   heldBytes(): number;
+  /** Bytes a second that the device reads and writes when it copies an area of so many bytes: what rates are compared with. */
+  copyRate(bytes: number): number;
   /** Gives all memory back. Later calls end in BTM_NO_CUDA. Refused while games are being advanced. */
   dispose(): void;
 }
@@ -106,6 +108,7 @@ export function createCudaBackend(place: CudaPlace = {}): CudaBackend {
       return upload;
     },
     heldBytes: () => engine.heldBytes(),
+    copyRate: (bytes) => engine.copyRate(checkInteger('bytes', bytes, 1, 2 ** 40)),
     dispose: () => engine.dispose(),
   };
 }
@@ -139,7 +142,10 @@ function refuse(attempts: readonly Attempt[]): never {
 function checkNumbers(array: unknown): void {
   const kind = typedArrayKind(array);
   if (kind === 'Float64Array' || kind === 'Float32Array' || kind === 'Uint32Array') return;
-  throw new InputError('BTM_TYPE', `must be a Float64Array, Float32Array or Uint32Array, got ${describe(array)}`, { argument: 'array', value: array });
+  throw new InputError('BTM_TYPE', `must be a Float64Array, Float32Array or Uint32Array, got ${describe(array)}`, {
+    argument: 'array',
+    value: array,
+  });
 }
 
 /** A loader's reason without the name that stands before it already. */

@@ -36,6 +36,7 @@ export interface CudaEngine extends NativeEngine {
   upload(array: Float64Array | Float32Array | Uint32Array): void;
   forget(array: Float64Array | Float32Array | Uint32Array): void;
   heldBytes(): number;
+  copyRate(bytes: number): number;
   dispose(): void;
 }
 

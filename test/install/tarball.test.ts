@@ -116,7 +116,7 @@ t.test('an entry that needs a package says so', async (t) => {
 });
 
 t.test('the examples that need nothing more run as printed', async (t) => {
-  for (const name of ['rank-service', 'electron-worker', 'solver-loop', 'ledger-client']) {
+  for (const name of ['rank-service', 'electron-worker', 'solver-loop', 'ledger-client', 'audit-hardware']) {
     const path = join('node_modules', 'intermodel', 'examples', `${name}.mjs`);
     const { status, stderr } = spawnSync(process.execPath, [path], { cwd: project, env, encoding: 'utf8' });
     t.equal(status, 0, `${name}: ${stderr}`);
