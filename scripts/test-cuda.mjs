@@ -20,7 +20,7 @@ const SUITES = [
 
 function main() {
   const nvcc = findNvcc();
-  if (nvcc !== undefined && devices() > 0) buildCuda(nvcc, 'native', ['intermodel_cuda', 'cuda_test']);
+  if (nvcc !== undefined && devices() > 0) buildCuda(nvcc, { architectures: 'native', targets: ['intermodel_cuda', 'cuda_test'] });
   const found = describe();
   if (found.error !== undefined) {
     console.log(`no device: ${found.error}`);

@@ -77,7 +77,7 @@ const MAX_SIZE = 2 ** 31 - 1;
 
 /**
  * Checks sizes, head and the shape of the responses. Whether each of the many responses is finite is settled by the kernel that reads
- * them, at no cost (src/backend/curvature.ts): pass what it returns to {@link checkResponses}.
+ * them, at no cost (src/reference/curvature-kernels.ts): pass what it returns to {@link checkResponses}.
  */
 export function checkBatch(options: HeadOptions): CheckedBatch {
   const batch = checkInteger('batch', options.batch, 0, MAX_SIZE);

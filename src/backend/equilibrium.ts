@@ -23,26 +23,3 @@ export interface GameBatch {
   /** [count] each: new factors of dL and dR. Not while a job runs. */
   setFactors(lossFactors: Float64Array, rankFactors: Float64Array): void;
 }
-
-/**
- * Kernels of the equilibrium family; see src/reference/equilibrium.ts. Games of one size n whose Hessians have one storage.
- * hessians: the different ones, read in place and kept alive by the handle, so they must not change while it is used; the other arrays
- * are copied. hessianIndex [count]; stake [count, n]; referenceMask
- * [count, n, n]; terms [count, 6]: temperature, lossFactor, rankFactor, shiftGradient, openDiagonal, clip; settings [9]: method, rate,
- * leastRate, largestRate, tolerance, maxSteps, checkEvery, stopOnCycle, epsilon.
- */
-export interface EquilibriumKernels {
-  createGameBatch(
-    hessians: readonly Float64Array[],
-    hessianIndex: Int32Array,
-    stake: Float64Array,
-    referenceMask: Float64Array,
-    terms: Float64Array,
-    settings: Float64Array,
-    storage: number,
-    rank: number,
-    own: number,
-    count: number,
-    n: number,
-  ): GameBatch;
-}

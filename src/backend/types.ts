@@ -1,27 +1,15 @@
 /** What a backend is: the kernels of every family, and a description of what runs them. */
 
 import type { BACKEND_KINDS } from '../core/closed-lists.js';
-import type { denseReference } from '../reference/dense.js';
-import type { gameReference } from '../reference/game-kernels.js';
-import type { ArithmeticKernels } from './arithmetic.js';
-import type { CurvatureKernels } from './curvature.js';
-import type { DistillationKernels } from './distillation.js';
-import type { EquilibriumKernels } from './equilibrium.js';
-import type { GatingKernels } from './gating.js';
-import type { StackingKernels } from './stacking.js';
+import type { referenceKernels } from '../reference/kernels.js';
+import type { GameBatch } from './equilibrium.js';
 
-/** Kernels of rankings, competition, payoff and projections: those of the reference, to the letter. */
-type GameKernels = Omit<typeof gameReference, 'createGameBatch'>;
+type Reference = typeof referenceKernels;
 
-/** Every kernel, flat and positional: outputs first, then inputs, then sizes. Arguments are already validated. */
-export type Kernels = ArithmeticKernels &
-  CurvatureKernels &
-  typeof denseReference &
-  DistillationKernels &
-  GatingKernels &
-  GameKernels &
-  EquilibriumKernels &
-  StackingKernels;
+/** Every kernel, as the reference has it to the letter; a batch of games is what any backend makes of it. */
+export type Kernels = Omit<Reference, 'createGameBatch'> & {
+  createGameBatch(...args: Parameters<Reference['createGameBatch']>): GameBatch;
+};
 
 /** Which implementation runs. */
 export type BackendKind = (typeof BACKEND_KINDS)[number];

@@ -33,14 +33,17 @@ export const arithmeticReference = {
   sigmoid: elementwise(sigmoid),
   sigmoidDerivative: elementwise(sigmoidDerivative),
   tanh: elementwise(tanh),
+  /** out, z [rows, columns]. */
   softmax(out: Float64Array, z: Float64Array, rows: number, columns: number): void {
     for (let row = 0; row < rows; row++) out.set(softmax(z, row * columns, columns), row * columns);
   },
+  /** out [rows], z [rows, columns]. */
   logSumExp(out: Float64Array, z: Float64Array, rows: number, columns: number): void {
     for (let row = 0; row < rows; row++) out[row] = logSumExp(z, row * columns, columns);
   },
   treeSum: (x: Float64Array): number => treeSum(x),
   treeDot: (a: Float64Array, b: Float64Array): number => treeDot(a, b),
+  /** out [m, n] = init + A B; a [m, k] or, transposed, [k, m]; b [k, n] or [n, k]; init [m, n], [n] or empty. */
   matMul(
     out: Float64Array,
     a: Float64Array,
@@ -55,6 +58,7 @@ export const arithmeticReference = {
     const start = orNone(init);
     out.set(matMul(a, b, m, k, n, start === undefined ? { transposeA, transposeB } : { transposeA, transposeB, init: start }));
   },
+  /** out [m] = init + A x; a [m, k], x [k], init [m] or empty. */
   matVec(out: Float64Array, a: Float64Array, x: Float64Array, init: Float64Array, m: number, k: number): void {
     out.set(matVec(a, x, m, k, orNone(init)));
   },

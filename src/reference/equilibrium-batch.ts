@@ -6,7 +6,13 @@ import { stateLength } from './search-values.js';
 const TERMS = 6;
 const SLICE_MS = 20;
 
-/** The same contract as the native handle (src/backend/equilibrium.ts). */
+/**
+ * Games of one size n whose Hessians have one storage; what it returns is a GameBatch of src/backend/equilibrium.ts.
+ * hessians: the different ones, read in place and kept alive by the handle, so they must not change while it is used; the other arrays are
+ * copied. hessianIndex [count]; stake [count, n]; referenceMask [count, n, n]; terms [count, 6]: temperature, lossFactor, rankFactor,
+ * shiftGradient, openDiagonal, clip; settings [9]: method, rate, leastRate, largestRate, tolerance, maxSteps, checkEvery, stopOnCycle,
+ * epsilon.
+ */
 export function createGameBatch(
   hessians: readonly Float64Array[],
   hessianIndex: Int32Array,

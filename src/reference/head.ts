@@ -202,7 +202,7 @@ export function forward(
   return { parts, moves, shifts, preactivations, outputs };
 }
 
-/** What every kernel that reads responses returns (see the backend's CurvatureKernels). */
+/** What every kernel that reads responses returns (see curvature-kernels.ts). */
 export function firstIsFinite(pass: Forward): boolean {
   return Number.isFinite(pass.preactivations[0][0]);
 }

@@ -10,6 +10,11 @@ import { lossGradient, lossValue } from './loss.js';
 
 /** Kernels of the family. */
 export const stackingReference = {
+  /**
+   * losses [problems, samples], weighted; gradient [width + 1, problems * outputs], its last row that of the biases, or empty;
+   * features [samples, width]; parameters like gradient; labels [samples] and targets [samples, outputs], the one that the loss does not
+   * read empty; weights [problems, samples], at least 0.
+   */
   stackingGradient(
     losses: Float64Array,
     gradient: Float64Array,
