@@ -64,7 +64,7 @@ export class AnnouncementFilter {
   }
 
   /** The payload, or why it does not count. The order is the contract: nothing of one without stake is read. */
-  check(from: PeerKey, bytes: Uint8Array): { readonly payload: Uint8Array } | { readonly refused: RefusalReason } {
+  check(from: PeerKey, bytes: Uint8Array): { readonly payload: Uint8Array; readonly height: number } | { readonly refused: RefusalReason } {
     const { self, clock, isMember, height } = this.#context;
     if (from === self) return { refused: 'own' };
     if (!isMember(from)) return { refused: 'noStake' };
@@ -73,6 +73,6 @@ export class AnnouncementFilter {
     if (Math.abs(clock.now() * 1000 - announcement.nonce) > this.#options.lifetime_ms * 1000) return { refused: 'expired' };
     if (Math.abs(height() - announcement.height) > this.#options.heights) return { refused: 'height' };
     if (!this.#replay.accept(from, announcement.nonce)) return { refused: 'replay' };
-    return { payload: announcement.payload };
+    return { payload: announcement.payload, height: announcement.height };
   }
 }

@@ -277,7 +277,7 @@ export class Network {
       return false;
     }
     for (const handler of this.#handlers.get(topic) ?? []) {
-      this.tasks.call(`listener of ${topic}`, () => handler(from, topic, verdict.payload.slice()), undefined);
+      this.tasks.call(`listener of ${topic}`, () => handler(from, topic, verdict.payload.slice(), verdict.height), undefined);
     }
     return true;
   }

@@ -31,8 +31,8 @@ export interface NetworkOptions {
   readonly onTaskFailure?: (failure: TaskFailure) => void;
 }
 
-/** Hears what a holder of stake announced. */
-export type AnnouncementHandler = (from: PeerKey, topic: string, payload: Uint8Array) => unknown;
+/** Hears what a holder of stake announced, and at which height of the ledger it says it did. */
+export type AnnouncementHandler = (from: PeerKey, topic: string, payload: Uint8Array, height: number) => unknown;
 
 /** What this peer turned away, and what failed in it. */
 export interface RefusalReport {

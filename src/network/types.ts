@@ -60,7 +60,8 @@ export type RefusalReason =
   | 'strangerLimit' // a connection or stream of one without stake, beyond what all such may hold
   | 'frameDeadline' // a frame that did not arrive whole in time
   | 'unasked' // a gradient for something this peer did not answer
-  | 'norm' // a gradient that would have made the model non-finite
+  | 'equivocation' // two different things signed where there can be one
+  | 'norm' // a gradient or an answer beyond the bound of the run, or one that would have made the model non-finite
   | 'quota' // more kept for one sender than its share
   | 'phase'; // not in this phase of the run
 

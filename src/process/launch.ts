@@ -8,11 +8,11 @@ import { memoryStore, type Store } from '../ledger/index.js';
 import { type Identity, Libp2pTransport, type PeerKey, type WireType } from '../network/index.js';
 import { Coordinator } from '../run/coordinator.js';
 import { coordinatorIdentity, genesisOf, identityOf } from '../run/genesis.js';
-import { settingsHash } from '../run/messages.js';
 import { placeOfData } from '../run/named-data.js';
 import type { PeerProgress, PeerResult } from '../run/protocol.js';
 import type { Roster } from '../run/roster.js';
 import { type BlockRecord, describeBlock, describeLedger, type RunRecord } from '../run/run-record.js';
+import { expectedOf } from '../run/sessions.js';
 import { type RunSettings, resolveSettings } from '../run/settings.js';
 import { ProcessGroup, type ProcessStatus } from './process-group.js';
 
@@ -162,7 +162,7 @@ class ProcessRun {
       store,
       genesis: genesisOf(keys, settings),
       schedule: settings,
-      expected: { settings: settingsHash(settings, seed), width: settings.width },
+      expected: expectedOf(settings, seed),
       onKeyInUse: (peer) => this.hooks.onProgress?.(`a second process came with the key of ${this.names[this.#indexOf.get(peer) ?? 0]}`),
       onFailure: (error) => this.#fail(error),
       onBlock: (round, refused) => {

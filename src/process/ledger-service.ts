@@ -4,9 +4,9 @@ import { AbortedError, EnvironmentError } from '../core/errors.js';
 import { memoryStore, type Store, sqliteStore } from '../ledger/index.js';
 import type { Libp2pTransport, PeerKey, RefusalReport } from '../network/index.js';
 import { Coordinator, type Refusal } from '../run/coordinator.js';
-import { settingsHash } from '../run/messages.js';
 import type { PeerProgress } from '../run/protocol.js';
 import { type BlockRecord, describeBlock, describeLedger } from '../run/run-record.js';
+import { expectedOf } from '../run/sessions.js';
 import type { CoordinatorConfig } from './coordinator-config.js';
 import { openTransport } from './open-transport.js';
 import { watchPresence } from './presence.js';
@@ -145,7 +145,7 @@ class LedgerService {
       patience_ms: 1000 * patience_s,
       joinPatience_ms: 1000 * joinPatience_s,
       ...(genesis === undefined ? {} : { genesis }),
-      ...(run === undefined ? {} : { schedule: run.settings, expected: expectedOf(run) }),
+      ...(run === undefined ? {} : { schedule: run.settings, expected: expectedOf(run.settings, run.seed, run.inputWidth) }),
       onKeyInUse: (key) => this.#emit({ type: 'keyInUse', key }),
       onFailure: (error) => this.#fail(error),
       onBlock: (round, refused) => this.#block(round, refused),
@@ -215,10 +215,6 @@ class LedgerService {
       if (this.config.once) this.#finish(served);
     }, this.#fail);
   }
-}
-
-function expectedOf({ seed, settings, inputWidth }: NonNullable<CoordinatorConfig['run']>) {
-  return { settings: settingsHash(settings, seed), width: settings.width, ...(inputWidth === undefined ? {} : { inputWidth }) };
 }
 
 function openStore(place: string): Promise<Store> | Store {

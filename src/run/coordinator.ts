@@ -203,7 +203,8 @@ export class Coordinator {
   /** What a participant measured; where this coordinator knows the run, in the form that whoever prints it relies on. */
   #result(value: unknown): unknown {
     const told = typeof value === 'object' && value !== null && 'result' in value ? value.result : value;
-    return this.#options.expected === undefined ? told : readResult(told, this.ledger.state().weights().keys.length);
+    const { expected } = this.#options;
+    return expected === undefined ? told : readResult(told, expected.participants);
   }
 
   /** Counted, and told in a form that the caller can read. */

@@ -20,13 +20,22 @@ export function clipped(gradient: Tensor, most: number): Tensor {
   return data === null ? gradient : { shape: gradient.shape, data };
 }
 
-/** Responses in rows of `width` numbers, each shortened to this l2 norm; the same array when none is longer. */
-export function bounded(responses: Float64Array, width: number, most = Number.POSITIVE_INFINITY): Float64Array {
+/**
+ * Responses in rows of `width` numbers, each shortened to this l2 norm; the same array when none is longer.
+ * @param onShortened told of each row that was, by its number
+ */
+export function bounded(
+  responses: Float64Array,
+  width: number,
+  most = Number.POSITIVE_INFINITY,
+  onShortened: (row: number) => void = () => undefined,
+): Float64Array {
   let out = responses;
   for (let at = 0; at < responses.length; at += width) {
     const norm = Math.hypot(...responses.subarray(at, at + width));
     if (!(norm > most)) continue;
     if (out === responses) out = responses.slice();
+    onShortened(at / width);
     for (let k = at; k < at + width; k++) out[k] = responses[k] * (most / norm);
   }
   return out;
@@ -34,7 +43,7 @@ export function bounded(responses: Float64Array, width: number, most = Number.PO
 
 /**
  * One step of the encoder. Where a gradient is far beyond any honest one, what it was before is kept, and taken up again if it no longer answers with finite numbers.
- * @returns the largest norm of a row when the step was undone, otherwise null
+ * @returns whether the step was undone
  */
 export async function learnSafely(
   participant: Participant,
@@ -42,12 +51,11 @@ export async function learnSafely(
   gradient: Float32Array,
   batch: number,
   width: number,
-): Promise<number | null> {
-  const norm = largestNorm(gradient, width);
+): Promise<boolean> {
   const { encoder } = participant;
-  if (!(norm > WATCHED) || encoder.save === undefined || encoder.restore === undefined) {
+  if (!(largestNorm(gradient, width) > WATCHED) || encoder.save === undefined || encoder.restore === undefined) {
     await participant.learn(inputs, gradient, batch);
-    return null;
+    return false;
   }
   const before = await encoder.save();
   let fails = false;
@@ -57,9 +65,8 @@ export async function learnSafely(
   } catch {
     fails = true; // a step that throws has perhaps changed a part of the model: it is undone as well
   }
-  if (!fails) return null;
-  await encoder.restore(before);
-  return norm;
+  if (fails) await encoder.restore(before);
+  return fails;
 }
 
 /** Senders of the largest gradients. */
@@ -82,7 +89,7 @@ function largestNorm(data: Float32Array, width: number): number {
 function rowNorm(data: Float32Array, row: number, width: number): number {
   let sum = 0;
   for (let at = row * width; at < (row + 1) * width; at++) sum += data[at] * data[at];
-  return Math.sqrt(sum);
+  return Number.isNaN(sum) ? Number.POSITIVE_INFINITY : Math.sqrt(sum);
 }
 
 /** One array after the other. */

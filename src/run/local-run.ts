@@ -11,11 +11,11 @@ import { Coordinator } from './coordinator.js';
 import { coordinatorIdentity, genesisOf, identityOf } from './genesis.js';
 import { LedgerClient } from './ledger-client.js';
 import type { Member, MemberFactory } from './member.js';
-import { settingsHash } from './messages.js';
 import { ParticipantRun } from './participant-run.js';
 import { PeerClient } from './peer-client.js';
 import { type BlockRecord, describeBlock, describeLedger, type RunRecord } from './run-record.js';
 import type { Phase, RunProgress } from './run-state.js';
+import { expectedOf } from './sessions.js';
 import { type RunSettings, resolveSettings } from './settings.js';
 import { type FabricKind, openFabric, type TransportFabric } from './transport-fabric.js';
 
@@ -121,7 +121,7 @@ async function openLedgerOfRun(
     genesis: genesisOf(keys, settings),
     patience_ms: ONE_DAY_MS,
     schedule: settings,
-    expected: { settings: settingsHash(settings, seed), width: settings.width },
+    expected: expectedOf(settings, seed),
     onFailure,
     onBlock: (round, refused) => blocks.push(describeBlock(coordinator.ledger, names, round, refused)),
   });

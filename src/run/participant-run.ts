@@ -6,7 +6,7 @@
  */
 import { InputError } from '../core/errors.js';
 import { isUint8Array } from '../core/typed-arrays.js';
-import { blockOf } from '../network/index.js';
+import { blockOf, type PeerKey } from '../network/index.js';
 import { competingRow } from '../participant/competing.js';
 import { type Measurement, measure, measureRow } from '../participant/measure.js';
 import { applyMask, type Evaluation, type Lesson, type StepLosses } from '../participant/participant.js';
@@ -224,16 +224,27 @@ export class ParticipantRun {
     const { participant, client, ledger, settings, standIn } = this.#parts;
     const { width } = settings;
     const keys = ledger.keys();
-    const taken = client.inbox.take();
-    const parts: Returned[] = keys.flatMap((key, peer) => {
-      if (peer !== participant.index)
-        return (taken.get(key) ?? []).map((one) => ({ ...one, gradient: clipped(one.gradient, settings.gradientClip) }));
-      const own = blockOf(lesson.gradient, batch.size, keys.length, width, peer);
-      return [{ input: { shape: [batch.size], data: batch.inputs }, gradient: { shape: [batch.size, width], data: own } }];
-    });
-    const gradient = concat(parts.map((part) => part.gradient.data));
-    const undone = await learnSafely(participant, concat(parts.map((part) => part.input.data)), gradient, gradient.length / width, width);
-    if (undone !== null) for (const from of loudest(taken)) client.network.note('norm', from);
+    const most = settings.gradientClip / settings.batch; // a sender's loss is the mean over its batch
+    const taken = new Map<PeerKey, readonly Returned[]>();
+    for (const [key, parts] of client.inbox.take()) {
+      const kept = parts.map((one) => ({ ...one, gradient: clipped(one.gradient, most) }));
+      if (kept.some(({ gradient }, at) => gradient !== parts[at].gradient)) client.network.note('norm', key);
+      taken.set(key, kept);
+    }
+    const input = { shape: [batch.size], data: batch.inputs };
+    const own = { shape: [batch.size, width], data: blockOf(lesson.gradient, batch.size, keys.length, width, participant.index) };
+    for (;;) {
+      const parts = keys.flatMap((key, peer) => (peer === participant.index ? [{ input, gradient: own }] : (taken.get(key) ?? [])));
+      const gradient = concat(parts.map((part) => part.gradient.data));
+      const undone = await learnSafely(participant, concat(parts.map((part) => part.input.data)), gradient, gradient.length / width, width);
+      const excluded = undone ? loudest(taken) : [];
+      if (excluded.length === 0) break;
+      // The step is made again without them: what one sends does not take what the others taught.
+      for (const from of excluded) {
+        client.network.note('norm', from);
+        taken.delete(from);
+      }
+    }
     standIn?.learn();
     return participant.distil(batch, lesson.mixture);
   }

@@ -129,7 +129,7 @@ export class PeerClient {
       const query = this.#query(part, batch, rowsOf(selected, from, batch, size), students);
       const known = rowsOf(own, from, batch, size);
       const [mine, answers] = await Promise.all([known ?? this.#model().answer(part, batch), askChosen(query)]);
-      responses.set(bounded(answers.responses, width, this.#options.answerBound), from * peers * width);
+      responses.set(this.#bounded(answers.responses), from * peers * width);
       answered.set(answers.answered, from * peers);
       this.#placeOwn(responses, answered, mine, from, batch);
       for (const [peer, origin] of answers.origins.entries()) origins[peer] = worse(origins[peer], origin);
@@ -191,6 +191,15 @@ export class PeerClient {
     );
   }
 
+  /** Responses `[batch, peers, width]` as they are taken in; senders of longer ones are counted, once per question. */
+  #bounded(responses: Float64Array): Float64Array {
+    const { width, answerBound } = this.#options;
+    const loud = new Set<number>();
+    const taken = bounded(responses, width, answerBound, (row) => loud.add(row % this.#keys.length));
+    for (const peer of loud) this.network.note('norm', this.#keys[peer]);
+    return taken;
+  }
+
   get #self(): number {
     return this.#keys.indexOf(this.network.self);
   }
@@ -218,7 +227,7 @@ export class PeerClient {
         },
       },
     });
-    this.students.follow(network);
+    this.students.follow(network, undefined, { oncePerHeight: height !== undefined });
     return network;
   }
 

@@ -1,14 +1,24 @@
 /** Which process speaks for a key, and whether it has the settings of the run. */
 import type { Clock, PeerKey } from '../network/index.js';
+import { settingsHash } from './messages.js';
 import { type Hello, type RefusedAnswer, RUN_PROTOCOL } from './protocol.js';
+import type { RunSettings } from './settings.js';
 
 /** What has to be equal in all participants of a run. */
 export interface Expected {
   /** From `settingsHash`. */
   readonly settings: string;
   readonly width: number;
+  /** Places of the run, those that were left included. */
+  readonly participants: number;
   /** Numbers per sample, where it is known beforehand. */
   readonly inputWidth?: number;
+}
+
+/** What the participants of a run with these settings have in common. */
+export function expectedOf(settings: RunSettings, seed: number, inputWidth?: number): Expected {
+  const { participants, width } = settings;
+  return { settings: settingsHash(settings, seed), width, participants, ...(inputWidth === undefined ? {} : { inputWidth }) };
 }
 
 interface Session {

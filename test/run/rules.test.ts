@@ -95,7 +95,7 @@ t.test('messages: what does not have the form of one is refused as such', async 
 t.test('hello: what differs is named; a key in use is refused until its process is gone', async (t) => {
   const clock = new VirtualClock();
   const settings = settingsHash(RUN_DEFAULTS, 7);
-  const sessions = new Sessions(clock, { settings, width: 16, inputWidth: 784 });
+  const sessions = new Sessions(clock, { settings, width: 16, participants: 16, inputWidth: 784 });
   const good = { protocol: RUN_PROTOCOL, settings, inputWidth: 784, width: 16, session: 'one' };
   t.match(sessions.hello('k', { ...good, protocol: 1 }), { refused: 'differs', reason: /version/ });
   t.match(sessions.hello('k', { ...good, settings: settingsHash(RUN_DEFAULTS, 8) }), {

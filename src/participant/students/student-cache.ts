@@ -47,6 +47,8 @@ export class StudentCache implements Stateful {
   readonly #kept: BoundedStore<Kept>;
   /** Hashes of students that were kept before a restart. */
   readonly #wanted = new Map<PeerKey, string>();
+  /** What each participant announced last. */
+  readonly #announced = new Map<PeerKey, { readonly height: number; readonly hash: string }>();
 
   /**
    * @param call options of every fetch; left out: those of the network
@@ -134,11 +136,22 @@ export class StudentCache implements Stateful {
     }
   }
 
-  /** Fetches whatever participants announce from now on; the cache always holds the newest. */
-  follow(network: Network, onFetch: (peer: PeerKey, outcome: FetchOutcome) => void = () => undefined): void {
-    network.listen(STUDENT_TOPIC, async (peer, _topic, bytes) => {
+  /**
+   * Fetches whatever participants announce from now on; the cache always holds the newest.
+   * @param oncePerHeight a participant of a ledger has one student per block: another one that it announces at the same height is counted and not fetched
+   */
+  follow(
+    network: Network,
+    onFetch: (peer: PeerKey, outcome: FetchOutcome) => void = () => undefined,
+    { oncePerHeight = false }: { readonly oncePerHeight?: boolean } = {},
+  ): void {
+    network.listen(STUDENT_TOPIC, async (peer, _topic, bytes, height) => {
       const hash = new TextDecoder().decode(bytes.subarray(0, 64));
-      if (!isHash(hash) || this.hashOf(peer) === hash) return;
+      if (!isHash(hash) || !this.isMember(peer)) return network.note('malformed', peer);
+      const before = this.#announced.get(peer);
+      if (oncePerHeight && before?.height === height && before.hash !== hash) return network.note('equivocation', peer);
+      this.#announced.set(peer, { height, hash });
+      if (this.hashOf(peer) === hash) return;
       onFetch(peer, await this.fetch(network, peer, hash));
     });
   }

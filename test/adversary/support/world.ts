@@ -1,21 +1,30 @@
-/** A small whole run on a virtual clock, in one process: four participants, a coordinator, and whoever attacks them. */
+/** A small whole run on a virtual clock, in one process: participants, a coordinator, and whoever attacks them. */
 import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createBackend } from '../../../src/backend/index.js';
-import { createKey, memoryStore, type SigningKey } from '../../../src/ledger/index.js';
-import { createHub, createIdentity, type Hub, type Identity, type PeerKey, type RefusalReport } from '../../../src/network/index.js';
+import { createKey, memoryStore, ROW_PARTS, type SigningKey, TOKEN } from '../../../src/ledger/index.js';
+import {
+  createHub,
+  createIdentity,
+  type Hub,
+  type Identity,
+  type PeerKey,
+  type RefusalReport,
+  type Transport,
+} from '../../../src/network/index.js';
 import { uniforms } from '../../../src/participant/draw.js';
 import { DenseNet } from '../../../src/participant/models/dense-net.js';
 import { Participant } from '../../../src/participant/participant.js';
 import type { Samples } from '../../../src/participant/samples.js';
 import { StandIn } from '../../../src/participant/students/stand-in.js';
-import { Coordinator } from '../../../src/run/coordinator.js';
+import { Coordinator, type Refusal } from '../../../src/run/coordinator.js';
 import { genesisOf } from '../../../src/run/genesis.js';
 import { LedgerClient } from '../../../src/run/ledger-client.js';
 import { advance } from '../../../src/run/local-run.js';
-import { settingsHash } from '../../../src/run/messages.js';
+import type { RowWriter } from '../../../src/run/member.js';
 import { ParticipantRun } from '../../../src/run/participant-run.js';
 import { PeerClient } from '../../../src/run/peer-client.js';
+import { expectedOf } from '../../../src/run/sessions.js';
 import { participantSettings, type RunSettings, resolveSettings } from '../../../src/run/settings.js';
 import { VirtualClock } from '../../network/support/virtual-clock.js';
 
@@ -23,7 +32,7 @@ export const SEED = 5;
 export const [INPUTS, WIDTH] = [4, 2];
 const backend = createBackend({ kind: 'native', threads: 1 });
 
-/** Members of every run; where a member attacks it is the last. */
+/** Members of a run where nothing else is said; where a member attacks it is the last. */
 export const MEMBERS = 4;
 
 export const SETTINGS: RunSettings = resolveSettings({
@@ -37,6 +46,16 @@ const PATIENCE_MS = 20_000;
 /** Virtual time of one turn of the event loop: honest participants arrive long before patience ends, and no run waits for real time. */
 const TURN_MS = 5;
 
+/** One member of a run with all its parts. */
+export interface Played {
+  readonly run: ParticipantRun;
+  readonly client: PeerClient;
+  readonly ledger: LedgerClient;
+  readonly participant: Participant;
+  readonly standIn: StandIn;
+  readonly transport: Transport;
+}
+
 /** What an attacker has to work with. */
 export interface Stage {
   readonly hub: Hub;
@@ -45,7 +64,7 @@ export interface Stage {
   readonly coordinator: Coordinator;
   /** Keys of the members, honest ones first. */
   readonly keys: readonly PeerKey[];
-  readonly honest: readonly { readonly run: ParticipantRun; readonly client: PeerClient; readonly ledger: LedgerClient }[];
+  readonly honest: readonly Played[];
   /** The hostile member, where there is one. */
   readonly hostile: { readonly identity: Identity; readonly key: SigningKey } | null;
   /** Becomes true when the honest participants have ended. */
@@ -58,6 +77,24 @@ export interface WorldOptions {
   /** Whether the last member attacks in place of taking part. */
   readonly hostileMember?: boolean;
   readonly settings?: Partial<RunSettings>;
+  /** Default {@link MEMBERS}. */
+  readonly members?: number;
+  /** The last members take part, over transports that this wraps: what it changes is how they deviate. Default: all are honest. */
+  readonly deviant?: (transport: Transport, stage: () => Stage) => Transport;
+  /** How many of the last members deviate. Default 1 with `deviant`. */
+  readonly deviants?: number;
+  /** What the deviating members write in place of what they measured. */
+  readonly deviantWrites?: RowWriter;
+  /** What the honest members write in place of what they measured. */
+  readonly honestWrites?: RowWriter;
+  /** Called before the first step; for negative controls, which take a defence away here. */
+  readonly prepare?: (stage: Stage) => void;
+  /** Whether calls have deadlines. Default true; false is a negative control. */
+  readonly deadlines?: boolean;
+  /** Whether barriers wait for those that do not come no longer than their patience. Default true; false is a negative control. */
+  readonly patience?: boolean;
+  /** Whether the coordinator knows the settings of the run. Default true; false is a negative control. */
+  readonly expected?: boolean;
 }
 
 /** What a run left behind. */
@@ -68,33 +105,75 @@ export interface WorldResult {
   readonly violations: readonly string[];
   /** Of the honest participants and the coordinator. */
   readonly refusals: readonly RefusalReport[];
+  /** Per deviating member: what was noticed of it, by what, most often first. */
+  readonly noticed: readonly Readonly<Record<string, number>>[];
+  /** Final rows of the honest members, `[honest, members]`, parts of one. */
+  readonly rows: readonly (readonly number[])[];
+  /** Stake at the end, tokens. */
+  readonly stake: readonly number[];
+  readonly honest: readonly Played[];
+  readonly keys: readonly PeerKey[];
+  /** What the coordinator took for results. */
+  readonly told: readonly unknown[];
 }
 
-const identities = Array.from({ length: MEMBERS }, (_, index) => createIdentity(new Uint8Array(32).fill(index + 1)));
+const identities = Array.from({ length: 8 }, (_, index) => createIdentity(new Uint8Array(32).fill(index + 1)));
 const coordinatorKey = createIdentity(new Uint8Array(32).fill(99));
+
+/** Virtual time after which a run that has not ended counts as stuck. */
+const STUCK_MS = 600_000;
 
 /** Runs it to its end. */
 export async function playWorld(options: WorldOptions = {}): Promise<WorldResult> {
-  const settings = { ...SETTINGS, ...options.settings };
+  const { members = MEMBERS, deviant } = options;
+  const settings = { ...SETTINGS, participants: members, ...options.settings };
   const hub = createHub();
   const clock = new VirtualClock();
-  const keys = identities.map(({ key }) => key);
+  const keys = identities.slice(0, members).map(({ key }) => key);
   const violations: string[] = [];
+  const refused: Refusal[] = [];
+  const out: PeerKey[] = [];
+  const told: unknown[] = [];
+  const expected = options.expected === false ? {} : { expected: expectedOf(settings, SEED) };
   const coordinator = await Coordinator.start({
-    ...{ transport: hub.join(coordinatorKey), store: memoryStore(), genesis: genesisOf(keys, settings), clock, patience_ms: PATIENCE_MS },
-    ...{ schedule: settings, expected: { settings: settingsHash(settings, SEED), width: WIDTH } },
+    ...{ transport: hub.join(coordinatorKey), store: memoryStore(), genesis: genesisOf(keys, settings), clock, schedule: settings },
+    ...{ patience_ms: options.patience === false ? 10 * STUCK_MS : PATIENCE_MS, ...expected },
     onFailure: (error) => violations.push(`the ledger failed: ${String(error)}`),
+    onBlock: (_, codes) => void refused.push(...codes),
+    onMember: (key, event) => event === 'out' && out.push(key),
+    onResult: (_, result) => told.push(result),
   });
   const start = coordinator.ledger.state().supply;
   let [over, ended] = [false, false];
   const pumped = pump(clock, () => ended);
-  const count = options.hostileMember === true ? MEMBERS - 1 : MEMBERS;
-  const honest = [];
-  for (let index = 0; index < count; index++) honest.push(await participant(index, hub, clock, settings));
-  const hostile = options.hostileMember === true ? { identity: identities[count], key: createKey(identities[count].seed) } : null;
+  const count = deviant === undefined ? members - Number(options.hostileMember === true) : members - (options.deviants ?? 1);
+  const parts = { clock, settings, deadlines: options.deadlines !== false };
+  const honest: Played[] = [];
+  for (let index = 0; index < count; index++)
+    honest.push(await participant(index, parts, hub.join(identities[index]), options.honestWrites));
+  const hostile = count < members ? { identity: identities[count], key: createKey(identities[count].seed) } : null;
   const stage: Stage = { hub, clock, settings, coordinator, keys, honest, hostile, over: () => over };
+  const deviating: Played[] = [];
+  for (let index = count; deviant !== undefined && index < members; index++) {
+    deviating.push(
+      await participant(
+        index,
+        parts,
+        deviant(hub.join(identities[index]), () => stage),
+        options.deviantWrites,
+      ),
+    );
+  }
+  options.prepare?.(stage);
   const attacked = options.attack?.(stage).catch((error: unknown) => violations.push(`the attacker itself failed: ${String(error)}`));
-  const ends = await Promise.allSettled(honest.map(({ run }) => advance(run, undefined)));
+  const live = async ({ run, ledger }: Played) => {
+    await advance(run, undefined);
+    await ledger.deliver(run.result());
+  };
+  for (const played of deviating) live(played).catch(() => undefined); // where its own run ends is its own affair
+  const stuck = clock.sleep(STUCK_MS).then(() => Promise.reject(new Error('stuck')));
+  stuck.catch(() => undefined); // told to those who race with it
+  const ends = await Promise.allSettled(honest.map((played) => Promise.race([live(played), stuck])));
   over = true;
   await attacked;
   ended = true;
@@ -116,11 +195,42 @@ export async function playWorld(options: WorldOptions = {}): Promise<WorldResult
   const refusals = [...honest.map(({ client }) => client.network.refusals()), coordinator.network.refusals()];
   for (const { taskFailures } of refusals)
     if (Object.keys(taskFailures).length > 0) violations.push(`tasks failed: ${JSON.stringify(taskFailures)}`);
-  const told = [results, keys.map((key) => String(state.stake(key))), [...state.weights().parts]];
-  const digest = createHash('sha256').update(JSON.stringify(told)).digest('hex');
-  for (const { client } of honest) await client.leave();
+  const weights = state.weights();
+  const everything = [results, keys.map((key) => String(state.stake(key))), [...weights.parts]];
+  const digest = createHash('sha256').update(JSON.stringify(everything)).digest('hex');
+  const noticed = keys.slice(count).map((key) => noticedOf(key, { honest, refusals, refused, out }));
+  const rows = honest.map((_, at) => [...weights.parts.subarray(at * members, (at + 1) * members)].map((part) => part / ROW_PARTS));
+  const stake = keys.map((key) => Number(state.stake(key)) / Number(TOKEN));
+  for (const { client } of [...honest, ...deviating]) await client.leave();
   await coordinator.close();
-  return { digest, violations, refusals };
+  return { digest, violations, refusals, noticed, rows, stake, honest, keys, told };
+}
+
+/** Everything that honest participants and the coordinator can say about one member. */
+function noticedOf(
+  key: PeerKey,
+  seen: {
+    readonly honest: readonly Played[];
+    readonly refusals: readonly RefusalReport[];
+    readonly refused: readonly Refusal[];
+    readonly out: readonly PeerKey[];
+  },
+): Record<string, number> {
+  const counts: Record<string, number> = {};
+  const add = (what: string, times: number): void => {
+    if (times > 0) counts[what] = (counts[what] ?? 0) + times;
+  };
+  for (const { bySender } of seen.refusals)
+    for (const { sender, reasons } of bySender)
+      if (sender === key) for (const [reason, times] of Object.entries(reasons)) add(reason, times);
+  for (const { client } of seen.honest) {
+    const { timeout = 0, errors = {} } = client.network.traffic().get(key) ?? {};
+    add('no answer', timeout);
+    for (const [code, times] of Object.entries(errors)) add(`answers ${code}`, times);
+  }
+  for (const { key: from, code } of seen.refused) if (from === key) add(`transaction ${code}`, 1);
+  add('out', seen.out.filter((one) => one === key).length);
+  return counts;
 }
 
 async function pump(clock: VirtualClock, over: () => boolean): Promise<void> {
@@ -130,8 +240,19 @@ async function pump(clock: VirtualClock, over: () => boolean): Promise<void> {
   }
 }
 
-async function participant(index: number, hub: Hub, clock: VirtualClock, settings: RunSettings) {
-  const transport = hub.join(identities[index]);
+/** What all participants of a run share. */
+interface Ground {
+  readonly clock: VirtualClock;
+  readonly settings: RunSettings;
+  readonly deadlines: boolean;
+}
+
+async function participant(
+  index: number,
+  { clock, settings, deadlines }: Ground,
+  transport: Transport,
+  writes: RowWriter | undefined,
+): Promise<Played> {
   const key = createKey(identities[index].seed);
   const temperature = settings.maskTemperature;
   const ledger = await LedgerClient.open({ transport, coordinator: coordinatorKey.key, key, temperature, backend, clock });
@@ -146,12 +267,15 @@ async function participant(index: number, hub: Hub, clock: VirtualClock, setting
   );
   const standIn = new StandIn({ inputWidth: INPUTS, hidden: 3, width: WIDTH, learningRate: 5e-3, seed: SEED, stream: [7, index], backend });
   const stakeOf = (peer: PeerKey) => ledger.stakeOf(peer);
-  const client = new PeerClient({ transport, stakeOf, inputWidth: INPUTS, width: WIDTH, standIn, clock, height: () => ledger.height });
+  const client = new PeerClient({
+    ...{ transport, stakeOf, inputWidth: INPUTS, width: WIDTH, standIn, clock, height: () => ledger.height },
+    ...{ oneProcess: !deadlines, answerBound: settings.answerBound },
+  });
   const run = new ParticipantRun({
     ...{ participant: played, validation: samples(100 + index, 8), settings, seed: SEED, client, ledger, backend, standIn },
-    endpoint: `/memory/${index}`,
+    ...{ endpoint: `/memory/${index}`, ...(writes === undefined ? {} : { writes }) },
   });
-  return { run, client, ledger };
+  return { run, client, ledger, participant: played, standIn, transport };
 }
 
 function samples(owner: number, size: number): Samples {
