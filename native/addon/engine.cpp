@@ -72,6 +72,7 @@ void defineKernels(Methods& methods) {
   definePayoff(methods);
   defineProjection(methods);
   defineEquilibrium(methods);
+  defineScenario(methods);
   defineStacking(methods);
 }
 

@@ -51,6 +51,7 @@ void defineCompetition(Methods& methods);
 void definePayoff(Methods& methods);
 void defineProjection(Methods& methods);
 void defineEquilibrium(Methods& methods);
+void defineScenario(Methods& methods);
 void defineStacking(Methods& methods);
 
 /// Adds every kernel of an engine to an object.

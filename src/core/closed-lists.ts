@@ -48,6 +48,9 @@ export const HESSIAN_STORAGES = ['dense', 'shared', 'lowRank', 'diagonal'] as co
 /** Norms by which emission is shared; the position is the code that kernels receive. */
 export const EMISSION_NORMS = ['l2', 'l1', 'none'] as const;
 
+/** Which raters the shift of the mask counts; the position is the code that kernels receive. */
+export const SHIFT_RULES = ['all', 'staked', 'effective'] as const;
+
 /** Ways to search an equilibrium; the position is the code that kernels receive. */
 export const SEARCH_METHODS = ['projectedGradient', 'spectral', 'softmax'] as const;
 

@@ -8,6 +8,7 @@ import { denseReference } from './dense.js';
 import { distillationReference } from './distillation.js';
 import { gameReference } from './game-kernels.js';
 import { gatingReference } from './gating-product-key.js';
+import { scenarioReference } from './scenario.js';
 import { stackingReference } from './stacking.js';
 
 export const referenceKernels = {
@@ -17,5 +18,6 @@ export const referenceKernels = {
   ...gameReference,
   ...distillationReference,
   ...gatingReference,
+  ...scenarioReference,
   ...stackingReference,
 };

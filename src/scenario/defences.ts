@@ -26,7 +26,7 @@ export function boundedRows(epsilon = 0.25): Defence {
 /** No single weight counts for more than `most`; the excess of a row is lost. */
 export function maximumWeight(most = 0.5): Defence {
   checkPart('most', most);
-  return { name: `maximum weight(${most})`, weigh: (rows) => rows.map((weight) => Math.min(weight, most)) };
+  return { name: `maximum weight(${most})`, weighsOnce: true, weigh: (rows) => rows.map((weight) => Math.min(weight, most)) };
 }
 
 /** Weights above what the part kappa of the stake supports are cut down to it, by the part `pull` of the excess. */
@@ -54,12 +54,14 @@ export function consensusPull(beta = 0.5, kappa = 0.5): Defence {
 /** Own weights do not count: the diagonal is zero in ranking and mask. */
 export const noSelfWeight: Defence = {
   name: 'no self weight',
+  weighsOnce: true,
   weigh: (rows, _rating, n) => rows.map((weight, at) => (at % (n + 1) === 0 ? 0 : weight)),
 };
 
 /** Own weights do not count, and the rest of the row counts in full; a row without a rest counts evenly for all others that rate. */
 export const othersOnly: Defence = {
   name: 'others only',
+  weighsOnce: true,
   weigh(rows, rating, n) {
     const out = rows.slice();
     let raters = 0;
@@ -82,48 +84,23 @@ export const quotient: Defence = { name: 'quotient', quotient: true };
 /** Stake above the part `most` of the total does not rate. */
 export function stakeCap(most = 0.2): Defence {
   checkPart('most', most);
-  return {
-    name: `stake cap(${most})`,
-    rate(stake) {
-      const total = stake.reduce((sum, s) => sum + s, 0);
-      return stake.map((s) => Math.min(s, most * total));
-    },
-  };
+  return { name: `stake cap(${most})`, ratingShare: most };
 }
 
 /** The part `rate` of all stake is burnt in every block. */
 export function decay(rate = 0.01): Defence {
   checkPart('rate', rate);
-  return { name: `decay(${rate})`, settle: (stake) => stake.map((s) => (1 - rate) * s) };
+  return { name: `decay(${rate})`, burns: rate };
 }
 
 /** The shift mu counts only raters with at least `least` times the mean stake (fact 2). */
 export function shiftOverStaked(least = 0.01): Defence {
   checkNonNegative('least', least);
-  return {
-    name: `shift over staked(${least})`,
-    shift(rows, rating, n) {
-      const mean = rating.reduce((sum, s) => sum + s, 0) / n;
-      const counted = rating.reduce((count, s) => count + Number(s > 0 && s >= least * mean), 0);
-      return columnSums(rows, rating, n).map((sum) => (counted > 0 ? sum / counted : 0));
-    },
-  };
+  return { name: `shift over staked(${least})`, shiftOver: { rule: 'staked', least } };
 }
 
 /** The shift mu divides by the effective number of raters, (sum s)^2 / sum s^2 (fact 2). */
-export const shiftOverEffective: Defence = {
-  name: 'shift over effective number',
-  shift(rows, rating, n) {
-    let sum = 0;
-    let squares = 0;
-    for (const s of rating) {
-      sum += s;
-      squares += s * s;
-    }
-    const effective = squares > 0 ? (sum * sum) / squares : 1;
-    return columnSums(rows, rating, n).map((column) => column / effective);
-  },
-};
+export const shiftOverEffective: Defence = { name: 'shift over effective number', shiftOver: { rule: 'effective' } };
 
 /** Coming in costs `price` times the mean first stake of a player, for every identity. */
 export function entryCost(price = 0.05): Defence {
@@ -139,11 +116,11 @@ export function boundedAnswers(loudest = 1): Defence {
 
 /** Several defences, each at its own step; where two change the same step, the later one reads what the earlier one made. */
 export function together(defences: readonly Defence[]): Defence {
-  const rated = defences.filter((d) => d.rate !== undefined);
-  const weighing = defences.filter((d) => d.weigh !== undefined);
-  const recording = defences.filter((d) => d.record !== undefined);
-  const settling = defences.filter((d) => d.settle !== undefined);
-  const shift = defences.findLast((d) => d.shift !== undefined)?.shift;
+  const numbers = <T>(pick: (defence: Defence) => T | undefined): T[] => defences.flatMap((d) => pick(d) ?? []) as T[];
+  const having = <K extends 'record' | 'weigh' | 'rate' | 'settle'>(step: K) => defences.filter((d) => d[step] !== undefined);
+  const [recording, weighing, rated, settling] = [having('record'), having('weigh'), having('rate'), having('settle')];
+  const last = defences.findLast((d) => d.shift !== undefined || d.shiftOver !== undefined);
+  const shares = numbers((d) => d.ratingShare);
   return {
     name: defences.length === 0 ? paper.name : defences.map(({ name }) => name).join(' + '),
     ...(recording.length === 0
@@ -151,13 +128,19 @@ export function together(defences: readonly Defence[]): Defence {
       : { record: (current: Float64Array, proposed: Float64Array) => recording.reduce((row, d) => d.record!(current, row), proposed) }),
     ...(weighing.length === 0
       ? {}
-      : { weigh: (rows: Float64Array, rating: Float64Array, n: number) => weighing.reduce((all, d) => d.weigh!(all, rating, n), rows) }),
+      : {
+          weighsOnce: weighing.every((d) => d.weighsOnce === true),
+          weigh: (rows: Float64Array, rating: Float64Array, n: number) => weighing.reduce((all, d) => d.weigh!(all, rating, n), rows),
+        }),
+    ...(shares.length === 0 ? {} : { ratingShare: Math.min(...shares) }),
     ...(rated.length === 0 ? {} : { rate: (stake: Float64Array) => rated.reduce((s, d) => d.rate!(s), stake) }),
+    burns: 1 - numbers((d) => d.burns).reduce((kept, rate) => kept * (1 - rate), 1),
     ...(settling.length === 0 ? {} : { settle: (stake: Float64Array) => settling.reduce((s, d) => d.settle!(s), stake) }),
     quotient: defences.some((d) => d.quotient === true),
-    loudest: defences.reduce((least, d) => Math.min(least, d.loudest ?? Number.POSITIVE_INFINITY), Number.POSITIVE_INFINITY),
-    entryCost: defences.reduce((sum, d) => sum + (d.entryCost ?? 0), 0),
-    ...(shift === undefined ? {} : { shift }),
+    loudest: Math.min(Number.POSITIVE_INFINITY, ...numbers((d) => d.loudest)),
+    entryCost: numbers((d) => d.entryCost).reduce((sum, price) => sum + price, 0),
+    ...(last?.shift === undefined ? {} : { shift: last.shift.bind(last) }),
+    ...(last?.shiftOver === undefined ? {} : { shiftOver: last.shiftOver }),
   };
 }
 
@@ -178,17 +161,6 @@ export const DEFENCES: Readonly<Record<string, (...settings: number[]) => Defenc
   'shift-over-effective': () => shiftOverEffective,
   'entry-cost': (price) => entryCost(price),
 };
-
-/** sum_i s_i w_ij of every column j, [n]. */
-export function columnSums(rows: Float64Array, stake: Float64Array, n: number): Float64Array {
-  const out = new Float64Array(n);
-  for (let i = 0; i < n; i++) {
-    const s = stake[i]!;
-    if (s === 0) continue;
-    for (let j = 0; j < n; j++) out[j]! += s * rows[i * n + j]!;
-  }
-  return out;
-}
 
 function domain(argument: string, value: number, text: string): InputError {
   return new InputError('BTM_DOMAIN', text, { argument, value });

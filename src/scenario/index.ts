@@ -19,6 +19,7 @@ export {
   stakeCap,
   together,
 } from './defences.js';
+export type { Play } from './game-table.js';
 export { type LedgerPlay, type LedgerPlayOptions, playOnLedger } from './ledger-play.js';
 export {
   checkMap,
@@ -33,7 +34,7 @@ export {
 } from './map.js';
 export { type MapResult, type RunMapOptions, runMap } from './map-run.js';
 export { type Comparison, compareWithTwin, playTwin, truths } from './measures.js';
-export { type Play, type PlayOptions, playScenario } from './play.js';
+export { type PlayOptions, playScenario, playScenarios } from './play.js';
 export { type RetentionOptions, retention } from './retention.js';
 export type { Estimate } from './statistics.js';
 export {

@@ -7,10 +7,10 @@ import { correlations } from '../ranking.js';
 import type { HessianLaw } from '../sweep/laws.js';
 import { canonical } from '../sweep/spec.js';
 import { harmOf, type Outcome, outcomeOf, payoffOf, truths } from './measures.js';
-import { type PlayOptions, playScenario } from './play.js';
+import { type PlayOptions, playScenarios } from './play.js';
 import { type Estimate, estimate, ratioEstimate, resamples } from './statistics.js';
 import { defencesOf, strategyOf } from './words.js';
-import { drawWorld } from './world.js';
+import { drawWorld, type World } from './world.js';
 
 /** A map as its author writes it. Strategies and defences by their words, settings after colons ('cabal:0.5'); a defence is a list joined by '+'. */
 export interface MapSpec {
@@ -110,11 +110,16 @@ export function mapHash(spec: MapSpec): string {
   return createHash('sha256').update(canonical(spec)).digest('hex');
 }
 
+/** What the trials of a group are played with: a world each, all else alike. */
+export interface Trials extends Omit<PlayOptions, 'strategy' | 'world'> {
+  readonly worlds: readonly World[];
+}
+
 /** What every trial of a group is played with. */
-export function trialsOf(spec: MapSpec, group: Pick<MapGroup, 'defence' | 'stake'>, backend?: Backend): Omit<PlayOptions, 'strategy'>[] {
+export function trialsOf(spec: MapSpec, group: Pick<MapGroup, 'defence' | 'stake'>, backend?: Backend): Trials {
   const defences = defencesOf(group.defence, 'defence');
-  return Array.from({ length: spec.trials }, (_, trial) => ({
-    world: drawWorld(spec.law, { seed: spec.seed, trial, n: spec.players }),
+  return {
+    worlds: Array.from({ length: spec.trials }, (_, trial) => drawWorld(spec.law, { seed: spec.seed, trial, n: spec.players })),
     coalition: Array.from({ length: spec.members }, (_, k) => k),
     defences,
     stakeShare: group.stake,
@@ -123,7 +128,7 @@ export function trialsOf(spec: MapSpec, group: Pick<MapGroup, 'defence' | 'stake
     alpha: 0,
     tau: spec.tau,
     ...(backend === undefined ? {} : { backend }),
-  }));
+  };
 }
 
 /** A play seen from its coalition, with the Spearman correlation of its last ranking with row-normalised ablation. */
@@ -132,11 +137,13 @@ export interface Trial extends Outcome {
 }
 
 /** Plays one strategy in every trial. */
-export function playTrials(word: string, trials: readonly Omit<PlayOptions, 'strategy'>[]): Trial[] {
-  return trials.map((options) => {
-    const { world, coalition } = options;
-    const play = playScenario({ ...options, strategy: strategyOf(word, 'strategy') });
-    return { ...outcomeOf(play, world, coalition), spearman: correlations(truths(world).ablationByRow, play.ranking).spearman.value };
+export function playTrials(word: string, trials: Trials): Trial[] {
+  const { worlds, ...options } = trials;
+  const plays = playScenarios(worlds, { ...options, strategy: strategyOf(word, 'strategy') });
+  return plays.map((play, trial) => {
+    const world = worlds[trial]!;
+    const { ablationByRow } = truths(world);
+    return { ...outcomeOf(play, world, options.coalition), spearman: correlations(ablationByRow, play.ranking).spearman.value };
   });
 }
 

@@ -1,6 +1,7 @@
 /** What a strategy brought, against the honest twin on the same seed. */
 import { correlations } from '../ranking.js';
-import { type Play, type PlayOptions, playScenario } from './play.js';
+import type { Play } from './game-table.js';
+import { type PlayOptions, playScenario } from './play.js';
 import { honest } from './strategies.js';
 import type { World } from './world.js';
 

@@ -93,7 +93,7 @@ export function writtenRow(cast: Cast, moment: Moment, i: number): Float64Array 
   const { members, allies, inside, strategy, measured } = cast;
   const n = members.length;
   const own = measured.subarray(i * n, (i + 1) * n);
-  if (!inside[i] && strategy.sway === undefined) return normalised(own);
+  if (!inside[i] && strategy.sway === undefined) return own;
   const { block, history, stake } = moment;
   const sight: Sight = {
     block,

@@ -5,15 +5,15 @@ import { weightedMedian } from './consensus.js';
 import type { Entry, Identity, Sight, Strategy } from './types.js';
 
 /** Writes what it measured. */
-export const honest: Strategy = { name: 'honest', row: ({ measured }) => measured };
+export const honest: Strategy = { name: 'honest', steady: true, row: ({ measured }) => measured };
 
 /** Own weight on oneself only. */
-export const hoarder: Strategy = { name: 'hoarder', row: (sight) => onto(sight, [sight.self], 1) };
+export const hoarder: Strategy = { name: 'hoarder', steady: true, row: (sight) => onto(sight, [sight.self], 1) };
 
 /** Members give the part c of their row to the coalition, evenly, and the rest honestly to the others. */
 export function cabal(c = 1): Strategy {
   checkPart('c', c);
-  return { name: `cabal(${c})`, row: (sight) => onto(sight, sight.allies, c) };
+  return { name: `cabal(${c})`, steady: true, row: (sight) => onto(sight, sight.allies, c) };
 }
 
 /** Nothing for the victims, everything else as measured. Victims are identities outside the coalition, the first `count` of them. */
@@ -21,6 +21,7 @@ export function griefer(count = 1): Strategy {
   checkInteger('count', count, 1);
   return {
     name: `griefer(${count})`,
+    steady: true,
     row(sight) {
       const victims = new Set(others(sight).slice(0, count));
       return normalised(sight.measured.map((score, j) => (victims.has(j) ? 0 : score)));
@@ -55,6 +56,7 @@ export function split(k = 2, answers: 'parts' | 'copies' = 'parts'): Strategy {
   const share = answers === 'parts' ? 1 / k : 1;
   return {
     name: `split(${k}, ${answers})`,
+    steady: true,
     enter: ({ player }) => Array.from({ length: k }, () => ({ stakeShare: 1 / k, answer: { source: player, share } })),
     row: ({ measured }) => measured,
   };
@@ -65,6 +67,7 @@ export function dilution(m = 10): Strategy {
   checkInteger('m', m, 1, 10_000);
   return {
     name: `dilution(${m})`,
+    steady: true,
     enter: ({ player }) => [
       { stakeShare: 1, answer: { source: player, share: 1 } },
       ...Array.from({ length: m }, () => ({ stakeShare: 0, answer: { source: player, share: 0 } })),
@@ -81,6 +84,7 @@ export function thief(fidelity = 1): Strategy {
   checkPart('fidelity', fidelity);
   return {
     name: `thief(${fidelity})`,
+    steady: true,
     enter(entry) {
       return [{ stakeShare: 1, answer: { source: bestOther(entry), share: fidelity } }];
     },
@@ -92,6 +96,7 @@ export function thief(fidelity = 1): Strategy {
 export function freeRider(instead: 'zeros' | 'constant' | 'random' = 'zeros'): Strategy {
   return {
     name: `free rider(${instead})`,
+    steady: true,
     enter: ({ player }) => [{ stakeShare: 1, answer: { source: player, share: 0, instead } }],
     row: ({ measured }) => measured,
   };
@@ -102,7 +107,7 @@ export function freeRider(instead: 'zeros' | 'constant' | 'random' = 'zeros'): S
  * scaled up are {@link loud}. In the empirical game the first is honest and the second a free rider.
  */
 export function poisoner(how: 'flipped' | 'nan' = 'flipped'): Strategy {
-  const shared: Strategy = { name: `poisoner(${how})`, row: ({ measured }) => measured };
+  const shared: Strategy = { name: `poisoner(${how})`, steady: true, row: ({ measured }) => measured };
   if (how === 'flipped') return { ...shared, teach: (labels, classes) => labels.map((label) => classes - 1 - label) };
   return { ...shared, enter: ({ player }) => [{ stakeShare: 1, answer: { source: player, share: 0, instead: 'nan' } }] };
 }
@@ -112,6 +117,7 @@ export function loud(factor = 10): Strategy {
   if (!(checkNumber('factor', factor) > 0)) throw new InputError('BTM_DOMAIN', 'must be above 0', { argument: 'factor', value: factor });
   return {
     name: `loud(${factor})`,
+    steady: true,
     enter: ({ player }) => [{ stakeShare: 1, answer: { source: player, share: factor } }],
     row: ({ measured }) => measured,
   };
@@ -133,6 +139,7 @@ export function lateBribe(h = 0.1, t0 = 0, c = 1): Strategy {
   checkPart('c', c);
   return {
     name: `late bribe(${h}, ${t0}, ${c})`,
+    steady: t0 === 0,
     row: (sight) => (sight.block < t0 || c === 0 ? sight.measured : onto(sight, sight.allies, c)),
     sway: (row, { block }, allies) => (block < t0 ? row : moved(row, allies, h)),
   };
@@ -143,6 +150,7 @@ export function selfGraded(factor = 10): Strategy {
   checkNumber('factor', factor);
   return {
     name: `self-graded(${factor})`,
+    steady: true,
     row(sight) {
       const chosen = new Set(sight.allies);
       return normalised(sight.measured.map((score, j) => (chosen.has(j) ? factor * score : score)));

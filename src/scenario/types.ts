@@ -54,6 +54,8 @@ export interface Strategy<M = unknown> {
   /** The identities that the player comes with. Default: one, which answers honestly. */
   enter?(entry: Entry): readonly Identity[];
   begin?(): M;
+  /** Its rows, and those that it sways, depend on nothing but what was measured: they are the same in every block. */
+  readonly steady?: boolean;
   /** Labels that a real participant trains and measures on, from its true ones; the empirical game has no labels. */
   teach?(labels: Int32Array, classes: number): Int32Array;
   /** The row that this identity asks the ledger to record: non-negative, normalised afterwards. */
@@ -62,17 +64,28 @@ export interface Strategy<M = unknown> {
   sway?(row: Float64Array, sight: Sight, allies: readonly number[]): Float64Array;
 }
 
-/** Where a defence works: rows as they are recorded, rows as they count, stake as it counts, the shift of the mask, and stake itself. */
+/**
+ * Where a defence works: rows as they are recorded, rows as they count, stake as it counts, the shift of the mask, and stake itself. What is a number is applied before the
+ * function of the same step.
+ */
 export interface Defence {
   readonly name: string;
   /** The row that is recorded when `proposed` is asked for and `current` stands, [identities]. */
   record?(current: Float64Array, proposed: Float64Array): Float64Array;
   /** The rows that ranking and mask read, [n, n], from the rows on record. */
   weigh?(rows: Float64Array, rating: Float64Array, n: number): Float64Array;
+  /** `weigh` depends on the rows and on who rates at all, not on how much stake anybody has. */
+  readonly weighsOnce?: boolean;
+  /** Stake beyond this part of all does not rate. */
+  readonly ratingShare?: number;
   /** The stake that rates others, [n]. */
   rate?(stake: Float64Array): Float64Array;
-  /** mu of (7), [n]. The paper's is the mean over all identities. */
+  /** What mu of (7) divides by: raters with at least `least` times the mean stake, or their effective number. The paper divides by all identities. */
+  readonly shiftOver?: { readonly rule: 'staked'; readonly least: number } | { readonly rule: 'effective' };
+  /** mu of (7), [n], with stake in units of a player's mean. */
   shift?(rows: Float64Array, rating: Float64Array, n: number): Float64Array;
+  /** Part of all stake that is burnt after every block. */
+  readonly burns?: number;
   /** Stake after the block's inflation, [n]. */
   settle?(stake: Float64Array): Float64Array;
   /** Raters score identities that answer the same as one, and share its score out by what each carries. */

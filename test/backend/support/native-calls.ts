@@ -37,6 +37,10 @@ const written: Record<string, () => unknown[]> = {
     ...[f(0, 0, 0, 0, 0, 0), f(1, 2, 3, 4, 0, 0), Int32Array.of(2, 2), Int32Array.of(2), Float32Array.of(1), Float32Array.of(2)],
     ...[Float32Array.of(1, 1), 1, 1],
   ],
+  playBlocks: () => [
+    ...[f(0, 0, 0, 0), f(0, 0), f(0, 0), f(0, 0), f(0, 0, 0, 0), f(0.5, 0.5, 0.25, 0.75), f(1, 2), f(1, 1), f(0, 0)],
+    ...[f(1, 0, 0, 1, 1, 0, 0, 1), f(1, 1), Int32Array.of(0, 1), Int32Array.of(0, 1), 0.1, 0.1, 1, 0.5, 1, 0.1, 0.01, 1, 1, 2, 2],
+  ],
   adamStep: () => [f(1, 2), f(0, 0), f(0, 0), f(1, 1), 0.1, 1, 0.1, 0.001],
   sumSamples: () => [f(0, 0), f(1, 2, 3, 4), 2, 2],
   ledgerRank: () => [words(0n, 0n), words(0n, 0n), pages(), words(5n, 6n)],
