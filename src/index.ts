@@ -48,6 +48,7 @@ export {
   removalScores,
 } from './curvature.js';
 export { type DistillationKind, type DistillationOptions, type DistillationResult, distillationLoss } from './distillation.js';
+export { type EpochResult, type StepEpochOptions, stepEpoch } from './epoch.js';
 export * from './equilibrium/index.js';
 export {
   type Answered,

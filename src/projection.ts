@@ -12,6 +12,7 @@ import {
   checkVector,
   checkWeightRows,
   type NumericArray,
+  ROW_SUM_TOLERANCE,
 } from './core/validate.js';
 
 /** Options of {@link projectSimplex}. */
@@ -63,7 +64,10 @@ export interface ProjectBoundedStepOptions {
   readonly steps: NumericArray;
   /** Largest Euclidean length of the change of a row, > 0. */
   readonly epsilon: number;
-  /** [count, n], where the result goes, neither `rows` nor `steps`; a new array costs as much as the step. Default: a new array. */
+  /**
+   * [count, n], where the result goes, neither `rows` nor `steps`; a new array costs as much as the step. After an error its contents
+   * mean nothing. Default: a new array.
+   */
   readonly out?: Float64Array;
   readonly n: number;
   readonly backend?: Backend;
@@ -91,13 +95,38 @@ export function projectBoundedStep(options: ProjectBoundedStepOptions): Float64A
   const n = checkPeers(options?.n);
   const kernels = kernelsOf(options);
   const count = countRows(options.rows, n);
-  const rows = checkWeightRows('rows', options.rows, count, n, kernels);
-  const steps = checkLength('steps', options.steps, rows.length);
   const epsilon = checkPositive('epsilon', options.epsilon);
-  const out = outputOf(options.out, rows.length);
+  const given = { argument: 'rows', rows: options.rows, steps: options.steps, out: options.out, count, n };
+  return moveRows(given, (out, rows, steps, tolerance) => kernels.projectBoundedStep(out, rows, steps, epsilon, tolerance, count, n));
+}
+
+/** Rows and steps as a caller gave them, and where the result goes. */
+interface GivenStep {
+  readonly argument: string;
+  readonly rows: NumericArray;
+  readonly steps: NumericArray;
+  readonly out: Float64Array | undefined;
+  readonly count: number;
+  readonly n: number;
+}
+
+type Move = (out: Float64Array, rows: Float64Array, steps: Float64Array, tolerance: number) => number;
+
+/**
+ * Runs a kernel that moves rows and returns where it wrote. It checks them as it reads them, so what is wrong is looked for only where
+ * it found something; rows that pass here, though another order of summation put them beyond the tolerance, are moved all the same.
+ */
+export function moveRows({ argument, rows: given, steps: wanted, out: place, count, n }: GivenStep, move: Move): Float64Array {
+  const isUnchecked = isFloat64Array(given);
+  const rows = isUnchecked ? checkLength(argument, given, count * n) : checkWeightRows(argument, given, count, n);
+  const steps = checkLength('steps', wanted, count * n);
+  const out = outputOf(place, count * n);
   refuseOverlap(out, rows, steps);
-  // the kernel reads the steps in any case: only when it meets one that is not finite is it looked for
-  if (!kernels.projectBoundedStep(out, rows, steps, epsilon, count, n)) checkFinite('steps', steps);
+  if (move(out, rows, steps, isUnchecked ? ROW_SUM_TOLERANCE : Number.POSITIVE_INFINITY) !== 0) {
+    checkWeightRows(argument, rows, count, n);
+    checkFinite('steps', steps);
+    move(out, rows, steps, Number.POSITIVE_INFINITY);
+  }
   return out;
 }
 

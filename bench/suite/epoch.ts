@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createBackend } from '../../src/backend/index.js';
 import { RandomStream } from '../../src/core/random.js';
-import { inflate, networkRanking, projectBoundedStep } from '../../src/index.js';
+import { stepEpoch } from '../../src/index.js';
 import type { BenchCase } from './case.js';
 import { type Contender, inProcess, openRival } from './contender.js';
 import { epochAnswer, plainEpoch } from './plain.js';
@@ -37,9 +37,8 @@ function ownEpoch({ weights, steps, stake, epsilon }: Problem, threads: number):
   const backend = createBackend({ kind: 'native', threads });
   const out = new Float64Array(n * n);
   return inProcess('intermodel f64', threads, () => {
-    const moved = projectBoundedStep({ rows: weights, steps, epsilon, n, out, backend });
-    const ranking = networkRanking({ weights: moved, stake, n, backend });
-    return epochAnswer(inflate({ stake, ranking, tau: TAU, backend }).stake, moved, n);
+    const after = stepEpoch({ weights, steps, epsilon, stake, tau: TAU, n, out, backend });
+    return epochAnswer(after.stake, after.weights, n);
   });
 }
 

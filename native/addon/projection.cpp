@@ -1,7 +1,11 @@
 #include <atomic>
+#include <cmath>
+#include <memory>
 
+#include "column_means.hpp"
 #include "device.hpp"
 #include "row_blocks.hpp"
+#include "work_team.hpp"
 
 namespace intermodel::addon {
 namespace {
@@ -29,36 +33,129 @@ Napi::Value projectSimplex(const Engine& engine, Args& args) {
   return args.env().Undefined();
 }
 
-/// projectBoundedStep(out, rows, steps, epsilon, count, n): whether the steps are finite; else the result means
+/// Scratch of EpochKernels::stepRows for each of some threads, on cache lines of its own.
+class StepScratch {
+ public:
+  StepScratch(std::size_t threads, std::size_t n)
+      : stride_((checkedProduct(n, kRows) + kLine - 1) / kLine * kLine),
+        memory_(checkedProduct(threads, stride_) + kLine) {}
+
+  double* of(std::size_t thread) {
+    void* start = memory_.data();
+    std::size_t space = memory_.size() * sizeof(double);
+    std::align(kLine * sizeof(double), sizeof(double), start, space);
+    return static_cast<double*>(start) + thread * stride_;
+  }
+
+ private:
+  static constexpr std::size_t kRows = 4, kLine = 8;
+  std::size_t stride_;
+  std::vector<double> memory_;
+};
+
+/// Whether rows, steps and result together are more than the caches of a processor are likely to hold.
+bool leavesCache(std::size_t count, std::size_t n) {
+  constexpr std::size_t kNumbers = std::size_t{2} << 20;
+  return 3 * count * n > kNumbers;
+}
+
+/// A step as a device does it, which takes what was checked here.
+StepOutcome stepOnDevice(const Engine& engine, const StepRows& step, std::size_t count) {
+  for (std::size_t i = 0; i < count; i++) {
+    if (!engine.kernels.ranking.isWeightRow(step.rows + i * step.n, step.tolerance, step.n))
+      return StepOutcome::kNotWeights;
+    if (!engine.kernels.projection.isFiniteRow(step.steps + i * step.n, step.n)) return StepOutcome::kNotFinite;
+  }
+  engine.device->call(&IntermodelCuda::bounded_step, step.out, step.rows, step.steps, step.epsilon, count, step.n);
+  return StepOutcome::kMoved;
+}
+
+/// projectBoundedStep(out, rows, steps, epsilon, tolerance, count, n): a StepOutcome; unless it is 0 the result means
 /// nothing.
 Napi::Value projectBoundedStep(const Engine& engine, Args& args) {
   const auto out = args.f64Out("out");
   const auto rows = args.f64("rows");
   const auto steps = args.f64("steps");
-  const double epsilon = args.number("epsilon");
+  const double epsilon = args.number("epsilon"), tolerance = args.number("tolerance");
   Dim count = args.dim("count"), n = args.dim("n");
   args.expect("out", out, count, n);
   args.expect("rows", rows, out.size());
   args.expect("steps", steps, out.size());
-  if (engine.device != nullptr) {
-    for (std::size_t i = 0; i < count; i++)
-      if (!engine.kernels.projection.isFiniteRow(steps.data() + i * n, n)) return Napi::Boolean::New(args.env(), false);
-    engine.device->call(&IntermodelCuda::bounded_step, out.data(), rows.data(), steps.data(), epsilon,
-                        std::size_t{count}, std::size_t{n});
-    return Napi::Boolean::New(args.env(), true);
-  }
+  const StepRows step{rows.data(), steps.data(), out.data(),           n, epsilon, tolerance,
+                      nullptr,     nullptr,      leavesCache(count, n)};
+  if (engine.device != nullptr)
+    return Napi::Number::New(args.env(), static_cast<int>(stepOnDevice(engine, step, count)));
   const std::size_t blocks = rowBlocks(engine.threads, count, kProjections * kPasses * n);
-  std::vector<double> work(checkedProduct(blocks, n, 2));
-  std::atomic<bool> finite{true};
+  StepScratch scratch(blocks, n);
+  std::atomic<StepOutcome> outcome{StepOutcome::kMoved};
   forRowBlocks(engine.threads, count, blocks, [&](std::size_t begin, std::size_t end, std::size_t block) {
-    for (std::size_t i = begin; i < end; i++) {
-      const double* step = steps.data() + i * n;
-      if (!engine.kernels.projection.isFiniteRow(step, n)) return finite.store(false);
-      engine.kernels.projection.boundedStepRow(rows.data() + i * n, step, epsilon, out.data() + i * n,
-                                               work.data() + block * 2 * n, n);
+    const StepOutcome found = engine.kernels.epoch.stepRows(step, begin, end, scratch.of(block));
+    if (found != StepOutcome::kMoved) outcome.store(found);
+  });
+  return Napi::Number::New(args.env(), static_cast<int>(outcome.load()));
+}
+
+/// stepRows and addRows with several threads: a group of rows that stays in cache is moved row by row, then added up
+/// column by column, because a column's chain takes its rows in turn.
+StepOutcome stepInTurns(const Engine& engine, const StepRows& step, const double* stake, double* sums) {
+  constexpr std::size_t kRowsAtOnce = 4, kColumnsAtOnce = 128, kNearBytes = std::size_t{1} << 18;
+  const std::size_t n = step.n, threads = static_cast<std::size_t>(engine.threads);
+  const std::size_t group = kRowsAtOnce * threads * (kNearBytes / sizeof(double) / n / kRowsAtOnce + 1);
+  StepScratch scratch(threads, n);
+  std::atomic<StepOutcome> outcome{StepOutcome::kMoved};
+  WorkTeam team(engine.threads);
+  team.run([&](WorkTeam& members) {
+    for (std::size_t first = 0; first < n && outcome.load() == StepOutcome::kMoved; first += group) {
+      const std::size_t last = std::min(first + group, n);
+      members.phase((last - first + kRowsAtOnce - 1) / kRowsAtOnce, [&](std::size_t piece, int thread) {
+        const std::size_t begin = first + piece * kRowsAtOnce, end = std::min(begin + kRowsAtOnce, last);
+        const StepOutcome found =
+            engine.kernels.epoch.stepRows(step, begin, end, scratch.of(static_cast<std::size_t>(thread)));
+        if (found != StepOutcome::kMoved) outcome.store(found);
+      });
+      members.phase((n + kColumnsAtOnce - 1) / kColumnsAtOnce, [&](std::size_t piece, int) {
+        const std::size_t begin = piece * kColumnsAtOnce, end = std::min(begin + kColumnsAtOnce, n);
+        engine.kernels.epoch.addRows(step.out + first * n, stake + first, last - first, n, begin, end, sums);
+      });
     }
   });
-  return Napi::Boolean::New(args.env(), finite.load());
+  return outcome.load();
+}
+
+/// stepAndRank(out, ranking, rows, steps, stake, epsilon, tolerance, n): projectBoundedStep of a square matrix, and
+/// networkRanking of what comes out of it; a StepOutcome.
+Napi::Value stepAndRank(const Engine& engine, Args& args) {
+  const auto out = args.f64Out("out");
+  const auto ranking = args.f64Out("ranking");
+  const auto rows = args.f64("rows");
+  const auto steps = args.f64("steps");
+  const auto stake = args.f64("stake");
+  const double epsilon = args.number("epsilon"), tolerance = args.number("tolerance");
+  Dim n = args.dim("n");
+  args.expect("ranking", ranking, n);
+  args.expect("out", out, n, n);
+  args.expect("rows", rows, out.size());
+  args.expect("steps", steps, out.size());
+  args.expect("stake", stake, n);
+  StepRows step{rows.data(), steps.data(), out.data(), n, epsilon, tolerance, nullptr, nullptr, false};
+  const double count = static_cast<double>(step.n);
+  StepOutcome outcome = StepOutcome::kMoved;
+  std::fill(ranking.begin(), ranking.end(), 0.0);
+  if (engine.device != nullptr) {
+    outcome = stepOnDevice(engine, step, n);
+  } else if (rowBlocks(engine.threads, n, kProjections * kPasses * step.n) > 1) {
+    outcome = stepInTurns(engine, step, stake.data(), ranking.data());
+  } else {
+    step.stake = stake.data();
+    step.sums = ranking.data();
+    step.pastCache = leavesCache(n, n);
+    outcome = engine.kernels.epoch.stepRows(step, 0, n, StepScratch(1, n).of(0));
+  }
+  for (double& mean : ranking) mean /= count;
+  const bool fits = std::all_of(ranking.begin(), ranking.end(), [](double mean) { return std::isfinite(mean); });
+  if (outcome == StepOutcome::kMoved && (engine.device != nullptr || !fits))
+    columnMeans(engine, out.data(), stake.data(), n, n, count, ranking.data());
+  return Napi::Number::New(args.env(), static_cast<int>(outcome));
 }
 
 /// residuals(gap, natural, regret, weights, gradient, epsilon, count, n)
@@ -99,6 +196,7 @@ Napi::Value residuals(const Engine& engine, Args& args) {
 void defineProjection(Methods& methods) {
   methods.add("projectSimplex", projectSimplex);
   methods.add("projectBoundedStep", projectBoundedStep);
+  methods.add("stepAndRank", stepAndRank);
   methods.add("residuals", residuals);
 }
 

@@ -1,6 +1,7 @@
 #include <atomic>
 #include <cmath>
 
+#include "column_means.hpp"
 #include "device.hpp"
 #include "row_blocks.hpp"
 
@@ -22,7 +23,8 @@ void plainColumnMeans(const Engine& engine, const double* matrix, const double* 
                });
 }
 
-/// The same; where a sum overflowed though its mean does not, once more with terms made smaller by a power of two.
+}  // namespace
+
 void columnMeans(const Engine& engine, const double* matrix, const double* stake, std::size_t rows, std::size_t n,
                  double divisor, double* out) {
   plainColumnMeans(engine, matrix, stake, rows, n, divisor, out);
@@ -33,6 +35,8 @@ void columnMeans(const Engine& engine, const double* matrix, const double* stake
   plainColumnMeans(engine, matrix, factors.data(), rows, n, divisor, out);
   for (std::size_t j = 0; j < n; j++) out[j] = out[j] / kUnit;
 }
+
+namespace {
 
 /// areWeights(rows, tolerance, count, n): whether every row lies on the simplex.
 Napi::Value areWeights(const Engine& engine, Args& args) {

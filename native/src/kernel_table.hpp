@@ -6,6 +6,7 @@
 #include "curvature.hpp"
 #include "dense.hpp"
 #include "distillation_kernels.hpp"
+#include "epoch.hpp"
 #include "equilibrium.hpp"
 #include "equilibrium_rows.hpp"
 #include "gating_kernels.hpp"
@@ -30,6 +31,7 @@ struct KernelTable {
   CompetitionKernels competition;
   PayoffKernels payoff;
   ProjectionKernels projection;
+  EpochKernels epoch;
   EquilibriumKernels equilibrium;
   RowSearchKernels rows;
   StackingKernels stacking;

@@ -3,8 +3,9 @@
 
 #include "each_vector.hpp"
 #include "projection.hpp"
-#include "reduce.hpp"
+#include "quotient.hpp"
 #include "safe_scale.hpp"
+#include "tree_fold.hpp"
 
 namespace intermodel {
 namespace {
@@ -62,110 +63,87 @@ static void projectRow(const double* row, double floor, double* out, size_t n) {
   if (j < n) storePartial(out + j, maximum(loadPartial(out + j, n - j) - threshold, zero()) + least, n - j);
 }
 
-/// What a row of a step is like: |w - c|^2, and whether every entry of w is above 0.
-struct Moved {
-  double distance;
-  bool inside;
+struct Range {
+  double most, least;
 };
 
-/// Sum of the squares of what term(r, count) gives, in the fixed tree: each lane a chain of fused multiply-adds.
-template <class Term>
-INTERMODEL_INLINE double treeSquareOf(size_t n, Term term) {
-  double total = 0.0;
-  for (size_t begin = 0; begin == 0 || begin < n; begin += kTreeBlock) {
-    const size_t end = n - begin < kTreeBlock ? n : begin + kTreeBlock;
-    F64 part[kTreeParts];
-    for (int i = 0; i < kTreeParts; i++) part[i] = zero();
-    size_t r = begin;
-    for (; r + kTreeLanes <= end; r += kTreeLanes)
-      for (int i = 0; i < kTreeParts; i++) {
-        const F64 x = term(r + static_cast<size_t>(i * kLanes), size_t{kLanes});
-        part[i] = fma(x, x, part[i]);
-      }
-    double lane[kTreeLanes];
-    for (int i = 0; i < kTreeParts; i++) store(lane + i * kLanes, part[i]);
-    for (size_t first = 0; first < kTreeLanes && r < end; first += kLanes) {
-      const size_t count = end - r < kLanes ? end - r : size_t{kLanes};
-      double value[kLanes];
-      store(value, term(r, count));
-      for (size_t i = 0; i < count; i++) lane[first + i] = fused(value[i], value[i], lane[first + i]);
-      r += count;
-    }
-    const double sum = foldLanes(lane);
-    total = begin == 0 ? sum : total + sum;
-  }
-  return total;
-}
-
-/// The least of the first `n` entries of a vector and `before`.
-INTERMODEL_INLINE double leastOf(F64 entries, double before, size_t n) {
-  double lane[kLanes];
-  store(lane, entries);
-  for (size_t i = 0; i < n; i++) before = lane[i] < before ? lane[i] : before;
-  return before;
-}
-
-/// out = P(c + t d). Each pass does what several plain ones would, in their order.
-static Moved alongStep(const double* c, const double* d, double t, double* out, size_t n) {
+/// y = c + t d; the largest and the least entry that are not NaN. y may be d.
+static Range moveAlong(const double* c, const double* d, double t, double* y, size_t n) {
+  constexpr size_t kTogether = 2;
   const F64 length = broadcast(t);
-  F64 most = broadcast(-__builtin_inf());
-  double largest = -__builtin_inf();
-  eachVector(n, [&](size_t r, size_t count) {
-    const F64 y = loadSome(c + r, count) + length * loadSome(d + r, count);
-    storeSome(out + r, y, count);
-    if (count == kLanes) {
-      most = maximum(y, most);
-    } else {
-      for (size_t i = r; i < r + count; i++) largest = out[i] > largest ? out[i] : largest;
+  F64 most[kTogether], low[kTogether];
+  for (size_t v = 0; v < kTogether; v++) most[v] = broadcast(-__builtin_inf()), low[v] = broadcast(__builtin_inf());
+  size_t r = 0;
+  for (; r + kTogether * kLanes <= n; r += kTogether * kLanes)
+    for (size_t v = 0; v < kTogether; v++) {
+      const size_t at = r + v * kLanes;
+      const F64 entry = load(c + at) + length * load(d + at);
+      store(y + at, entry);
+      most[v] = maximum(entry, most[v]);
+      low[v] = minimum(entry, low[v]);
     }
-  });
   double lane[kLanes];
-  store(lane, most);
-  for (int i = 0; i < kLanes; i++) largest = lane[i] > largest ? lane[i] : largest;
-
-  // the largest entry becomes 0; what is above -1 is kept at first
-  const F64 shift = broadcast(largest), bar = broadcast(-1.0), one = broadcast(1.0);
-  F64 counts = zero(), low = broadcast(__builtin_inf());
-  double least = __builtin_inf();
-  size_t count_ = 0;
-  const double sum = treeSumOf(n, [&](size_t r, size_t count) {
-    const F64 y = loadSome(out + r, count) - shift;
-    storeSome(out + r, y, count);
-    const Mask kept = greater(y, bar);
-    if (count == kLanes) {
-      counts = counts + select(kept, one, zero());
-      low = minimum(y, low);
-    } else {
-      for (size_t i = r; i < r + count; i++) count_ += out[i] > -1.0 ? 1 : 0;
-      least = leastOf(y, least, count);
+  Range range{-__builtin_inf(), __builtin_inf()};
+  store(lane, maximum(most[0], most[1]));
+  for (int i = 0; i < kLanes; i++) range.most = lane[i] > range.most ? lane[i] : range.most;
+  store(lane, minimum(low[0], low[1]));
+  for (int i = 0; i < kLanes; i++) range.least = lane[i] < range.least ? lane[i] : range.least;
+  for (; r < n; r += kLanes) {
+    const size_t count = n - r < kLanes ? n - r : size_t{kLanes};
+    storeSome(y + r, loadSome(c + r, count) + length * loadSome(d + r, count), count);
+    for (size_t i = r; i < r + count; i++) {
+      range.most = y[i] > range.most ? y[i] : range.most;
+      range.least = y[i] < range.least ? y[i] : range.least;
     }
-    return select(kept, y, zero());
+  }
+  return range;
+}
+
+/// P(c + t d) = max(y - cut, 0) for the y that was written, and its least entry.
+struct Placed {
+  double cut, least;
+};
+
+/// y = c + t d less its largest entry, and the cut. Each pass does what several plain ones would, in their order. y may
+/// be d.
+static Placed placeAlong(const double* c, const double* d, double t, double* y, size_t n) {
+  const Range range = moveAlong(c, d, t, y, n);
+  const double least = range.least - range.most;  // rounding keeps the order of differences
+  const F64 shift = broadcast(range.most);
+  Kept kept{0.0, n};
+  kept.sum = treeFold<Add>(n, [&](size_t r, size_t count) {
+    const F64 entry = loadSome(y + r, count) - shift;
+    storeSome(y + r, entry, count);
+    return entry;
   });
-  store(lane, counts);
-  for (int i = 0; i < kLanes; i++) count_ += static_cast<size_t>(lane[i]);
-  least = leastOf(low, least, kLanes);
-  double threshold = -1.0;
-  Kept kept{sum, count_};
+  // what is above -1 is kept at first
+  if (!(least > -1.0) || kept.sum != kept.sum) kept = keptAbove(y, -1.0, n);  // a NaN is never kept
+  double cut = -1.0;
   for (size_t before = n + 1; kept.count < before && kept.count > 0;) {
     before = kept.count;
-    threshold = (kept.sum - 1.0) / static_cast<double>(kept.count);
-    if (before == n && least > threshold) break;  // the next count would be n as well
-    kept = keptAbove(out, threshold, n);
+    cut = (kept.sum - 1.0) / static_cast<double>(kept.count);
+    if (before == n && least > cut) break;  // the next count would be n as well
+    kept = keptAbove(y, cut, n);
   }
+  return {cut, least > cut ? least - cut : 0.0};
+}
 
-  const F64 cut = broadcast(threshold);
-  F64 smallest = broadcast(__builtin_inf());
-  double lowest = __builtin_inf();
-  const double distance = treeSquareOf(n, [&](size_t r, size_t count) {
-    const F64 w = maximum(loadSome(out + r, count) - cut, zero()) + zero();
+/// max(y - cut, 0)
+INTERMODEL_INLINE F64 above(F64 y, F64 cut) { return maximum(y - cut, zero()); }
+
+static void cutAt(const double* y, double cut, double* out, size_t n) {
+  const F64 least = broadcast(cut);
+  eachVector(n, [&](size_t r, size_t count) { storeSome(out + r, above(loadSome(y + r, count), least), count); });
+}
+
+/// out = P(c + t d); returns |out - c|^2.
+static double alongStep(const double* c, const double* d, double t, double* out, size_t n) {
+  const F64 cut = broadcast(placeAlong(c, d, t, out, n).cut);
+  return treeFold<AddSquare>(n, [&](size_t r, size_t count) {
+    const F64 w = above(loadSome(out + r, count), cut);
     storeSome(out + r, w, count);
-    if (count == kLanes)
-      smallest = minimum(w, smallest);
-    else
-      lowest = leastOf(w, lowest, count);
     return w - loadSome(c + r, count);
   });
-  return {distance, leastOf(smallest, lowest, kLanes) > 0.0};
 }
 
 /// On the support of w, |P(c + t d) - c|^2 = slope t^2 + offset.
@@ -201,39 +179,76 @@ static void stay(const double* c, double* out, size_t n) {
   for (size_t j = 0; j < n; j++) out[j] = c[j];
 }
 
-/// The point P(c + t d) with the largest t within epsilon of c; scratch [2 n].
-static void boundedMaximiser(const double* c, const double* d, double epsilon, double* out, double* scratch, size_t n) {
-  double* direction = scratch;
-  double* work = scratch + n;
-  const double largest = largestSize(d, n);
-  const F64 size = broadcast(largest);
-  if (largest == 0.0 || n == 0) return stay(c, out, n);
-  const double total = treeSumOf(n, [&](size_t r, size_t count) {
-    const F64 share = loadSome(d + r, count) / size;
-    storeSome(direction + r, share, count);
+/// What else a pass over a row does at element r: nothing. A caller with many rows asks for the next ones instead.
+struct NothingAhead {
+  void first(size_t) const {}
+  void second(size_t) const {}
+};
+
+/// to = d / size, and the sum of that.
+template <class Ahead>
+static double directionOf(const double* d, const Divisor& size, double* to, size_t n, Ahead ahead) {
+  return treeFold<Add>(n, [&](size_t r, size_t count) {
+    ahead.first(r);
+    const F64 share = quotient(loadSome(d + r, count), size);
+    storeSome(to + r, share, count);
     return share;
   });
-  const F64 mean = broadcast(total / static_cast<double>(n));
-  // the piece on which nothing has reached 0: its offset is 0
-  const double slope = treeSquareOf(n, [&](size_t r, size_t count) { return loadSome(direction + r, count) - mean; });
-  if (slope == 0.0) return stay(c, out, n);
+}
+
+/// The first point of a climb along d over its largest size: where the distance would be epsilon if nothing reached 0.
+struct Start {
+  bool stays;       ///< c itself is the answer
+  double s, bound;  ///< the point lies at t = sqrt(s); bound is the square of the radius
+  Placed at;
+};
+
+template <class Ahead>
+static Start startClimb(const double* c, const double* d, double largest, double epsilon, double* y, size_t n,
+                        Ahead ahead) {
+  Start start{true, 0.0, 0.0, {0.0, 0.0}};
+  if (largest == 0.0 || n == 0) return start;
+  // y holds the direction until the point takes its place: one array less that has to stay in cache
+  const F64 mean = broadcast(directionOf(d, divisorOf(largest), y, n, ahead) / static_cast<double>(n));
+  const double slope = treeFold<AddSquare>(n, [&](size_t r, size_t count) {
+    ahead.second(r);
+    return loadSome(y + r, count) - mean;
+  });
+  if (slope == 0.0) return start;
   const double radius = epsilon < kLargestRadius ? epsilon : kLargestRadius;
-  const double bound = radius * radius;
-  double s = bound / slope;
-  Moved moved = alongStep(c, direction, __builtin_sqrt(s), out, n);
+  start.stays = false;
+  start.bound = radius * radius;
+  start.s = start.bound / slope;  // on the piece where nothing has reached 0 the offset is 0
+  start.at = placeAlong(c, y, __builtin_sqrt(start.s), y, n);
+  return start;
+}
+
+/// The point P(c + t d) with the largest t within epsilon of c, from its start with the y of that; scratch [2 n].
+static void finishClimb(const Start& start, const double* c, const double* d, double largest, const double* y,
+                        double* out, double* scratch, size_t n) {
+  if (start.stays) return stay(c, out, n);
+  cutAt(y, start.at.cut, out, n);
+  if (start.at.least > 0.0) return;  // the next piece would be the same
+  double *direction = scratch, *work = scratch + n;
+  directionOf(d, divisorOf(largest), direction, n, NothingAhead{});
+  double s = start.s;
   for (int piece = 0; piece < kMostPieces; piece++) {
-    if (moved.inside && piece == 0) return;  // the same piece again
     const Piece here = pieceAt(out, c, direction, work, n);
-    const double next = here.slope > 0.0 ? (bound - here.offset) / here.slope : s;
+    const double next = here.slope > 0.0 ? (start.bound - here.offset) / here.slope : s;
     if (!(next > s && next < __builtin_inf())) return;
     s = next;
-    moved = alongStep(c, direction, __builtin_sqrt(s), out, n);
+    cutAt(out, placeAlong(c, direction, __builtin_sqrt(s), out, n).cut, out, n);
   }
 }
 
+static void climb(const double* c, const double* d, double epsilon, double* out, double* scratch, size_t n) {
+  const double largest = largestSize(d, n);
+  finishClimb(startClimb(c, d, largest, epsilon, out, n, NothingAhead{}), c, d, largest, out, out, scratch, n);
+}
+
 static void boundedStepRow(const double* c, const double* d, double epsilon, double* out, double* scratch, size_t n) {
-  if (alongStep(c, d, 1.0, out, n).distance <= epsilon * epsilon) return;
-  boundedMaximiser(c, d, epsilon, out, scratch, n);
+  if (alongStep(c, d, 1.0, out, n) <= epsilon * epsilon) return;
+  climb(c, d, epsilon, out, scratch, n);
 }
 
 static bool isFiniteRow(const double* row, size_t n) {
@@ -254,8 +269,8 @@ static RowResiduals residualsRow(const double* w, const double* g, double epsilo
   const double scale = safeScale(largestSize(g, n)), largest = maximumOf(g, n) * scale;
   for (size_t j = 0; j < n; j++) point[j] = -(g[j] * scale - largest);
   found.gap = treeDot(point, w, n) / scale;
-  found.natural = __builtin_sqrt(alongStep(w, g, 1.0, point, n).distance);
-  boundedMaximiser(w, g, epsilon, point, scratch + n, n);
+  found.natural = __builtin_sqrt(alongStep(w, g, 1.0, point, n));
+  climb(w, g, epsilon, point, scratch + n, n);
   double* scaled = scratch + n;
   for (size_t j = 0; j < n; j++) scaled[j] = g[j] * scale;
   for (size_t j = 0; j < n; j++) point[j] = point[j] - w[j];

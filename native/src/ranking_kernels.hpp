@@ -3,8 +3,8 @@
 
 #include "each_vector.hpp"
 #include "ranking.hpp"
-#include "reduce.hpp"
 #include "safe_scale.hpp"
+#include "tree_fold.hpp"
 
 namespace intermodel {
 namespace {
@@ -105,20 +105,6 @@ static void interRankingRow(const double* scores, double* out, size_t n) {
   for (size_t j = 0; j < n; j++) out[j] = out[j] / sum;
 }
 
-/// Sum of the squares of what term(r, count) gives, in the fixed tree: each lane a chain of fused multiply-adds.
-template <class Term>
-static double treeSquaresOf(size_t n, Term term) {
-  double total = 0.0;
-  for (size_t begin = 0; begin == 0 || begin < n; begin += kTreeBlock) {
-    double block[kTreeBlock];
-    const size_t count = n - begin < kTreeBlock ? n - begin : kTreeBlock;
-    eachVector(count, [&](size_t r, size_t some) { storeSome(block + r, term(begin + r, some), some); });
-    const double sum = treeDotBlock(block, block, count);
-    total = begin == 0 ? sum : total + sum;
-  }
-  return total;
-}
-
 /// |R| of a ranking multiplied by `scale`.
 static double emissionNorm(const double* ranking, double scale, EmissionNorm norm, size_t n) {
   if (norm == EmissionNorm::kNone) return 1.0;
@@ -126,7 +112,7 @@ static double emissionNorm(const double* ranking, double scale, EmissionNorm nor
   const auto scaled = [ranking, factor](size_t r, size_t count) {
     return (count == kLanes ? load(ranking + r) : loadPartial(ranking + r, count)) * factor;
   };
-  return norm == EmissionNorm::kL1 ? treeSumOf(n, scaled) : __builtin_sqrt(treeSquaresOf(n, scaled));
+  return norm == EmissionNorm::kL1 ? treeSumOf(n, scaled) : __builtin_sqrt(treeFold<AddSquare>(n, scaled));
 }
 
 static double emissionScale(const double* ranking, EmissionNorm norm, size_t n) {

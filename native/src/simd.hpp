@@ -8,6 +8,7 @@
 ///   F64                a vector of kLanes doubles;  + - * / unary -, by value
 ///   Mask               the result of a comparison;  & | !
 ///   load(p), store(p, v), loadPartial(p, count), storePartial(p, v, count), loadF32(p), storeF32(p, v)
+///   stream(p, v) stores past the cache where the processor can, p aligned to the vector; streamEnd() after the last
 ///   broadcast(x), zero(), fma(a, b, c), minimum(a, b), maximum(a, b), absolute(a), squareRoot(a)
 ///   fmaExact(a, b, c): a * b + c where a * b is exact, so that fusing it or not changes no bit; whichever is faster
 ///   less, lessEqual, greater, greaterEqual, equal, notEqual, isNan -> Mask;  select(mask, ifTrue, ifFalse)

@@ -24,6 +24,8 @@ INTERMODEL_INLINE F64 broadcast(double x) { return {_mm256_set1_pd(x)}; }
 INTERMODEL_INLINE F64 zero() { return {_mm256_setzero_pd()}; }
 INTERMODEL_INLINE F64 load(const double* p) { return {_mm256_loadu_pd(p)}; }
 INTERMODEL_INLINE void store(double* p, F64 a) { _mm256_storeu_pd(p, a.v); }
+INTERMODEL_INLINE void stream(double* p, F64 a) { _mm256_stream_pd(p, a.v); }
+INTERMODEL_INLINE void streamEnd() { _mm_sfence(); }
 INTERMODEL_INLINE F64 loadPartial(const double* p, size_t count) { return {_mm256_maskload_pd(p, firstLanes(count))}; }
 INTERMODEL_INLINE void storePartial(double* p, F64 a, size_t count) { _mm256_maskstore_pd(p, firstLanes(count), a.v); }
 INTERMODEL_INLINE F64 loadF32(const float* p) { return {_mm256_cvtps_pd(_mm_loadu_ps(p))}; }

@@ -23,6 +23,8 @@ INTERMODEL_INLINE F64 broadcast(double x) { return {_mm512_set1_pd(x)}; }
 INTERMODEL_INLINE F64 zero() { return {_mm512_setzero_pd()}; }
 INTERMODEL_INLINE F64 load(const double* p) { return {_mm512_loadu_pd(p)}; }
 INTERMODEL_INLINE void store(double* p, F64 a) { _mm512_storeu_pd(p, a.v); }
+INTERMODEL_INLINE void stream(double* p, F64 a) { _mm512_stream_pd(p, a.v); }
+INTERMODEL_INLINE void streamEnd() { _mm_sfence(); }
 INTERMODEL_INLINE F64 loadPartial(const double* p, size_t count) {
   return {_mm512_maskz_loadu_pd(firstLanes(count), p)};
 }

@@ -18,6 +18,8 @@ INTERMODEL_INLINE F64 broadcast(double x) { return {vdupq_n_f64(x)}; }
 INTERMODEL_INLINE F64 zero() { return {vdupq_n_f64(0.0)}; }
 INTERMODEL_INLINE F64 load(const double* p) { return {vld1q_f64(p)}; }
 INTERMODEL_INLINE void store(double* p, F64 a) { vst1q_f64(p, a.v); }
+INTERMODEL_INLINE void stream(double* p, F64 a) { store(p, a); }
+INTERMODEL_INLINE void streamEnd() {}
 INTERMODEL_INLINE F64 loadPartial(const double* p, size_t count) {
   if (count >= 2) return load(p);
   return {count == 1 ? vld1q_lane_f64(p, vdupq_n_f64(0.0), 0) : vdupq_n_f64(0.0)};

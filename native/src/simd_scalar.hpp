@@ -18,6 +18,8 @@ INTERMODEL_INLINE F64 broadcast(double x) { return {x}; }
 INTERMODEL_INLINE F64 zero() { return {0.0}; }
 INTERMODEL_INLINE F64 load(const double* p) { return {*p}; }
 INTERMODEL_INLINE void store(double* p, F64 a) { *p = a.v; }
+INTERMODEL_INLINE void stream(double* p, F64 a) { store(p, a); }
+INTERMODEL_INLINE void streamEnd() {}
 INTERMODEL_INLINE F64 loadPartial(const double* p, size_t count) { return {count > 0 ? *p : 0.0}; }
 INTERMODEL_INLINE void storePartial(double* p, F64 a, size_t count) {
   if (count > 0) *p = a.v;

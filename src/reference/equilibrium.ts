@@ -9,7 +9,7 @@ import { exp, treeDot, treeSum } from '../core/arithmetic/index.js';
 import { SEARCH_METHODS } from '../core/closed-lists.js';
 import { competitionMask } from './competition.js';
 import { payoffGradient, weightGradient } from './payoff.js';
-import { projectBoundedStep, projectSimplex } from './projection.js';
+import { boundedStepRow, projectSimplex } from './projection.js';
 import { SearchValues } from './search-values.js';
 
 /** Logits do not fall below this, so that a weight can come back: e^-50 is far below the last place of 1. */
@@ -166,8 +166,11 @@ function moveRows(
   const rows = weights.subarray(begin * n, end * n);
   const along = gradient.subarray(begin * n, end * n);
   if (epsilon > 0) {
-    const steps = along.map((g) => rate * g);
-    projectBoundedStep(rows, rows.slice(), steps, epsilon, end - begin, n);
+    for (let at = 0; at < rows.length; at += n) {
+      const step = along.slice(at, at + n).map((g) => rate * g);
+      if (!step.every(Number.isFinite)) return;
+      rows.set(boundedStepRow(rows.slice(at, at + n), step, epsilon), at);
+    }
     return;
   }
   for (let k = 0; k < rows.length; k++) rows[k] = rows[k] + rate * along[k];

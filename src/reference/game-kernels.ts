@@ -2,7 +2,7 @@
 import { competitionMask, maskedInputs } from './competition.js';
 import { createGameBatch } from './equilibrium-batch.js';
 import { areSymmetric, headWeightGradient, payoffGradient, weightGradient } from './payoff.js';
-import { projectBoundedStep, projectSimplex, residuals } from './projection.js';
+import { projectBoundedStep, projectSimplex, residuals, stepAndRank } from './projection.js';
 import { areWeights, idealRanking, inflate, interRanking, networkRanking, rankGradient } from './ranking.js';
 
 export const gameReference = {
@@ -20,6 +20,7 @@ export const gameReference = {
   payoffGradient,
   projectSimplex,
   projectBoundedStep,
+  stepAndRank,
   residuals,
   createGameBatch,
 };

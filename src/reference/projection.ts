@@ -1,5 +1,6 @@
 /** Exact projections onto the simplex, alone and inside a ball, and the residuals that certify an equilibrium. */
 import { treeDot, treeSum } from '../core/arithmetic/index.js';
+import { areWeights, networkRanking } from './ranking.js';
 import { largestSize, safeScale } from './safe-scale.js';
 
 /** More pieces than this cannot occur: each Newton step of the bounded projection leaves a piece of the path for good. */
@@ -42,24 +43,52 @@ function simplexThreshold(y: Float64Array, mass: number, n: number): number {
   }
 }
 
-/** Projection of each row c + d onto {w >= 0, sum w = 1, |w - c| <= epsilon}, exactly (R-09). Each c lies on the simplex. */
+/** How a step of rows ended: they moved, or a row does not lie on the simplex, or a step is not finite. */
+export const STEP_OUTCOMES = { moved: 0, notWeights: 1, notFinite: 2 } as const;
+
+/**
+ * Projection of each row c + d onto {w >= 0, sum w = 1, |w - c| <= epsilon}, exactly (R-09). Each c must lie on the simplex within the
+ * tolerance. Returns one of {@link STEP_OUTCOMES}; `out` means nothing unless all rows moved.
+ */
 export function projectBoundedStep(
   out: Float64Array,
   rows: Float64Array,
   steps: Float64Array,
   epsilon: number,
+  tolerance: number,
   count: number,
   n: number,
-): boolean {
+): number {
   for (let i = 0; i < count; i++) {
     const c = rows.subarray(i * n, (i + 1) * n);
     const d = steps.subarray(i * n, (i + 1) * n);
-    if (!d.every(Number.isFinite)) return false;
-    const free = alongStep(c, d, 1);
-    const inside = squaredDistance(free, c) <= epsilon * epsilon;
-    out.set(inside ? free : boundedMaximiser(c, d, epsilon), i * n);
+    if (!areWeights(c, tolerance, 1, n)) return STEP_OUTCOMES.notWeights;
+    if (!d.every(Number.isFinite)) return STEP_OUTCOMES.notFinite;
+    out.set(boundedStepRow(c, d, epsilon), i * n);
   }
-  return true;
+  return STEP_OUTCOMES.moved;
+}
+
+/** The same for one row, unchecked. */
+export function boundedStepRow(c: Float64Array, d: Float64Array, epsilon: number): Float64Array {
+  const free = alongStep(c, d, 1);
+  return squaredDistance(free, c) <= epsilon * epsilon ? free : boundedMaximiser(c, d, epsilon);
+}
+
+/** A step of all rows, and the network's ranking after it; returns what {@link projectBoundedStep} does. */
+export function stepAndRank(
+  out: Float64Array,
+  ranking: Float64Array,
+  rows: Float64Array,
+  steps: Float64Array,
+  stake: Float64Array,
+  epsilon: number,
+  tolerance: number,
+  n: number,
+): number {
+  const outcome = projectBoundedStep(out, rows, steps, epsilon, tolerance, n, n);
+  if (outcome === STEP_OUTCOMES.moved) networkRanking(ranking, out, stake, n);
+  return outcome;
 }
 
 /**

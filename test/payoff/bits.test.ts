@@ -3,6 +3,7 @@ import t from 'tap';
 import type { Backend } from '../../src/backend/index.js';
 import { competitionMask, maskedInputs } from '../../src/competition.js';
 import { RandomStream } from '../../src/core/random.js';
+import { stepEpoch } from '../../src/epoch.js';
 import { headWeightGradient, payoffGradient } from '../../src/payoff.js';
 import { projectBoundedStep, projectSimplex, residuals } from '../../src/projection.js';
 import { idealRanking, inflate, interRanking, networkRanking, rankGradient } from '../../src/ranking.js';
@@ -64,6 +65,12 @@ function outputs(backend: Backend, n: number): Record<string, Float64Array> {
     const { gap, natural, regret } = residuals({ weights, gradient, epsilon, n, backend });
     Object.assign(out, { [`gap ${epsilon}`]: gap, [`natural ${epsilon}`]: natural, [`regret ${epsilon}`]: regret });
   }
+  for (const epsilon of [1e-3, 0.5]) {
+    const epoch = stepEpoch({ weights: misaligned(weights), steps: step, epsilon, stake, tau: 2, n, backend });
+    const { weights: moved, minted } = epoch;
+    Object.assign(out, { [`epoch ${epsilon}`]: moved, [`epoch ranking ${epsilon}`]: epoch.ranking });
+    Object.assign(out, { [`epoch stake ${epsilon}`]: Float64Array.of(...epoch.stake, minted) });
+  }
   return out;
 }
 
@@ -94,5 +101,36 @@ t.test('rows long enough for every thread', (test) => {
   ];
   const expected = run(reference).map(bits);
   for (const { name, backend } of natives) test.same(run(backend).map(bits), expected, name);
+  test.end();
+});
+
+t.test('an epoch is its three parts, beyond what caches hold too', (test) => {
+  for (const n of [0, 1, 300, 840]) {
+    const stream = new RandomStream(22, n);
+    const weights = simplexRows(stream, n, n);
+    const steps = spread(stream, n * n).map((x) => x / Math.max(n, 1));
+    const stake = stakes(stream, n);
+    for (const { name, backend } of natives) {
+      const moved = projectBoundedStep({ rows: weights, steps, epsilon: 0.01, n, backend });
+      const ranking = networkRanking({ weights: moved, stake, n, backend });
+      const paid = inflate({ stake, ranking, tau: 3, norm: 'l1', backend });
+      const epoch = stepEpoch({ weights, steps, epsilon: 0.01, stake, tau: 3, norm: 'l1', n, backend });
+      const same = bits(epoch.weights) === bits(moved) && bits(epoch.ranking) === bits(ranking) && bits(epoch.stake) === bits(paid.stake);
+      if (!same || epoch.minted !== paid.minted) test.fail(`n = ${n}, ${name}`);
+    }
+    if (n > 0 && n < 400) {
+      const rows = 4;
+      const some = { rows: weights.subarray(0, rows * n), steps: steps.subarray(0, rows * n), epsilon: 0.01, n };
+      const expected = bits(projectBoundedStep({ ...some, backend: reference }));
+      for (const { name, backend } of natives) test.equal(bits(projectBoundedStep({ ...some, backend })), expected, name);
+    }
+  }
+  test.end();
+});
+
+t.test('a ranking whose sums overflow is still finite', (test) => {
+  const options = { weights: [0.5, 0.5, 0.5, 0.5], steps: [0, 0, 0, 0], epsilon: 0.1, stake: [1.7e308, 1.7e308], tau: 0, n: 2 };
+  for (const { name, backend } of [{ name: 'reference', backend: reference }, ...natives])
+    test.same([...stepEpoch({ ...options, backend }).ranking], [0.85e308, 0.85e308], name);
   test.end();
 });

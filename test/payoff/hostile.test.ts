@@ -2,6 +2,7 @@
 import t from 'tap';
 import { competitionMask, maskedInputs } from '../../src/competition.js';
 import { InputError, type InputErrorCode } from '../../src/core/errors.js';
+import { stepEpoch } from '../../src/epoch.js';
 import { headWeightGradient, payoffGradient, weightGradient } from '../../src/payoff.js';
 import { projectBoundedStep, projectSimplex, residuals } from '../../src/projection.js';
 import { correlations, idealRanking, inflate, interRanking, networkRanking } from '../../src/ranking.js';
@@ -12,6 +13,9 @@ const standing = { weights, stake: [1, 2], temperature: 1, n: 2, backend };
 const hessian = { kind: 'dense' as const, data: [2, 1, 1, 3, 1, 0, 0, 4] };
 const game = { ...standing, hessian, alpha: 1, tau: 1 };
 const head = { ...standing, participant: 0, inputGradient: [1, 2], responses: [1, 2], batch: 1, width: 1 };
+
+const epoch = { weights, steps: [0, 0, 0, 0], epsilon: 0.1, stake: [1, 2], tau: 1, n: 2, backend };
+const own = Float64Array.from(weights);
 
 type Row = [label: string, call: () => unknown, code: InputErrorCode, argument: string, index?: number];
 const REFUSED: Row[] = [
@@ -57,6 +61,10 @@ const REFUSED: Row[] = [
   ['initial without weights', () => weightGradient({ ...game, reference: 'initial' }), 'BTM_TYPE', 'initialWeights'],
   ['tau = 0 in a ratio', () => payoffGradient({ ...game, tau: 0 }), 'BTM_DOMAIN', 'tau'],
   ['a negative alpha', () => payoffGradient({ ...game, alpha: -1 }), 'BTM_NEGATIVE', 'alpha'],
+  ['an epoch from rows off the simplex', () => stepEpoch({ ...epoch, weights: [0.5, 0.5, 0.5, 0.51] }), 'BTM_ROWSUM', 'weights', 1],
+  ['an epoch with a step that is NaN', () => stepEpoch({ ...epoch, steps: [0, 0, Number.NaN, 0] }), 'BTM_NONFINITE', 'steps', 2],
+  ['an epoch over its own weights', () => stepEpoch({ ...epoch, weights: own, out: own }), 'BTM_DOMAIN', 'out'],
+  ['an epoch with stake for another n', () => stepEpoch({ ...epoch, stake: [1] }), 'BTM_SHAPE', 'stake'],
   ['a floor above 1/n', () => projectSimplex({ rows: [1, 2], n: 2, floor: 0.6, backend }), 'BTM_DOMAIN', 'floor'],
   ['an infinite row', () => projectSimplex({ rows: [1, Number.POSITIVE_INFINITY], n: 2, backend }), 'BTM_NONFINITE', 'rows', 1],
   ['epsilon = 0', () => projectBoundedStep({ rows: weights, steps: weights, epsilon: 0, n: 2, backend }), 'BTM_DOMAIN', 'epsilon'],

@@ -6,6 +6,7 @@
 #include "../curvature_kernels.hpp"
 #include "../dense_kernels.hpp"
 #include "../distillation.hpp"
+#include "../epoch_kernels.hpp"
 #include "../equilibrium_kernels.hpp"
 #include "../equilibrium_rows_kernels.hpp"
 #include "../gating_product_key.hpp"
@@ -33,6 +34,7 @@ constexpr KernelTable kernelTable() {
       .competition = competition::competitionKernels(),
       .payoff = payoff::payoffKernels(),
       .projection = projection::projectionKernels(),
+      .epoch = epoch::epochKernels(),
       .equilibrium = lanes::equilibriumKernels(),
       .rows = rows::rowSearchKernels(),
       .stacking = stacking::stackingKernels(),
