@@ -31,7 +31,7 @@ const GAIN_SHOWN = 1;
 /** Writes the page. */
 export async function scenarioPage(data: ScenarioPageData): Promise<string> {
   const { spec, cells, paying } = data;
-  const figures = [...spec.ratios.map((ratio) => gainMap(spec, cells, ratio)), shareCurves(spec, cells)];
+  const figures = [...spec.ratios.map((ratio) => gainMap(spec, cells, ratio)), ...shareCurves(spec, cells)];
   const drawn = await Promise.all(figures.map((figure, k) => figureMarkup(figure, `Figure ${k + 1}`)));
   const sections: Section[] = [
     { id: 'gain', title: 'What lying brings', body: drawn.slice(0, spec.ratios.length) },
@@ -76,7 +76,7 @@ function gainMap(spec: MapSpec, cells: readonly MapCell[], ratio: number): Figur
       columns: 2,
       spacing: { row: 60, column: 30 },
       concat: spec.defences.map((defence) => ({
-        title: defence,
+        title: defence.split('+'), // one part a line: several are wider than a panel
         width: { step: 34 },
         height: { step: 22 },
         data: { values: values.filter((value) => value.defence === defence) },
@@ -101,47 +101,77 @@ function gainMap(spec: MapSpec, cells: readonly MapCell[], ratio: number): Figur
   };
 }
 
-/** Share of stake at the end over the share at the start, without defences where the map has them. */
-function shareCurves(spec: MapSpec, cells: readonly MapCell[]): Figure {
-  const ratio = spec.ratios[0]!;
-  const shown = spec.strategies.slice(0, PALETTE.length);
-  const values = cells
-    .filter((cell) => cell.ratio === ratio && shown.includes(cell.strategy))
-    .map((cell) => ({ ...cell, end: cell.share.mean }));
-  return {
-    name: 'share',
-    title: 'Share of stake at the end against the share at the start',
-    caption: `The dashed line is the honest twin. Mean over trials, alpha / tau = ${ratio}; the first ${shown.length} strategies. ${provenance(spec)}`,
-    spec: {
-      columns: 2,
-      spacing: { row: 60, column: 50 },
-      concat: spec.defences.map((defence) => {
-        const own = values.filter((value) => value.defence === defence);
-        const x = { field: 'stake', type: 'quantitative', title: 'share at the start' };
-        return {
-          title: defence,
-          width: 300,
-          height: 220,
-          layer: [
-            {
-              data: { values: own.filter((value) => value.strategy === shown[0]) },
-              mark: { type: 'line', strokeDash: [4, 4], color: 'currentColor', opacity: 0.6 },
-              encoding: { x, y: { field: 'twinShare', type: 'quantitative', title: 'share at the end' } },
-            },
-            {
-              data: { values: own },
-              mark: { type: 'line', point: true },
-              encoding: {
-                x,
-                y: { field: 'end', type: 'quantitative' },
-                color: { field: 'strategy', type: 'nominal', title: 'strategy', sort: [...shown] },
-              },
-            },
-          ],
-        };
-      }) as never,
-    },
+/** Defences side by side in one figure of curves. */
+const CURVES_ACROSS = 6;
+
+/**
+ * Share of stake at the end above that of the honest twin, over the share at the start: a panel for each strategy and defence, so that no line lies on another.
+ * Prices do not change it.
+ */
+function shareCurves(spec: MapSpec, cells: readonly MapCell[]): Figure[] {
+  const above = cells
+    .filter((cell) => cell.ratio === spec.ratios[0])
+    .map(({ strategy, defence, stake, share: { mean, low, high }, twinShare }) => ({
+      ...{ strategy, defence, stake, honest: 0 },
+      ...{ mean: mean - twinShare, low: low - twinShare, high: high - twinShare },
+    }));
+  const range: Range = [Math.min(0, ...above.map(({ low }) => low)), Math.max(0, ...above.map(({ high }) => high))];
+  const count = Math.ceil(spec.defences.length / CURVES_ACROSS);
+  return Array.from({ length: count }, (_, k) => {
+    const defences = spec.defences.slice(k * CURVES_ACROSS, (k + 1) * CURVES_ACROSS);
+    const values = above.filter(({ defence }) => defences.includes(defence));
+    return {
+      name: `share-${k + 1}`,
+      title: `Share of stake at the end, above the honest twin's${count > 1 ? `, part ${k + 1}` : ''}`,
+      caption: `Over the share at the start; the dashed line is the honest twin, the band the 95 % interval of the mean over trials. The same at every price of loss. ${provenance(spec)}`,
+      spec: sharePanels(spec, defences, values, range),
+    };
+  });
+}
+
+type Range = readonly [number, number];
+
+function sharePanels(spec: MapSpec, defences: readonly string[], values: readonly object[], range: Range): Figure['spec'] {
+  const scale = (domain: Range) => ({ domain, nice: false, zero: false });
+  const x = {
+    field: 'stake',
+    type: 'quantitative',
+    title: 'share at the start',
+    scale: scale([0, Math.max(...spec.stakes)]),
+    axis: { tickCount: 3 },
   };
+  const y = (field: string) => ({ field, type: 'quantitative', title: null, scale: scale(range), axis: { tickCount: 3, format: '+.2' } });
+  const header = { labelFontSize: 12 };
+  return {
+    data: { values },
+    facet: {
+      // The parts of a defence one below the other.
+      column: {
+        field: 'defence',
+        type: 'nominal',
+        sort: [...defences],
+        title: null,
+        header: { ...header, labelExpr: "split(datum.label, '+')" },
+      },
+      row: {
+        field: 'strategy',
+        type: 'nominal',
+        sort: [...spec.strategies],
+        title: null,
+        header: { ...header, labelAngle: 0, labelAlign: 'left' },
+      },
+    },
+    spacing: { row: 10, column: 14 },
+    spec: {
+      width: 104,
+      height: 58,
+      layer: [
+        { mark: { type: 'line', strokeDash: [4, 3], color: 'currentColor', strokeWidth: 1.2 }, encoding: { x, y: y('honest') } },
+        { mark: { type: 'area', color: PALETTE[0], opacity: 0.3 }, encoding: { x, y: y('low'), y2: { field: 'high' } } },
+        { mark: { type: 'line', color: PALETTE[0] }, encoding: { x, y: y('mean') } },
+      ],
+    },
+  } as never;
 }
 
 function payingTable(paying: readonly Paying[]) {

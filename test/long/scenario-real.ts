@@ -30,10 +30,16 @@ const base: Partial<RunSettings> = {
   ...{ validation: 300, blockValidation: 64, refitSamples: 600, refitSteps: 100, emission: 'l1', tau: 20 },
 };
 const defences: readonly (readonly [string, Partial<RunSettings>])[] = [
-  ['none', {}],
+  ['none', { answerBound: 1e6 }],
+  ['bound 16', { answerBound: 16 }],
   ['defended', { othersOnly: 1, ratingShare: 1 / participants, answerBound: 4 }],
-  ['copies as one', { copyDistance: 0.01 }],
+  ['copies as one', { answerBound: 1e6, copyDistance: 0.01 }],
 ];
+/** Defences that only some strategies can notice: the others are played without. */
+const concerned: Readonly<Record<string, readonly string[]>> = {
+  'bound 16': ['honest', 'poisoner, times 10', 'poisoner, times 1000'],
+  'copies as one': ['honest', 'thief'],
+};
 /** One specialist lies; three of them as a cabal. */
 const liar = Math.min(7, participants - 3);
 const strategies: readonly (readonly [string, Strategy, readonly number[]])[] = [
@@ -79,7 +85,7 @@ for (const seed of seeds) {
   for (const [defence, extra] of defences) {
     for (const [name, strategy, coalition] of strategies) {
       if (found(seed, name, defence) !== undefined || (only !== undefined && name !== 'honest' && !only.includes(name))) continue;
-      if (defence === 'copies as one' && name !== 'honest' && name !== 'thief') continue; // the others answer nothing that is a copy
+      if (concerned[defence]?.includes(name) === false) continue;
       const settings = resolveSettings({ ...base, ...extra });
       const build = memberBuilder({ roster: entriesOf({ settings, seed }, data), data, settings, seed, backend });
       const members = Array.from({ length: participants }, (_, index) => (relay: Parameters<typeof build>[1]) => build(index, relay));

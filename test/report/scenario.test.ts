@@ -66,6 +66,28 @@ t.test('the page counts and lists what pays, and says what it rests on', async (
   );
 });
 
+t.test('curves: a panel for each strategy and defence, at most six defences in a figure, what lies above the honest twin', async (t) => {
+  const defences = ['a', 'b', 'c', 'd', 'e', 'f', 'g+h'];
+  const many = defences.flatMap((defence) =>
+    cells
+      .filter((cell) => cell.defence === 'paper')
+      .map((cell) => ({ ...cell, defence, share: flat(cell.stake + 0.25), twinShare: cell.stake })),
+  );
+  const text = await scenarioPage({ command: 'c', spec: { ...spec, defences }, cells: many, paying, version: '1' });
+  const figures = text.match(/<svg[\s\S]*?<\/svg>/g)!;
+  t.equal(figures.length, 4, 'two heat maps, and two figures of curves');
+  const [first, second] = figures.slice(2) as [string, string];
+  t.match(text, /, part 2/);
+  t.same(
+    defences.slice(0, 6).map((name) => first.includes(`>${name}</text>`)),
+    Array(6).fill(true),
+  );
+  t.ok(second.includes('>g<') && second.includes('>h<') && !second.includes('>g+h<'), 'parts of a defence one below the other');
+  t.equal(first.match(/stroke-dasharray="4,3"/g)?.length, 12, 'one honest line in each of 2 x 6 panels');
+  // Shares end 0.25 above the twin with 0.1 on either side, so the scale ends at 0.35.
+  t.ok(/>\+0\.3</.test(first) && !/>\+0\.4</.test(first), 'the axis is that of the difference');
+});
+
 t.test('a map in which nothing pays says so', async (t) => {
   const none = cells.map((cell) => ({ ...cell, gain: flat(-1) }));
   t.match(await scenarioPage({ command: 'c', spec, cells: none, paying: [], version: '1' }), /No strategy pays in any cell\./);
