@@ -151,12 +151,15 @@ export interface SampleScores {
   readonly quadratic: Float64Array;
 }
 
+const DEFAULT_RANDOM: Call['random'] = { draws: 16, seed: 0, firstSample: 0 };
+
 /** Checks what monteCarloFisher draws. */
 export function checkRandom(options: Pick<RemovalOptions, 'draws' | 'seed' | 'firstSample'>): Call['random'] {
+  if (options.draws === undefined && options.seed === undefined && options.firstSample === undefined) return DEFAULT_RANDOM;
   return {
-    draws: checkInteger('draws', options.draws ?? 16, 1, 2 ** 24),
-    seed: checkInteger('seed', options.seed ?? 0, 0),
-    firstSample: checkInteger('firstSample', options.firstSample ?? 0, 0, 2 ** 31 - 1),
+    draws: checkInteger('draws', options.draws ?? DEFAULT_RANDOM.draws, 1, 2 ** 24),
+    seed: checkInteger('seed', options.seed ?? DEFAULT_RANDOM.seed, 0),
+    firstSample: checkInteger('firstSample', options.firstSample ?? DEFAULT_RANDOM.firstSample, 0, 2 ** 31 - 1),
   };
 }
 
@@ -166,8 +169,8 @@ export function scoreSamples(call: Call, estimator: Estimator, terms: boolean): 
   const cells = batch * call.groups.count;
   const result = {
     perSample: new Float64Array(cells),
-    linear: new Float64Array(terms ? cells : 0),
-    quadratic: new Float64Array(terms ? cells : 0),
+    linear: terms ? new Float64Array(cells) : NO_NUMBERS,
+    quadratic: terms ? new Float64Array(cells) : NO_NUMBERS,
   };
   if (estimator !== 'nisp') {
     runChunks(call, estimator, result);
@@ -233,7 +236,8 @@ function runChunks(call: Call, estimator: (typeof SAMPLE_ESTIMATORS)[number], ou
   const noisePerSample = draws * (call.loss === 'softmaxCrossEntropy' ? 1 : outputs);
   const rows = random ? Math.max(1, Math.floor(NOISE_LIMIT / noisePerSample)) : Math.max(1, batch);
   const handle = head.on(call.kernels);
-  const code = [SAMPLE_ESTIMATORS.indexOf(estimator), LOSSES.indexOf(call.loss)] as const;
+  const estimatorCode = SAMPLE_ESTIMATORS.indexOf(estimator);
+  const lossCode = LOSSES.indexOf(call.loss);
   for (let start = 0; start < batch; start += rows) {
     const end = Math.min(batch, start + rows);
     const whole = end - start === batch; // a view costs as much as the kernel of a small batch
@@ -255,7 +259,8 @@ function runChunks(call: Call, estimator: (typeof SAMPLE_ESTIMATORS)[number], ou
       members,
       random ? drawNoise(call.loss, seed, firstSample + start, end - start, draws, outputs) : NO_NUMBERS,
       random ? draws : 0,
-      ...code,
+      estimatorCode,
+      lossCode,
       end - start,
     );
     checkResponses(finite, call.data);

@@ -55,8 +55,9 @@ export function checkTargets(loss: Loss, options: TargetOptions, batch: number, 
     });
   }
   const checked = softmax ? checkClasses(options, batch, outputs) : checkValues(loss, options, batch, outputs);
-  const total = checked.weights.length === 0 ? batch : treeSum(checked.weights);
-  return { given: labels !== undefined || targets !== undefined, ...checked, total };
+  const { weights } = checked;
+  const total = weights.length === 0 ? batch : treeSum(weights);
+  return { given: labels !== undefined || targets !== undefined, labels: checked.labels, targets: checked.targets, weights, total };
 }
 
 type Parts = Pick<CheckedTargets, 'labels' | 'targets' | 'weights'>;

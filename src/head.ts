@@ -98,7 +98,7 @@ function checkWidths(options: HeadOptions, peers: number): Int32Array {
   if (options.widths === undefined) {
     const width = checkInteger('width', options.width, 1, MAX_SIZE);
     checkInteger('peers * width', peers * width, 1, MAX_SIZE);
-    return new Int32Array(peers).fill(width);
+    return equalWidths(peers, width);
   }
   const { widths } = options;
   if (options.width !== undefined) {
@@ -114,6 +114,14 @@ function checkWidths(options: HeadOptions, peers: number): Int32Array {
     });
   }
   return Int32Array.from({ length: peers }, (_, i) => checkInteger(`widths[${i}]`, widths[i], 1, MAX_SIZE));
+}
+
+let lastWidths = new Int32Array(0);
+
+/** [peers] of one width; kept, because calls of one kind follow one another and nothing writes to it. */
+function equalWidths(peers: number, width: number): Int32Array {
+  if (lastWidths.length !== peers || lastWidths[0] !== width) lastWidths = new Int32Array(peers).fill(width);
+  return lastWidths;
 }
 
 function sumOf(values: Int32Array): number {

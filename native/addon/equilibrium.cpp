@@ -50,6 +50,30 @@ void refuseWhileBusy(const HeldBatch& held, const Args& args) {
   if (held.busy.load()) args.fail("BTM_DOMAIN", "batch", "is being advanced by a job; wait for its promise");
 }
 
+class StepCount final : public RunWatch {
+ public:
+  bool cancelled() const override { return false; }
+  void advance(std::uint64_t steps) override { made_.fetch_add(steps, std::memory_order_relaxed); }
+  double made() const { return static_cast<double>(made_.load()); }
+
+ private:
+  std::atomic<std::uint64_t> made_{0};
+};
+
+/// runHere(steps): the updates made, over all games, where that is less work than a job costs the caller in waiting;
+/// else -1, and nothing is done.
+Napi::Value runHere(const std::shared_ptr<HeldBatch>& held, Args& args) {
+  constexpr double kBrief = 1 << 21;  // multiplications: a millisecond at most
+  const std::size_t steps = args.size("steps");
+  refuseWhileBusy(*held, args);
+  const double n = static_cast<double>(held->batch.size());
+  const double work = static_cast<double>(steps) * static_cast<double>(held->batch.count()) * n * n * (n + 64.0);
+  if (held->onDevice != nullptr || work > kBrief) return Napi::Number::New(args.env(), -1.0);
+  StepCount watch;
+  held->batch.run(held->kernels, held->threads, steps, watch);
+  return Napi::Number::New(args.env(), watch.made());
+}
+
 /// run(steps): a job.
 Napi::Value run(const std::shared_ptr<HeldBatch>& held, Args& args) {
   const std::size_t steps = args.size("steps");
@@ -160,6 +184,7 @@ Napi::Value createGameBatch(const Engine& engine, Args& args) {
     handle.Set(name, wrap(args.env(), name, [held, body](Args& call) { return body(held, call); }));
   };
   add("run", run);
+  add("runHere", runHere);
   add("read", read);
   add("write", write);
   add("setFactors", setFactors);

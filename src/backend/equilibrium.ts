@@ -12,6 +12,11 @@ export interface BatchJob {
 export interface GameBatch {
   /** Advances every game that is still running by up to this many steps. One job at a time. */
   run(steps: number): BatchJob;
+  /**
+   * Advances the games here and now where that is brief: the updates made, over all games; else -1, and nothing is done. Not while a job
+   * runs.
+   */
+  runHere(steps: number): number;
   /** out [count, stateLength(n)]. Not while a job runs. */
   read(out: Float64Array): void;
   /** states [count, stateLength(n)]. Not while a job runs. */

@@ -2,7 +2,6 @@
 import type { Backend, Kernels } from '../backend/index.js';
 import { RandomStream } from '../core/random.js';
 import type { RunSettings } from '../reference/equilibrium.js';
-import { stateLength } from '../reference/search-values.js';
 import { gameTerms } from './game.js';
 import { checkedMethod, initialState } from './settings.js';
 import type { Game, Method } from './types.js';
@@ -16,6 +15,8 @@ const ORDERS_AT_ONCE = 64;
 export interface OpenBatch {
   readonly games: readonly Game[];
   readonly handle: ReturnType<Kernels['createGameBatch']>;
+  /** [games, stateLength(n)]: the states that were handed over, and room for those that are read back. */
+  readonly states: Float64Array;
   /** Hands over the orders of the rows from this step up to the step it returns, for order 'random'; undefined where every step is alike. */
   readonly reorder?: (step: number) => number;
 }
@@ -43,13 +44,14 @@ export function openBatch(games: readonly Game[], method: Method, settings: RunS
     games.length,
     n,
   );
-  handle.write(concatenate(games.map((game) => initialState(game, settings))));
+  const states = concatenate(games.map((game) => initialState(game, settings)));
+  handle.write(states);
   const { order, seed } = checkedMethod(method);
-  if (order === 'simultaneous') return { games, handle };
+  if (order === 'simultaneous') return { games, handle, states };
   const rows = Int32Array.from({ length: n }, (_, row) => row);
   if (n > 0) handle.setOrders(rows);
-  if (n === 0 || order === 'sequential') return { games, handle };
-  return { games, handle, reorder: (step) => handOverOrders(handle, rows, seed, step) };
+  if (n === 0 || order === 'sequential') return { games, handle, states };
+  return { games, handle, states, reorder: (step) => handOverOrders(handle, rows, seed, step) };
 }
 
 /** Draws the orders of the steps up to the next multiple of ORDERS_AT_ONCE; returns that step. */
@@ -59,11 +61,6 @@ function handOverOrders(handle: OpenBatch['handle'], rows: Int32Array, seed: num
   for (let k = 0; k < ORDERS_AT_ONCE; k++) orders.set(shuffled(rows, new RandomStream(seed, first + k)), k * rows.length);
   handle.setOrders(orders);
   return first + ORDERS_AT_ONCE;
-}
-
-/** Doubles in the states of a batch. */
-export function batchStateLength(batch: OpenBatch): number {
-  return batch.games.length * stateLength(batch.games[0]?.n ?? 0);
 }
 
 /** Advances a batch by up to `steps` steps from step `from`; true when the signal cut it short. */
@@ -87,6 +84,16 @@ export async function runBatch(
   return false;
 }
 
+/** For how long brief runs may follow one another before timers and signals get a turn. */
+const TURN_MS = 10;
+let turnBegan = Number.NEGATIVE_INFINITY;
+
+async function letOthersRun(): Promise<void> {
+  if (performance.now() - turnBegan < TURN_MS) return;
+  await new Promise((resolve) => setImmediate(resolve));
+  turnBegan = performance.now();
+}
+
 /** One job: the updates made, over all games, and whether the signal cut it short. */
 async function runJob(
   batch: OpenBatch,
@@ -95,6 +102,12 @@ async function runJob(
   onSteps?: (done: number) => void,
 ): Promise<{ made: number; isAborted: boolean }> {
   if (isAborted(signal)) return { made: 0, isAborted: true };
+  const brief = batch.handle.runHere(steps);
+  if (brief >= 0) {
+    onSteps?.(brief);
+    await letOthersRun();
+    return { made: brief, isAborted: isAborted(signal) };
+  }
   const job = batch.handle.run(steps);
   const cancel = () => job.cancel();
   signal?.addEventListener('abort', cancel, { once: true });
@@ -119,7 +132,9 @@ function settingList(settings: RunSettings): Float64Array {
   return Float64Array.of(method, rate, leastRate, largestRate, tolerance, maxSteps, checkEvery, stopOnCycle, epsilon);
 }
 
+/** The arrays in one; a single one as it is. */
 function concatenate(arrays: readonly Float64Array[]): Float64Array {
+  if (arrays.length === 1) return arrays[0];
   const out = new Float64Array(arrays.reduce((sum, array) => sum + array.length, 0));
   let at = 0;
   for (const array of arrays) {

@@ -1,5 +1,5 @@
 /** How far weights are from an equilibrium: residuals of each row, and a search for better deviations. */
-import { type Backend, backendOf, defaultBackend } from '../backend/index.js';
+import { type Backend, backendOf } from '../backend/index.js';
 import { RandomStream } from '../core/random.js';
 import { checkInteger, checkOptions, checkPositive, checkWeights, type NumericArray } from '../core/validate.js';
 import { residuals } from '../projection.js';
@@ -13,29 +13,21 @@ const DEFAULT_EPSILON = 0.1;
 const IMPROVEMENT_SHARE = 1e-7;
 const SEARCH_STEPS = 200;
 
-/** The payoff's gradient of a game at any weights, on kernels. */
-export function payoffGradientOf(game: Game, weights: Float64Array, backend: Backend = defaultBackend()): Float64Array {
+/** The payoff's gradient of a game at any weights, and the share of masks that do not move with them, on kernels. */
+export function payoffPointOf(game: Game, weights: Float64Array, backend: Backend): { gradient: Float64Array; deadShare: number } {
   const { n, stake, referenceMask, hessians } = game;
   const { temperature, lossFactor, rankFactor, shiftGradient, openDiagonal } = gameTerms(game);
   const { kernels } = backend;
   const square = () => new Float64Array(n * n);
-  const [mask, derivative, lossGradient, gradient] = [square(), square(), square(), square()];
-  kernels.competitionMask(
-    mask,
-    derivative,
-    new Float64Array(n),
-    new Float64Array(1),
-    weights,
-    stake,
-    temperature,
-    shiftGradient,
-    openDiagonal,
-    n,
-  );
+  const [mask, derivative, gradient] = [square(), square(), square()];
+  const row = new Float64Array(n);
+  const dead = new Float64Array(1);
+  kernels.competitionMask(mask, derivative, row, dead, weights, stake, temperature, shiftGradient, openDiagonal, n);
   const { data, storage, rank, own } = hessians;
-  kernels.weightGradient(lossGradient, new Float64Array(n), mask, derivative, referenceMask, data, storage, rank, own, n);
+  const lossGradient = square();
+  kernels.weightGradient(lossGradient, row, mask, derivative, referenceMask, data, storage, rank, own, n);
   kernels.payoffGradient(gradient, lossGradient, stake, lossFactor, rankFactor, n);
-  return gradient;
+  return { gradient, deadShare: n === 0 ? 0 : dead[0] / (n * n) };
 }
 
 /**
@@ -64,7 +56,7 @@ export function certify(options: { game: Game | GameOptions; weights: NumericArr
   const game = asGame(options.game, backend);
   const weights = checkWeights('weights', options.weights, game.n);
   const epsilon = checkPositive('epsilon', options.epsilon ?? DEFAULT_EPSILON);
-  const gradient = payoffGradientOf(game, weights, backend);
+  const { gradient } = payoffPointOf(game, weights, backend);
   const { gap, natural, regret } = residuals({ weights, gradient, epsilon, n: game.n, backend });
   const most = (values: Float64Array) => values.reduce((a, b) => Math.max(a, b), 0);
   const worst = { gap: most(gap), natural: most(natural), regret: most(regret) };

@@ -1,14 +1,11 @@
 /** Many games of one size at once, with flat results. */
-import { backendOf } from '../backend/index.js';
-import { competitionMask } from '../competition.js';
+import { type Backend, backendOf } from '../backend/index.js';
 import { InputError } from '../core/errors.js';
 import { checkCallback, checkOptions, checkPositive, checkSignal } from '../core/validate.js';
-import { residuals } from '../projection.js';
-import { networkRanking } from '../ranking.js';
 import { diagonalSums } from '../reference/safe-scale.js';
 import { SearchValues, stateLength } from '../reference/search-values.js';
-import { batchStateLength, openBatch, runBatch } from './batch.js';
-import { payoffGradientOf } from './certificate.js';
+import { openBatch, runBatch } from './batch.js';
+import { payoffPointOf } from './certificate.js';
 import { asGames } from './game.js';
 import { runSettings, statusKindOf } from './settings.js';
 import type { EquilibriumBatch, Game, SolveManyOptions, StatusKind } from './types.js';
@@ -67,11 +64,11 @@ export async function solveMany(options: SolveManyOptions): Promise<EquilibriumB
         trials: games.length,
       });
     await runBatch(batch, 0, settings.maxSteps + 1, options.signal, report);
-    const states = new Float64Array(batchStateLength(batch));
+    const { states } = batch;
     batch.handle.read(states);
     members.forEach((k, m) => {
       const state = states.subarray(m * stateLength(n), (m + 1) * stateLength(n));
-      fillEntry(result, k, games[k], state, epsilon, options);
+      fillEntry(result, k, games[k], state, epsilon, backend);
     });
     trialsDone += members.length;
     stepsBefore += settings.maxSteps * members.length;
@@ -119,22 +116,23 @@ function byStorage(games: readonly Game[]): number[][] {
   return [...groups.values()];
 }
 
-function fillEntry(out: Filling, k: number, game: Game, state: Float64Array, epsilon: number, { backend }: SolveManyOptions): void {
+function fillEntry(out: Filling, k: number, game: Game, state: Float64Array, epsilon: number, backend: Backend): void {
   const { n } = game;
-  const weights = state.slice(0, n * n);
+  const { kernels } = backend;
+  const weights = out.weights.subarray(k * n * n, (k + 1) * n * n);
+  weights.set(state.subarray(0, n * n));
   const search = new SearchValues(state, n);
-  const shared = backend === undefined ? {} : { backend };
-  const gradient = payoffGradientOf(game, weights, backend);
-  const { gap, natural, regret } = residuals({ weights, gradient, epsilon, n, ...shared });
-  out.deadShare[k] = competitionMask({ ...game, weights, ...shared }).deadShare;
-  out.status[k] = statusKindOf(search, out.deadShare[k]);
+  const { gradient, deadShare } = payoffPointOf(game, weights, backend);
+  const [gap, natural, regret] = [new Float64Array(n), new Float64Array(n), new Float64Array(n)];
+  kernels.residuals(gap, natural, regret, weights, gradient, epsilon, n, n);
+  out.deadShare[k] = deadShare;
+  out.status[k] = statusKindOf(search, deadShare);
   out.steps[k] = search.step;
   out.period[k] = search.outcome === 'cycling' ? search.period : 0;
   out.residual[k] = largest(natural);
   out.gap[k] = largest(gap);
   out.regret[k] = largest(regret);
-  out.weights.set(weights, k * n * n);
-  out.ranking.set(networkRanking({ weights, stake: game.stake, n, ...shared }), k * n);
+  kernels.networkRanking(out.ranking.subarray(k * n, (k + 1) * n), weights, game.stake, n);
   const { share, ratio } = diagonalOf(weights, n);
   out.diagonalShare[k] = share;
   out.diagonalRatio[k] = ratio;

@@ -61,6 +61,7 @@ export function createGameBatch(
         progress: (): readonly [number, number] => [job.done, steps * count],
       };
     },
+    runHere: () => -1, // no run of the reference is brief
     read: (out: Float64Array) => out.set(states),
     write: (input: Float64Array) => states.set(input),
     setOrders(rows: Int32Array) {

@@ -2,7 +2,7 @@
 import t from 'tap';
 import type { Backend } from '../../src/backend/index.js';
 import { RandomStream } from '../../src/core/random.js';
-import { batchStateLength, openBatch, runBatch } from '../../src/equilibrium/batch.js';
+import { openBatch, runBatch } from '../../src/equilibrium/batch.js';
 import { createGame, type Game, type GameOptions, type Method } from '../../src/equilibrium/index.js';
 import { runSettings } from '../../src/equilibrium/settings.js';
 import { natives, reference } from '../payoff/backends.js';
@@ -17,7 +17,7 @@ const KEEP_GOING = { onCycle: 'continue' as const };
 async function finalState(backend: Backend, games: readonly Game[], method: Method, steps: number): Promise<string> {
   const batch = openBatch(games, method, runSettings(method, STOP, KEEP_GOING, games[0].n), backend);
   await runBatch(batch, 0, steps, undefined);
-  const out = new Float64Array(batchStateLength(batch));
+  const out = new Float64Array(batch.states.length);
   batch.handle.read(out);
   return bits(out);
 }
@@ -106,7 +106,7 @@ t.test('the same bits whatever the company: alone, in a crowd, in another order,
   const settings = runSettings(method, STOP, KEEP_GOING, 6);
   const pieces = openBatch(games, method, settings, backend);
   for (const steps of [1, 7, 30, 12]) await runBatch(pieces, 0, steps, undefined);
-  const out = new Float64Array(batchStateLength(pieces));
+  const out = new Float64Array(pieces.states.length);
   pieces.handle.read(out);
   test.equal(bits(out), crowd, 'in four pieces');
 });

@@ -1,7 +1,7 @@
 // What certifies an equilibrium, theorem 6.5.2 as lambda goes to 0, the price of anarchy and the control of tau.
 import t from 'tap';
 import { RandomStream } from '../../src/core/random.js';
-import { payoffGradientOf } from '../../src/equilibrium/certificate.js';
+import { payoffPointOf } from '../../src/equilibrium/certificate.js';
 import { adaptTau, certify, createGame, type Game, priceOfAnarchy, solveEquilibrium } from '../../src/equilibrium/index.js';
 import { maskedLoss } from '../../src/payoff.js';
 import { projectBoundedStep, projectSimplex } from '../../src/projection.js';
@@ -53,7 +53,7 @@ t.test('what the search finds is real: the payoff through the public functions r
  */
 function stepRegret(game: Game, weights: Float64Array, rate: number, project: (rows: Float64Array) => Float64Array): number {
   const { n } = game;
-  const gradient = payoffGradientOf(game, weights, backend);
+  const gradient = payoffPointOf(game, weights, backend).gradient;
   const moved = project(weights.map((w, k) => w + rate * gradient[k]));
   let [lost, best] = [0, 0];
   for (let i = 0; i < n; i++) {

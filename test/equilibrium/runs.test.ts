@@ -87,3 +87,20 @@ t.test('solveMany equals solveEquilibrium game by game, on the reference too', a
   }
   await test.rejects(solveMany({ games: [games[0], randomGame(84, 0, 4)], method, backend }), InputError, 'one size at a time');
 });
+
+t.test('brief runs are made at once, the same to the bit, and leave timers their turns', async (test) => {
+  const game = randomGame(83, 0, 7);
+  const options = { game, method, stop: { maxSteps: 60, residual: 0 }, failure: { onCycle: 'continue' } as const, backend };
+  const steps = { every: 1 };
+  const whole = await solveEquilibrium({ ...options, stop: { ...options.stop, maxSteps: 60 } });
+  const pieces = await solveEquilibrium({ ...options, record: steps });
+  test.equal(bits(pieces.weights), bits(whole.weights), 'step by step or in one');
+  const plain = await solveEquilibrium({ ...options, backend: reference });
+  test.equal(bits(plain.weights), bits(whole.weights), 'and as the reference has it');
+  const abort = new AbortController();
+  setTimeout(() => abort.abort(), 0);
+  const endless = { ...options, record: steps, stop: { maxSteps: 1e9, residual: 0 }, signal: abort.signal };
+  const { status, stats } = await solveEquilibrium(endless);
+  test.equal(status.kind, 'aborted', 'a timer came to its turn');
+  test.ok(stats.steps < 1e9, 'long before the end');
+});

@@ -82,6 +82,7 @@ function emptySizes(call: RecordedCall, tally: Tally): void {
 function handleCalls(handle: Record<string, unknown>): RecordedCall[] {
   const valid: Record<string, unknown[]> = {
     run: [0],
+    runHere: [0],
     read: [new Float64Array(64)],
     write: [new Float64Array(64)],
     setFactors: [new Float64Array(1), new Float64Array(1)],
