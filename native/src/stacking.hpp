@@ -17,6 +17,8 @@ struct StackingProblems {
   const double* weights;  ///< [problems, samples]
   double* losses;         ///< [problems, samples]
   double* gradient;       ///< [width + 1, problems * outputs], or null
+  /// [problems]: rows of weights and losses, where parameters and gradient hold only some of the problems.
+  const size_t* which;
 };
 
 struct StackingKernels {
@@ -24,7 +26,7 @@ struct StackingKernels {
   static constexpr size_t kScratchRows = 2;
 
   /// z [count, problems * outputs] holds the logits of samples first .. first + count - 1 and receives the weighted
-  /// residuals dL/dz; the losses of those samples are written.
+  /// residuals dL/dz, unless no gradient is asked for; the losses of those samples are written.
   void (*residuals)(const StackingProblems& all, size_t first, size_t count, double* z, double* scratch);
 
   /// sums[c] = (sums[c] + rows[0, c]) + rows[1, c] ..., columns [from, to) of `columns`.

@@ -1,6 +1,7 @@
 #include "stacking_batch.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <vector>
 
 #include "intermodel/thread_pool.hpp"
@@ -29,7 +30,7 @@ class Scratch {
         products_(static_cast<std::size_t>(runner.threads)) {
     for (auto& area : products_) area.resize(StackingKernels::kScratchRows * all.outputs);
   }
-  double* row(std::size_t index) { return rows_.data() + index * columns_; }
+  double* rows() { return rows_.data(); }
   /// Scratch of one task, at least `doubles` long.
   double* ofPart(std::size_t part, std::size_t doubles) {
     auto& area = products_[part];
@@ -41,6 +42,75 @@ class Scratch {
   std::size_t columns_;
   std::vector<double> rows_;
   std::vector<std::vector<double>> products_;
+};
+
+/// The problems that some samples belong to, with parameters and gradient of their own: a fold that is held out takes
+/// no part in the products of its samples. Chains go on from block to block, so what is left out are only zeros.
+class Active {
+ public:
+  explicit Active(const StackingProblems& all) : all_(all), part_(all), which_(all.problems) {
+    std::iota(which_.begin(), which_.end(), std::size_t{0});
+    part_.which = which_.data();
+  }
+  Active(const Active&) = delete;
+  Active& operator=(const Active&) = delete;
+  ~Active() { store(); }
+
+  /// Turns to the problems of samples first .. first + count - 1.
+  const StackingProblems& of(std::size_t first, std::size_t count) {
+    next_.clear();
+    for (std::size_t k = 0; k < all_.problems; k++) {
+      const double* weights = all_.weights + k * all_.samples + first;
+      if (std::any_of(weights, weights + count, [](double weight) { return weight != 0.0; }))
+        next_.push_back(k);
+      else
+        std::fill_n(all_.losses + k * all_.samples + first, count, 0.0);
+    }
+    if (next_ != which_) {
+      store();
+      which_ = next_;
+      load();
+    }
+    return part_;
+  }
+
+ private:
+  bool whole() const { return which_.size() == all_.problems; }
+
+  void load() {
+    part_ = all_;
+    part_.problems = which_.size(), part_.which = which_.data();
+    if (whole()) return;
+    parameters_.resize((all_.width + 1) * columns());
+    move(all_.parameters, parameters_.data(), true);
+    part_.parameters = parameters_.data();
+    if (all_.gradient == nullptr) return;
+    gradient_.resize((all_.width + 1) * columns());
+    move(all_.gradient, gradient_.data(), true);
+    part_.gradient = gradient_.data();
+  }
+
+  void store() {
+    if (!whole() && all_.gradient != nullptr) move(gradient_.data(), all_.gradient, false);
+  }
+
+  std::size_t columns() const { return which_.size() * all_.outputs; }
+
+  /// The columns of the active problems, out of a matrix of all or back into it.
+  void move(const double* from, double* to, bool out) const {
+    for (std::size_t row = 0; row <= all_.width; row++) {
+      for (std::size_t k = 0; k < which_.size(); k++) {
+        const std::size_t wide = (row * all_.problems + which_[k]) * all_.outputs;
+        const std::size_t narrow = (row * which_.size() + k) * all_.outputs;
+        std::copy_n(from + (out ? wide : narrow), all_.outputs, to + (out ? narrow : wide));
+      }
+    }
+  }
+
+  const StackingProblems& all_;
+  StackingProblems part_;
+  std::vector<std::size_t> which_, next_;
+  std::vector<double> parameters_, gradient_;
 };
 
 /// Logits of samples first + [from, to), then their residuals, into scratch.
@@ -69,40 +139,60 @@ GemmArguments gradientPart(const StackingProblems& all, std::size_t first, std::
   return g;
 }
 
+/// Enough for the products of all problems, or of any number of them.
 std::size_t scratchOf(const Runner& runner, const StackingProblems& all, std::size_t block) {
-  GemmArguments logits{};
-  logits.m = block, logits.n = all.problems * all.outputs, logits.k = all.width, logits.bColumn = 1;
-  GemmArguments gradient{};
-  gradient.m = all.width, gradient.n = logits.n, gradient.k = block, gradient.bColumn = 1;
-  const auto& gemmScratch = runner.kernels.arithmetic.gemmScratch;
-  return std::max({gemmScratch(logits), gemmScratch(gradient), StackingKernels::kScratchRows * all.outputs});
+  std::size_t most = StackingKernels::kScratchRows * all.outputs;
+  for (std::size_t problems = 1; problems <= all.problems; problems++) {
+    GemmArguments logits{};
+    logits.m = block, logits.n = problems * all.outputs, logits.k = all.width, logits.bColumn = 1;
+    GemmArguments gradient{};
+    gradient.m = all.width, gradient.n = logits.n, gradient.k = block, gradient.bColumn = 1;
+    const auto& gemmScratch = runner.kernels.arithmetic.gemmScratch;
+    most = std::max({most, gemmScratch(logits), gemmScratch(gradient)});
+  }
+  return most;
+}
+
+/// Losses of one block, and its part of the gradient.
+void addBlock(const Runner& runner, const StackingProblems& some, Scratch& scratch, std::size_t first,
+              std::size_t count) {
+  const std::size_t columns = some.problems * some.outputs;
+  const Parts rows(runner, count), features(runner, some.width);
+  parallelFor(runner.threads, rows.count, [&](std::size_t part) {
+    const std::size_t from = rows.first(part);
+    residualsOfPart(runner, some, first, from, rows.first(part + 1), scratch.rows() + from * columns,
+                    scratch.ofPart(part, 0));
+  });
+  if (some.gradient == nullptr) return;
+  parallelFor(runner.threads, features.count, [&](std::size_t part) {
+    const GemmArguments g =
+        gradientPart(some, first, count, features.first(part), features.first(part + 1), scratch.rows());
+    if (g.m > 0) runner.kernels.arithmetic.gemm(g, scratch.ofPart(part, 0));
+  });
+  runner.kernels.stacking.addRows(some.gradient + some.width * columns, scratch.rows(), count, columns);
 }
 
 }  // namespace
 
 void stackingGradient(const Runner& runner, const StackingProblems& all) {
   const std::size_t columns = all.problems * all.outputs;
-  if (all.gradient != nullptr) std::fill_n(all.gradient, (all.width + 1) * columns, 0.0);
+  const std::size_t entries = all.gradient == nullptr ? 0 : (all.width + 1) * columns;
+  std::fill_n(all.gradient, entries, 0.0);
   const std::size_t block = std::clamp(kBlockDoubles / std::max(all.width, columns), kFewSamples, kMostSamples) / 8 * 8;
   Scratch scratch(runner, all, std::min(block, all.samples));
   const std::size_t doubles = scratchOf(runner, all, block);
   const auto threads = static_cast<std::size_t>(runner.threads);
   for (std::size_t part = 0; part < threads; part++) scratch.ofPart(part, doubles);
-  for (std::size_t first = 0; first < all.samples; first += block) {
-    const std::size_t count = std::min(block, all.samples - first);
-    const Parts rows(runner, count), features(runner, all.width);
-    parallelFor(runner.threads, rows.count, [&](std::size_t part) {
-      const std::size_t from = rows.first(part);
-      residualsOfPart(runner, all, first, from, rows.first(part + 1), scratch.row(from), scratch.ofPart(part, 0));
-    });
-    if (all.gradient == nullptr) continue;
-    parallelFor(runner.threads, features.count, [&](std::size_t part) {
-      const GemmArguments g =
-          gradientPart(all, first, count, features.first(part), features.first(part + 1), scratch.row(0));
-      if (g.m > 0) runner.kernels.arithmetic.gemm(g, scratch.ofPart(part, 0));
-    });
-    runner.kernels.stacking.addRows(all.gradient + all.width * columns, scratch.row(0), count, columns);
+  {
+    Active active(all);
+    for (std::size_t first = 0; first < all.samples; first += block) {
+      const std::size_t count = std::min(block, all.samples - first);
+      const StackingProblems& some = active.of(first, count);
+      if (some.problems > 0) addBlock(runner, some, scratch, first, count);
+    }
   }
+  // a product that underflows to -0 must not show whether zeros were added after it
+  for (std::size_t at = 0; at < entries; at++) all.gradient[at] += 0.0;
 }
 
 }  // namespace intermodel

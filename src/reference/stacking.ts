@@ -2,7 +2,7 @@
  * Linear heads over saved answers: loss and gradient of many problems that share one matrix of features.
  *
  * Problem k has its own parameters and sample weights w_k: L_k = sum over samples s of w_ks Q(P_k^T x_s + b_k), Q of src/reference/loss.ts.
- * Gradients are one chain of fused multiply-adds over the samples in order, as every matrix product.
+ * Gradients are one chain of fused multiply-adds over the samples in order, as every matrix product; samples of weight 0 add nothing.
  */
 import { fma } from '../core/arithmetic/index.js';
 import { LOSSES } from '../core/closed-lists.js';
@@ -50,6 +50,8 @@ export const stackingReference = {
       }
       if (gradient.length > 0) accumulate(gradient, x, residuals);
     }
+    // a product that underflows to -0 must not show whether zeros of held-out samples came after it
+    for (let at = 0; at < gradient.length; at++) gradient[at] += 0;
   },
 };
 

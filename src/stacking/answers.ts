@@ -9,34 +9,21 @@ export const DEEPEST = 14;
 /** Numbers so low that they mean "masked" rather than a measured log-probability. */
 const FLOOR = -1e29;
 
-/** Rows converted at once. */
-const ROWS = 4096;
-
-/** Receives the features of one model, some rows at a time; `rows` are those that were asked for, in order. */
-export type TakeRows = (features: Float64Array, first: number, count: number) => void;
-
 /**
- * Features of a model for the given samples, in pieces; where the model did not answer they are 0 and mean nothing.
+ * Features of a model for some samples, [samples.length, width]; where the model did not answer they mean nothing.
  *
  * probabilities: log p, no more than {@link DEEPEST} below the largest of the row; logits: log softmax, likewise; features: as they are.
  * With binary cross-entropy probabilities become log-odds and logits stay.
  */
-export function featuresOf(kernels: Kernels, model: CheckedModel, loss: Loss, order: Int32Array, take: TakeRows): void {
-  const { answers, width, answered } = model;
-  for (let first = 0; first < order.length; first += ROWS) {
-    const count = Math.min(ROWS, order.length - first);
-    const rows = new Float64Array(count * width);
-    for (let r = 0; r < count; r++) {
-      const sample = order[first + r];
-      if (answered !== null && answered[sample] === 0) continue;
-      for (let c = 0; c < width; c++) rows[r * width + c] = answers[sample * width + c];
-    }
-    take(convert(kernels, rows, model, loss, count), first, count);
+export function featuresOf(kernels: Kernels, model: CheckedModel, loss: Loss, samples: Int32Array): Float64Array {
+  const { answers, width, answered, kind } = model;
+  const count = samples.length;
+  const rows = new Float64Array(count * width);
+  for (let r = 0; r < count; r++) {
+    const sample = samples[r];
+    if (answered !== null && answered[sample] === 0) continue;
+    for (let c = 0; c < width; c++) rows[r * width + c] = answers[sample * width + c];
   }
-}
-
-function convert(kernels: Kernels, rows: Float64Array, model: CheckedModel, loss: Loss, count: number): Float64Array {
-  const { kind, width } = model;
   if (kind === 'features' || loss === 'squaredError') return rows;
   if (loss === 'binaryCrossEntropy') return kind === 'probabilities' ? logOdds(kernels, rows) : rows.map(boundedLogit);
   if (kind === 'logits') raiseFloors(rows, width);
@@ -80,7 +67,9 @@ function raiseFloors(rows: Float64Array, width: number): void {
 function logSoftmax(kernels: Kernels, rows: Float64Array, count: number, width: number): Float64Array {
   const normaliser = new Float64Array(count);
   kernels.logSumExp(normaliser, rows, count, width);
-  return rows.map((z, k) => z - normaliser[Math.floor(k / width)]);
+  const logs = new Float64Array(rows.length);
+  for (let r = 0; r < count; r++) for (let c = r * width; c < (r + 1) * width; c++) logs[c] = rows[c] - normaliser[r];
+  return logs;
 }
 
 function boundBelow(logs: Float64Array, width: number): void {

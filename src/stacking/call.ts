@@ -88,21 +88,30 @@ export function prepare(options: RankPoolOptions): PoolCall {
   const pool = checkPool(options);
   const settings = checkSettings(options, pool);
   const backend = options.backend ?? defaultBackend();
-  const { signal, onProgress } = options;
-  const report = (stage: PoolProgress['stage'], share: number): void => {
-    if (signal?.aborted === true) throw new AbortedError('the ranking of a pool');
-    onProgress?.({ stage, share });
-  };
-  report('fit', 0);
+  const watch = watched(options.signal, options.onProgress);
+  watch.report('fit', 0);
   const fold = dealFolds({ folds: settings.folds, seed: settings.seed, labels: pool.labels, groups: pool.groups });
   const design = buildDesign(backend.kernels, pool, fold, settings.folds);
   const units = unitsOf(pool, design, settings.seed);
   const draws = drawResamples(units, settings.resamples, settings.seed);
-  const pause = async (): Promise<void> => {
-    await new Promise((resolve) => setImmediate(resolve));
+  return { pool, design, units, draws, backend, settings, ...watch };
+}
+
+/** Reports of progress, and pauses in which a call may be given up. */
+export function watched(signal: AbortSignal | undefined, onProgress: RankPoolOptions['onProgress']): Pick<PoolCall, 'report' | 'pause'> {
+  const check = (): void => {
     if (signal?.aborted === true) throw new AbortedError('the ranking of a pool');
   };
-  return { pool, design, units, draws, backend, settings, report, pause };
+  return {
+    report: (stage, share) => {
+      check();
+      onProgress?.({ stage, share });
+    },
+    pause: async () => {
+      await new Promise((resolve) => setImmediate(resolve));
+      check();
+    },
+  };
 }
 
 function checkSettings(options: RankPoolOptions, pool: CheckedPool): Settings {

@@ -1,14 +1,18 @@
 /** What each model adds to the logits of a pool, sample by sample: the difference that its absence makes. */
 import type { Kernels } from '../backend/index.js';
+import type { HeadOptions } from '../head.js';
 import { heldOutLogits } from './cross-fit.js';
 import type { Design } from './design.js';
 
-/** Rows of a design in terms of the models: z = rest + sum_i u_i, and without model i the logits are z - u_i. */
+/** Rows of a design as a head over peers, the models first: without model i the logits are z - u_i. */
+export type PoolBatch = Pick<HeadOptions, 'head' | 'responses' | 'batch' | 'peers' | 'width' | 'widths' | 'baseline'>;
+
+/** What the models add to the logits of a design. */
 export interface Contributions {
   /** [samples, outputs] */
   readonly logits: Float64Array;
-  /** u of rows [first, first + count), one [count, models + 1, outputs] with the rest as the last entry of each row. */
-  rows(first: number, count: number): Float64Array;
+  /** Rows [first, first + count). */
+  batch(first: number, count: number): PoolBatch;
   /** Rows may be asked for in pieces that lie inside one of these ranges: [parts + 1]. */
   readonly parts: Int32Array;
 }
@@ -21,63 +25,107 @@ export type Baseline = 'mean' | 'zero';
  * A sample that the model did not answer has u_i = 0: there is nothing to remove.
  *
  * @param baseline - Also the answers themselves, one [width] a head.
+ * @param logits - Of the heads, where they are known.
  */
 export function fittedContributions(
   kernels: Kernels,
   design: Design,
   parameters: readonly Float64Array[],
   baseline: Baseline | readonly Float64Array[],
+  logits = heldOutLogits(kernels, design, parameters),
 ): Contributions {
-  const { width, outputs, starts, features, foldStarts, absent } = design;
-  const models = starts.length - 1;
-  const logits = heldOutLogits(kernels, design, parameters);
+  const { width, starts, features, foldStarts } = design;
+  const peers = starts.length - 1;
   const means = typeof baseline === 'string' ? baselineAnswers(design, baseline) : baseline;
-  const none = new Float64Array(0);
-  const rows = (first: number, count: number): Float64Array => {
-    const fold = foldStarts.findIndex((end, f) => f > 0 && first < end) - 1;
-    const out = new Float64Array(count * (models + 1) * outputs);
-    for (let i = 0; i < models; i++) {
-      const w = starts[i + 1] - starts[i];
-      const own = new Float64Array(count * w);
-      for (let r = 0; r < count; r++) {
-        if (absent !== null && absent[(first + r) * models + i] === 1) continue;
-        const from = (first + r) * width + starts[i];
-        for (let c = 0; c < w; c++) own[r * w + c] = features[from + c] - means[fold][starts[i] + c];
-      }
-      const added = new Float64Array(count * outputs);
-      const weights = parameters[fold].subarray(starts[i] * outputs, starts[i + 1] * outputs);
-      kernels.matMul(added, own, weights, none, count, w, outputs, false, false);
-      place(out, added, i, models + 1, outputs);
-    }
-    addRest(out, logits.subarray(first * outputs, (first + count) * outputs), models, outputs);
-    return out;
+  const foldOf = (row: number): number => foldStarts.findIndex((end, f) => f > 0 && row < end) - 1;
+  const widths = Int32Array.from({ length: peers }, (_, i) => starts[i + 1] - starts[i]);
+  const heads = parameters.map((head) => asHead(head, design));
+  const batch = (first: number, count: number): PoolBatch => {
+    const fold = foldOf(first);
+    if (design.absent !== null) return passing(answeredRows(kernels, design, parameters[fold], means[fold], logits, first, count), design);
+    const responses = features.subarray(first * width, (first + count) * width);
+    return { head: heads[fold], responses, batch: count, peers, widths, baseline: means[fold] };
   };
-  return { logits, rows, parts: foldStarts };
+  return { logits, batch, parts: foldStarts };
 }
 
-/** What stands in for absent models, one [width] a fold. */
-export function baselineAnswers(design: Design, baseline: Baseline): Float64Array[] {
-  const folds = Array.from({ length: design.foldStarts.length - 1 }, (_, fold) => fold);
-  return folds.map((fold) => (baseline === 'mean' ? trainingMeans(design, fold) : zeroAnswers(design)));
+/** A fitted head [width + 1, outputs] as a layer, whose weights are [outputs, width]. */
+function asHead(parameters: Float64Array, { width, outputs }: Design): PoolBatch['head'] {
+  const weights = new Float64Array(outputs * width);
+  for (let d = 0; d < width; d++) for (let c = 0; c < outputs; c++) weights[c * width + d] = parameters[d * outputs + c];
+  return { layers: [{ weights, bias: parameters.slice(width * outputs), activation: 'identity' }] };
 }
 
-/** Weighted mean of each column over the rows that are not in the fold and were answered. */
-export function trainingMeans(design: Design, fold: number): Float64Array {
-  const { samples, width, features, weights, foldStarts, starts, absent } = design;
+/** u of rows where some models gave no answer: [count, models + 1, outputs], the rest of the logits last. */
+function answeredRows(
+  kernels: Kernels,
+  design: Design,
+  parameters: Float64Array,
+  means: Float64Array,
+  logits: Float64Array,
+  first: number,
+  count: number,
+): Float64Array {
+  const { width, outputs, starts, features, absent } = design;
   const models = starts.length - 1;
-  const means = new Float64Array(width);
-  const mass = new Float64Array(models);
-  for (let row = 0; row < samples; row++) {
-    if (row === foldStarts[fold]) row = foldStarts[fold + 1];
-    if (row >= samples) break;
-    for (let i = 0; i < models; i++) {
-      if (absent !== null && absent[row * models + i] === 1) continue;
-      mass[i] += weights[row];
-      for (let c = starts[i]; c < starts[i + 1]; c++) means[c] += weights[row] * features[row * width + c];
+  const out = new Float64Array(count * (models + 1) * outputs);
+  for (let i = 0; i < models; i++) {
+    const w = starts[i + 1] - starts[i];
+    const own = new Float64Array(count * w);
+    for (let r = 0; r < count; r++) {
+      if (absent !== null && absent[(first + r) * models + i] === 1) continue;
+      const from = (first + r) * width + starts[i];
+      for (let c = 0; c < w; c++) own[r * w + c] = features[from + c] - means[starts[i] + c];
     }
+    const added = new Float64Array(count * outputs);
+    const weights = parameters.subarray(starts[i] * outputs, starts[i + 1] * outputs);
+    kernels.matMul(added, own, weights, new Float64Array(0), count, w, outputs, false, false);
+    place(out, added, i, models + 1, outputs);
   }
-  for (let i = 0; i < models; i++) for (let c = starts[i]; c < starts[i + 1]; c++) means[c] = mass[i] > 0 ? means[c] / mass[i] : 0;
-  return means;
+  addRest(out, logits.subarray(first * outputs, (first + count) * outputs), models, outputs);
+  return out;
+}
+
+/** Contributions as the responses of peers to a head that adds them up. */
+function passing(responses: Float64Array, { outputs, starts }: Design): PoolBatch {
+  const peers = starts.length; // the models and the rest
+  const weights = new Float64Array(outputs * peers * outputs);
+  for (let c = 0; c < outputs; c++) for (let i = 0; i < peers; i++) weights[c * peers * outputs + i * outputs + c] = 1;
+  const head = { layers: [{ weights, bias: new Float64Array(outputs), activation: 'identity' as const }] };
+  return { head, responses, batch: responses.length / (peers * outputs), peers, width: outputs };
+}
+
+/** What stands in for absent models, one [width] a fold: the weighted means over the rows of the other folds that were answered, or zeros. */
+export function baselineAnswers(design: Design, baseline: Baseline): Float64Array[] {
+  const folds = design.foldStarts.length - 1;
+  if (baseline === 'zero') return Array.from({ length: folds }, () => zeroAnswers(design));
+  const { width, starts } = design;
+  const sums = Array.from({ length: folds }, (_, fold) => foldSums(design, fold));
+  return sums.map((_, fold) => {
+    const others = sums.filter((__, k) => k !== fold);
+    const means = new Float64Array(width);
+    for (let i = 0; i + 1 < starts.length; i++) {
+      const mass = others.reduce((total, part) => total + part.mass[i], 0);
+      for (let c = starts[i]; c < starts[i + 1]; c++) {
+        means[c] = mass > 0 ? others.reduce((total, part) => total + part.sums[c], 0) / mass : 0;
+      }
+    }
+    return means;
+  });
+}
+
+/** Weighted sums of the columns over the rows of a fold, and the weight that answered of each model. Features without an answer are 0. */
+function foldSums(design: Design, fold: number): { sums: Float64Array; mass: Float64Array } {
+  const { width, features, weights, foldStarts, starts, absent } = design;
+  const models = starts.length - 1;
+  const sums = new Float64Array(width);
+  const mass = new Float64Array(models);
+  for (let row = foldStarts[fold]; row < foldStarts[fold + 1]; row++) {
+    const weight = weights[row];
+    for (let i = 0; i < models; i++) if (absent === null || absent[row * models + i] === 0) mass[i] += weight;
+    for (let c = 0; c < width; c++) sums[c] += weight * features[row * width + c];
+  }
+  return { sums, mass };
 }
 
 /** An answer of zeros, in the units of the design (R-05). */
@@ -128,7 +176,11 @@ export function pooledContributions(kernels: Kernels, design: Design, preset: 'v
     return out;
   };
   const every = Array.from({ length: models }, (_, i) => i);
-  return { logits: pooledLogits(kernels, design, preset, every), rows: pooled, parts: Int32Array.of(0, samples) };
+  return {
+    logits: pooledLogits(kernels, design, preset, every),
+    batch: (first, count) => passing(pooled(first, count), design),
+    parts: Int32Array.of(0, samples),
+  };
 }
 
 /** Logits of a head without parameters over some of the models. */

@@ -56,8 +56,6 @@ const ROUGH = 1e-4;
 const STALE = 5;
 /** Points of the path after which its curvature is taken as it is. */
 const FIRST = 4;
-/** Rows of one product over several sets of heads. */
-const ROWS = 4096;
 /** Values of L2 that may be worse than the best before the path ends. */
 const PATIENCE = 2;
 
@@ -208,31 +206,37 @@ export function heldOutLogits(kernels: Kernels, design: Design, parameters: read
   return logits;
 }
 
-/** As heldOutLogits for several sets of heads at once, in wide products: one [samples, outputs] a set. */
-export function heldOutLogitsOfSets(kernels: Kernels, design: Design, sets: readonly (readonly Float64Array[])[]): Float64Array[] {
-  const { samples, width, outputs, foldStarts, features } = design;
-  const columns = sets.length * outputs;
-  const logits = sets.map(() => new Float64Array(samples * outputs));
+/** The loss of each row by the head that did not see it, for several sets of heads at once: one [samples] a set, not weighted. */
+export function heldOutLosses(kernels: Kernels, design: Design, sets: readonly (readonly Float64Array[])[]): Float64Array[] {
+  const { samples, width, outputs, foldStarts, features, labels, targets } = design;
+  const losses = sets.map(() => new Float64Array(samples));
   for (let fold = 0; fold + 1 < foldStarts.length; fold++) {
-    const heads = interleave(
-      sets.map((set) => set[fold]),
-      width + 1,
+    const from = foldStarts[fold];
+    const to = foldStarts[fold + 1];
+    const found = new Float64Array(sets.length * (to - from));
+    kernels.stackingGradient(
+      found,
+      new Float64Array(0),
+      features.subarray(from * width, to * width),
+      interleave(
+        sets.map((set) => set[fold]),
+        width + 1,
+        outputs,
+      ),
+      labels.subarray(from, to),
+      targets.subarray(from * outputs, to * outputs),
+      new Float64Array(found.length).fill(1),
+      LOSSES.indexOf(design.loss),
+      to - from,
+      width,
+      sets.length,
       outputs,
     );
-    const weights = heads.subarray(0, width * columns);
-    const bias = heads.subarray(width * columns);
-    for (let first = foldStarts[fold]; first < foldStarts[fold + 1]; first += ROWS) {
-      const count = Math.min(ROWS, foldStarts[fold + 1] - first);
-      const part = new Float64Array(count * columns);
-      kernels.matMul(part, features.subarray(first * width, (first + count) * width), weights, bias, count, width, columns, false, false);
-      logits.forEach((own, k) => {
-        for (let r = 0; r < count; r++) {
-          for (let c = 0; c < outputs; c++) own[(first + r) * outputs + c] = part[r * columns + k * outputs + c];
-        }
-      });
-    }
+    losses.forEach((own, k) => {
+      own.set(found.subarray(k * (to - from), (k + 1) * (to - from)), from);
+    });
   }
-  return logits;
+  return losses;
 }
 
 /** Loss of each row of logits: a head that passes its features on. */

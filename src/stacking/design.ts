@@ -38,21 +38,9 @@ export function buildDesign(kernels: Kernels, pool: CheckedPool, fold: Int32Arra
   });
   const width = starts[pool.models.length];
   const weights = weightsOf(pool, order);
-  const features = new Float64Array(samples * width);
-  const absent = pool.models.some(({ answered }) => answered !== null) ? new Uint8Array(samples * pool.models.length) : null;
-  const means = new Float64Array(width);
-  const scales = new Float64Array(pool.models.length);
-  pool.models.forEach((model, i) => {
-    const { answered } = model;
-    featuresOf(kernels, model, loss, order, (rows, first, count) => {
-      for (let r = 0; r < count; r++) {
-        for (let c = 0; c < model.width; c++) features[(first + r) * width + starts[i] + c] = rows[r * model.width + c];
-        if (absent !== null && answered !== null && answered[order[first + r]] === 0) absent[(first + r) * pool.models.length + i] = 1;
-      }
-    });
-    const present = answered === null ? null : (row: number) => answered[order[row]] === 1;
-    scales[i] = standardise(features, width, starts[i], starts[i + 1], weights, present, means);
-  });
+  const absent = absentIn(pool, order);
+  const features = layOut(kernels, pool, order, starts);
+  const { means, scales } = standardise(features, weights, starts, absent);
   const labels = order.map((sample) => pool.labels[sample]);
   const targets = new Float64Array(pool.targets.length);
   if (targets.length > 0) {
@@ -119,37 +107,76 @@ function weightsOf(pool: CheckedPool, order: Int32Array): Float64Array {
   return Float64Array.from(order, (sample) => (weights[sample] * order.length) / total);
 }
 
-/** Centres columns [from, to) and divides them by their common root mean square; absent rows become 0. Returns the divisor. */
+/** [samples, models], 1 where there is no answer; null where all answered. */
+function absentIn({ models, samples }: CheckedPool, order: Int32Array): Uint8Array | null {
+  if (models.every(({ answered }) => answered === null)) return null;
+  const absent = new Uint8Array(samples * models.length);
+  models.forEach(({ answered }, i) => {
+    if (answered !== null) for (let row = 0; row < samples; row++) absent[row * models.length + i] = 1 - answered[order[row]];
+  });
+  return absent;
+}
+
+/** Numbers of a block of rows that stay in cache while every model fills in its columns. */
+const BLOCK = 2 ** 18;
+
+/** [samples, width]: the features of every model side by side, in the order of the rows. */
+function layOut(kernels: Kernels, pool: CheckedPool, order: Int32Array, starts: Int32Array): Float64Array {
+  const { models, samples, loss } = pool;
+  const width = starts[models.length];
+  const features = new Float64Array(samples * width);
+  const step = Math.max(64, Math.floor(BLOCK / width));
+  for (let first = 0; first < samples; first += step) {
+    const rows = order.subarray(first, first + step);
+    models.forEach((model, i) => {
+      const own = featuresOf(kernels, model, loss, rows);
+      const w = model.width;
+      for (let r = 0; r < rows.length; r++) {
+        const to = (first + r) * width + starts[i];
+        for (let c = 0; c < w; c++) features[to + c] = own[r * w + c];
+      }
+    });
+  }
+  return features;
+}
+
+/** Centres every column and divides those of a model by their common root mean square; absent rows become 0. */
 function standardise(
   features: Float64Array,
-  width: number,
-  from: number,
-  to: number,
   weights: Float64Array,
-  present: ((row: number) => boolean) | null,
-  means: Float64Array,
-): number {
-  const used = (row: number): number => (present === null || present(row) ? weights[row] : 0);
-  let mass = 0;
-  for (let row = 0; row < weights.length; row++) {
-    const weight = used(row);
-    mass += weight;
-    for (let c = from; c < to; c++) means[c] += weight * features[row * width + c];
-  }
-  for (let c = from; c < to; c++) means[c] = mass > 0 ? means[c] / mass : 0;
-  let square = 0;
-  for (let row = 0; row < weights.length; row++) {
-    const weight = used(row);
-    for (let c = from; c < to; c++) square += weight * (features[row * width + c] - means[c]) ** 2;
-  }
-  const deviation = Math.sqrt(square / (mass * (to - from)));
-  const scale = deviation > 1e-12 ? deviation : 1; // a constant answer: nothing to scale
-  for (let row = 0; row < weights.length; row++) {
-    const kept = present === null || present(row);
-    for (let c = from; c < to; c++) {
-      const at = row * width + c;
-      features[at] = kept ? (features[at] - means[c]) / scale : 0;
+  starts: Int32Array,
+  absent: Uint8Array | null,
+): { means: Float64Array; scales: Float64Array } {
+  const models = starts.length - 1;
+  const width = starts[models];
+  const means = new Float64Array(width);
+  const mass = new Float64Array(models);
+  const squares = new Float64Array(models);
+  /** Visits the columns of every model in every row, `from` the place of the first in the features. */
+  const each = (visit: (i: number, row: number, from: number, present: boolean) => void): void => {
+    for (let row = 0; row < weights.length; row++) {
+      for (let i = 0; i < models; i++) visit(i, row, row * width + starts[i], absent === null || absent[row * models + i] === 0);
     }
-  }
-  return scale;
+  };
+  each((i, row, from, present) => {
+    if (!present) return;
+    mass[i] += weights[row];
+    for (let c = starts[i]; c < starts[i + 1]; c++) means[c] += weights[row] * features[from + c - starts[i]];
+  });
+  for (let i = 0; i < models; i++) for (let c = starts[i]; c < starts[i + 1]; c++) means[c] = mass[i] > 0 ? means[c] / mass[i] : 0;
+  each((i, row, from, present) => {
+    if (!present) return;
+    for (let c = starts[i]; c < starts[i + 1]; c++) squares[i] += weights[row] * (features[from + c - starts[i]] - means[c]) ** 2;
+  });
+  const scales = squares.map((square, i) => {
+    const deviation = Math.sqrt(square / (mass[i] * (starts[i + 1] - starts[i])));
+    return deviation > 1e-12 ? deviation : 1; // a constant answer: nothing to scale
+  });
+  each((i, _, from, present) => {
+    for (let c = starts[i]; c < starts[i + 1]; c++) {
+      const at = from + c - starts[i];
+      features[at] = present ? (features[at] - means[c]) / scales[i] : 0;
+    }
+  });
+  return { means, scales };
 }

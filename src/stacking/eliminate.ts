@@ -1,6 +1,6 @@
 /** Elimination in very large pools: one model after another by the quadratic model of the loss, each set judged on held-out samples. */
 import type { Kernels } from '../backend/index.js';
-import { type CrossFit, heldOutLogitsOfSets, lossesOf } from './cross-fit.js';
+import { type CrossFit, heldOutLosses } from './cross-fit.js';
 import type { Design } from './design.js';
 import { withoutModels } from './fit.js';
 import { lossesByHead } from './head-spread.js';
@@ -27,13 +27,13 @@ export async function eliminate(
   const seen: Candidate[] = [];
   let waiting: { readonly models: readonly number[]; readonly heads: readonly Float64Array[] }[] = [];
   const judge = (): void => {
-    const logits = heldOutLogitsOfSets(
+    const found = heldOutLosses(
       kernels,
       design,
       waiting.map(({ heads }) => heads),
     );
     waiting.forEach(({ models, heads }, k) => {
-      const losses = lossesOf(kernels, design, logits[k]);
+      const losses = found[k];
       fits.set(models.join(), { losses, byHead: (rows) => lossesByHead(kernels, rows, heads) });
       seen.push({ models, cost: models.reduce((sum, i) => sum + costs[i], 0), loss: meanLoss(design, losses) });
     });

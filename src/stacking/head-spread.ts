@@ -8,11 +8,11 @@
  * model's weights are nothing but sampling noise this doubles the variance; where they are large it vanishes like 1/n.
  */
 import type { Backend, Kernels } from '../backend/index.js';
-import { removalScores } from '../curvature.js';
+import { groupRemoval } from '../curvature.js';
 import { type Contributions, rowsAtOnce } from './contributions.js';
-import { heldOutLogitsOfSets, lossesOf } from './cross-fit.js';
+import { heldOutLosses } from './cross-fit.js';
 import { type Design, pickRows } from './design.js';
-import { passingHead, pieces, targetsOf } from './measure.js';
+import { pieces, targetsOf } from './measure.js';
 import type { Units } from './resample.js';
 
 /** Rows on which all heads are compared: whole units, drawn evenly. */
@@ -82,7 +82,7 @@ export function headSpread({ design, of, units, share }: SpreadRows, changes: re
 /** The losses of the rows under each head in turn. */
 export function lossesByHead(kernels: Kernels, design: Design, parameters: readonly Float64Array[]): Float64Array[] {
   const sets = parameters.map((head) => [head]);
-  return heldOutLogitsOfSets(kernels, design, sets).map((logits) => lossesOf(kernels, design, logits));
+  return heldOutLosses(kernels, design, sets);
 }
 
 /** One list less another. */
@@ -90,31 +90,26 @@ export function differences(a: readonly Float64Array[], b: readonly Float64Array
   return a.map((values, k) => values.map((value, row) => value - b[k][row]));
 }
 
-/** The exact change of each row's loss without each entry of its contributions, which `rowsOf` may have joined: [rows, entries]. */
+/** The exact change of each row's loss without each group of models, or without each model: [rows, groups]. */
 export function changesOf(
   backend: Backend,
   design: Design,
   contributions: Contributions,
-  entries: number,
-  rowsOf: (first: number, count: number) => Float64Array = contributions.rows,
+  groups: readonly (readonly number[])[],
 ): Float64Array {
-  const out = new Float64Array(design.samples * entries);
-  const peers = entries + 1;
-  const head = passingHead(peers, design.outputs);
-  for (const [first, count] of pieces(contributions.parts, rowsAtOnce(entries, design.outputs))) {
-    const { scores } = removalScores({
+  const columns = groups.length;
+  const out = new Float64Array(design.samples * columns);
+  for (const [first, count] of pieces(contributions.parts, rowsAtOnce(design.starts.length - 1, design.outputs))) {
+    const { scores } = groupRemoval({
+      ...contributions.batch(first, count),
       ...targetsOf(design, first, count),
-      head,
-      responses: rowsOf(first, count),
-      batch: count,
-      peers,
-      width: design.outputs,
+      groups,
       loss: design.loss,
       estimator: 'ablation',
       reduction: 'none',
       backend,
     });
-    for (let r = 0; r < count; r++) out.set(scores.subarray(r * peers, r * peers + entries), (first + r) * entries);
+    out.set(scores, first * columns);
   }
   return out;
 }

@@ -32,17 +32,15 @@ export function measure(
   const classes = design.loss === 'softmaxCrossEntropy' ? outputs : 0;
   const ablation = new Float64Array(units.count * models);
   const linear = new Float64Array(models);
-  const quadratic = new Float64Array(models);
   const byClass = new Float64Array(classes * models);
   const classMass = new Float64Array(classes);
   const gram = new Float64Array(models * models);
-  const head = passingHead(models + 1, outputs);
   let mass = 0;
   for (const [first, count] of pieces(contributions.parts, rowsAtOnce(models, outputs))) {
-    const batch = { head, responses: contributions.rows(first, count), batch: count, peers: models + 1, width: outputs, backend };
+    const batch = { ...contributions.batch(first, count), loss: design.loss, backend };
+    const { peers } = batch;
     const targets = targetsOf(design, first, count);
-    const scored = removalScores({ ...batch, ...targets, loss: design.loss, reduction: 'none', compareAblation: true });
-    const slopes = removalScores({ ...batch, ...targets, loss: design.loss, reduction: 'none', estimator: 'firstOrder' });
+    const scored = removalScores({ ...batch, ...targets, reduction: 'none', estimator: 'firstOrder', compareAblation: true });
     const exact = scored.ablation?.scores ?? new Float64Array(0);
     for (let r = 0; r < count; r++) {
       const row = first + r;
@@ -50,17 +48,18 @@ export function measure(
       mass += weight;
       if (classes > 0) classMass[labels[row]] += weight;
       for (let i = 0; i < models; i++) {
-        const at = r * (models + 1) + i;
+        const at = r * peers + i;
         ablation[units.of[row] * models + i] += weight * exact[at];
-        linear[i] += weight * slopes.scores[at];
-        quadratic[i] += weight * scored.scores[at];
+        linear[i] += weight * scored.scores[at];
         if (classes > 0) byClass[labels[row] * models + i] += weight * exact[at];
       }
     }
-    addGram(gram, batch, design, first, backend);
+    const own = peerGram({ ...batch, sampleWeights: weights.subarray(first, first + count) }).gram;
+    for (let i = 0; i < models; i++) for (let j = 0; j < models; j++) gram[i * models + j] += own[i * peers + j];
     onRows?.(first + count);
   }
   for (let k = 0; k < byClass.length; k++) byClass[k] /= classMass[Math.floor(k / models)] || 1;
+  const quadratic = linear.map((_, i) => gram[i * models + i]);
   return {
     ablation,
     gaussNewton: quadratic.map((q) => q / mass),
@@ -74,23 +73,6 @@ function shareOf(first: number, second: number): number {
   return first + second > 0 ? first / (first + second) : 0;
 }
 
-/** Adds the weighted Gram matrix of a piece, without the rest. */
-function addGram(sums: Float64Array, batch: Parameters<typeof peerGram>[0], design: Design, first: number, backend: Backend): void {
-  const n = batch.peers - 1;
-  const weights = design.weights.subarray(first, first + batch.batch);
-  const even = weights.every((weight) => weight === weights[0]);
-  const { gram, factor } = peerGram({ ...batch, loss: design.loss, factor: even ? 'compact' : 'stacked' });
-  const total = even ? gram.map((g) => g * weights[0]) : weightedGram(backend, factor, weights, design.outputs, n + 1);
-  for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) sums[i * n + j] += total[i * (n + 1) + j];
-}
-
-/** A head that adds up its peers' responses. */
-export function passingHead(peers: number, outputs: number) {
-  const weights = new Float64Array(outputs * peers * outputs);
-  for (let c = 0; c < outputs; c++) for (let i = 0; i < peers; i++) weights[c * peers * outputs + i * outputs + c] = 1;
-  return { layers: [{ weights, bias: new Float64Array(outputs), activation: 'identity' as const }] };
-}
-
 export function targetsOf(design: Design, first: number, count: number) {
   const { outputs, labels, targets } = design;
   if (design.loss === 'softmaxCrossEntropy') return { labels: labels.subarray(first, first + count) };
@@ -102,12 +84,4 @@ export function* pieces(parts: Int32Array, step: number): Generator<[number, num
   for (let part = 0; part + 1 < parts.length; part++) {
     for (let first = parts[part]; first < parts[part + 1]; first += step) yield [first, Math.min(step, parts[part + 1] - first)];
   }
-}
-
-/** sum over samples of w_s A_s^T A_s, A_s [outputs, peers] the factor's rows of sample s. */
-function weightedGram(backend: Backend, factor: Float64Array, weights: Float64Array, outputs: number, peers: number): Float64Array {
-  const scaled = factor.map((value, k) => value * Math.sqrt(weights[Math.floor(k / (outputs * peers))]));
-  const out = new Float64Array(peers * peers);
-  backend.kernels.matMul(out, scaled, scaled, new Float64Array(0), peers, weights.length * outputs, peers, true, false);
-  return out;
 }

@@ -41,10 +41,7 @@ export function pairRemovals(
   const pairs = strongestPairs(measured.gram, models);
   const p = pairs.length;
   if (p === 0) return [];
-  const { outputs } = design;
-  const joined = (from: Contributions) => (first: number, count: number) =>
-    pairRows(from.rows(first, count), pairs, count, models, outputs);
-  const exact = changesOf(backend, design, contributions, p, joined(contributions));
+  const exact = changesOf(backend, design, contributions, pairs);
   const together = sumOverUnits(design, units, exact, p);
   const sums = besideParts(together, measured.ablation, pairs, models);
   const variance =
@@ -53,7 +50,7 @@ export function pairRemovals(
       : headSpread(
           spread.rows,
           spread.contributions.map((own, k) =>
-            besideParts(changesOf(backend, spread.rows.design, own, p, joined(own)), spread.changes[k], pairs, models),
+            besideParts(changesOf(backend, spread.rows.design, own, pairs), spread.changes[k], pairs, models),
           ),
           2 * p,
         );
@@ -86,29 +83,4 @@ function strongestPairs(gram: Float64Array, models: number): [number, number][] 
   for (let i = 0; i < models; i++) for (let j = i + 1; j < models; j++) pairs.push([i, j]);
   const size = ([i, j]: readonly [number, number]): number => gram[i * models + j];
   return pairs.sort((a, b) => size(b) - size(a)).slice(0, MOST_PAIRS);
-}
-
-/** Rows of contributions with one entry a pair, and the rest last. */
-function pairRows(
-  rows: Float64Array,
-  pairs: readonly (readonly [number, number])[],
-  count: number,
-  models: number,
-  outputs: number,
-): Float64Array {
-  const entries = pairs.length + 1;
-  const out = new Float64Array(count * entries * outputs);
-  for (let r = 0; r < count; r++) {
-    for (let c = 0; c < outputs; c++) {
-      let total = 0;
-      for (let i = 0; i <= models; i++) total += rows[(r * (models + 1) + i) * outputs + c];
-      pairs.forEach(([i, j], k) => {
-        const value = rows[(r * (models + 1) + i) * outputs + c] + rows[(r * (models + 1) + j) * outputs + c];
-        out[(r * entries + k) * outputs + c] = value;
-        total -= value;
-      });
-      out[(r * entries + pairs.length) * outputs + c] = total;
-    }
-  }
-  return out;
 }

@@ -21,34 +21,58 @@ export interface Curvature {
   readonly bias: number;
 }
 
+/** Rows that the curvature is taken from: enough for the width, and an eighth of very many. */
+function rowsFor({ samples, width }: Design): number {
+  return Math.max(4096, 6 * width, Math.ceil(samples / 8));
+}
+
 /**
- * The curvature of a loss over some thousand rows.
+ * The curvature of a loss over some thousand rows: those with much of it, and an even share of the others, each standing for as much.
+ * Where a pool is nearly always right a few rows hold nearly all curvature, and an even choice would miss most of them.
  *
  * @param curvature - [samples], mean over the outputs; the weights are multiplied in here.
  */
 export function curvatureOver(kernels: Kernels, design: Design, curvature: Float64Array): Curvature {
-  const { samples, width, weights, starts } = design;
-  const stride = Math.max(1, Math.floor(samples / Math.max(4096, 6 * width)));
-  const rows = Math.ceil(samples / stride);
-  let mass = 0;
-  let curved = 0;
-  for (let row = 0; row < samples; row += stride) {
-    mass += weights[row];
-    curved += weights[row] * curvature[row];
-  }
-  const scaled = new Float64Array(rows * width);
-  for (let r = 0; r < rows; r++) {
-    const root = Math.sqrt((weights[r * stride] * curvature[r * stride]) / mass);
-    for (let c = 0; c < width; c++) scaled[r * width + c] = root * design.features[r * stride * width + c];
-  }
+  const { width, weights, starts, features } = design;
+  const mass = weights.reduce((sum, weight) => sum + weight, 0);
+  const curved = weights.map((weight, row) => weight * curvature[row]);
+  const { rows, shares } = sampleRows(curved, rowsFor(design));
+  const scaled = new Float64Array(rows.length * width);
+  rows.forEach((row, r) => {
+    const root = Math.sqrt(shares[r] / mass);
+    for (let c = 0; c < width; c++) scaled[r * width + c] = root * features[row * width + c];
+  });
   const blocks = blocksOf(starts, width).map(([from, to]) => {
     const size = to - from;
-    const block = size === width ? scaled : columnsOf(scaled, rows, width, from, to);
+    const block = size === width ? scaled : columnsOf(scaled, rows.length, width, from, to);
     const gram = new Float64Array(size * size);
-    kernels.matMul(gram, block, block, new Float64Array(0), size, rows, size, true, false);
+    kernels.matMul(gram, block, block, new Float64Array(0), size, rows.length, size, true, false);
     return { from, size, gram };
   });
-  return { blocks, bias: curved > 0 ? mass / curved : 1 };
+  const total = curved.reduce((sum, value) => sum + value, 0);
+  return { blocks, bias: total > 0 ? mass / total : 1 };
+}
+
+/**
+ * About `most` places of a list that hold its sum: those of at least the sum's `most`-th part with their own values, and every so many of
+ * the others, at even steps of their running sum, with a step each.
+ */
+export function sampleRows(values: Float64Array, most: number): { rows: number[]; shares: number[] } {
+  const total = values.reduce((sum, value) => sum + value, 0);
+  const step = total / most;
+  const rows: number[] = [];
+  const shares: number[] = [];
+  let passed = 0;
+  let next = step / 2;
+  values.forEach((value, row) => {
+    const whole = value >= step || values.length <= most;
+    if (!whole) passed += value;
+    if (!whole && passed < next) return;
+    rows.push(row);
+    shares.push(whole ? value : step);
+    if (!whole) next += step;
+  });
+  return { rows, shares };
 }
 
 /**

@@ -1,10 +1,11 @@
 /** Which models of a pool are worth keeping, from their saved answers (paper sections 1.2, 1.3 and 6.1). */
 import { ceilingOf } from './alone.js';
-import { MAX_STEPS, type PoolCall, prepare, type RankPoolOptions } from './call.js';
+import { MAX_STEPS, type PoolCall, type RankPoolOptions } from './call.js';
 import { clusterOrder, copies, similarity } from './clusters.js';
 import { baselineAnswers, type Contributions, fittedContributions, pooledContributions } from './contributions.js';
-import { type CrossFit, crossFit, lossesOf } from './cross-fit.js';
+import { type CrossFit, lossesOf } from './cross-fit.js';
 import { accuracyOf, describeFit, describeModels, warningsOf } from './describe.js';
+import { type FittedPoolOptions, fittedOf } from './fitted.js';
 import { changesOf, differences, headSpread, lossesByHead, spreadRows } from './head-spread.js';
 import { measure } from './measure.js';
 import { type PairSpread, pairRemovals } from './pairs.js';
@@ -22,7 +23,7 @@ const REFIT_WORK = 4e11;
  * might have been drawn; they come from a paired bootstrap, widened by what the heads of the folds owe to one another's samples.
  *
  * @shape models[i].answers [samples, width_i]; labels [samples], or targets [samples, outputs]
- * @param options - The pool, and how to judge it. `folds` at least 2, `l2` at least 0, `level` in (0, 1), `tolerance` above 0.
+ * @param options - The pool, and how to judge it; or what `fitPool` returned, as `fitted`. `folds` at least 2, `l2` at least 0, `level` in (0, 1), `tolerance` above 0.
  * @returns Worth with intervals, refitted and not, the Gram matrix, copies, pairs, the ceiling, and a verdict for each model.
  * @throws InputError BTM_TYPE, BTM_SHAPE, BTM_NONFINITE, BTM_LABEL, BTM_DOMAIN, BTM_NEGATIVE, BTM_ALL_MASKED; AbortedError.
  * @numerics f64, the same bits for any backend, instruction set and number of threads.
@@ -38,11 +39,10 @@ const REFIT_WORK = 4e11;
  * console.log(models.map(({ name, position }) => `${name} ${position}`).join(', ')); // dull 2, good 1
  * ```
  */
-export async function rankPool(options: RankPoolOptions): Promise<PoolRanking> {
-  const call = prepare(options);
+export async function rankPool(options: RankPoolOptions | FittedPoolOptions): Promise<PoolRanking> {
+  const { call, fit: fitted } = await fittedOf(options);
   const { design, pool, settings, backend, units, draws } = call;
   const n = pool.models.length;
-  const fitted = settings.head === 'stacking' ? await fitHeadsOf(call) : null;
   const contributions = contributionsOf(call, fitted);
   const measured = measure(backend, design, contributions, units, (done) => call.report('measure', done / design.samples));
   await call.pause();
@@ -86,23 +86,10 @@ export async function rankPool(options: RankPoolOptions): Promise<PoolRanking> {
   };
 }
 
-async function fitHeadsOf(call: PoolCall): Promise<CrossFit> {
-  const { l2, penalty, tolerance } = call.settings;
-  const fit = crossFit(call.backend.kernels, call.design, {
-    l2,
-    penalty,
-    tolerance,
-    maxSteps: MAX_STEPS,
-    onProgress: (share) => call.report('fit', share),
-  });
-  await call.pause();
-  return fit;
-}
-
 function contributionsOf({ backend, design, settings }: PoolCall, fit: CrossFit | null): Contributions {
   if (fit === null) return pooledContributions(backend.kernels, design, settings.head as 'vote' | 'logPool');
   const parameters = fit.heads.map((head) => head.parameters);
-  return fittedContributions(backend.kernels, design, parameters, settings.baseline);
+  return fittedContributions(backend.kernels, design, parameters, settings.baseline, fit.logits);
 }
 
 /** The heads of all folds on the same rows, for what they owe to one another's samples. */
@@ -120,7 +107,14 @@ function compareHeads({ backend, design, units, settings, pool }: PoolCall, fit:
     rows,
     losses: lossesByHead(backend.kernels, rows.design, parameters),
     contributions,
-    changes: contributions.map((own) => changesOf(backend, rows.design, own, pool.models.length)),
+    changes: contributions.map((own) =>
+      changesOf(
+        backend,
+        rows.design,
+        own,
+        pool.models.map((_, i) => [i]),
+      ),
+    ),
   };
 }
 

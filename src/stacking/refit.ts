@@ -1,6 +1,6 @@
 /** What a pool loses without some models once its head has been fitted again. */
 import type { Kernels } from '../backend/index.js';
-import { type CrossFit, heldOutLogitsOfSets, lossesOf } from './cross-fit.js';
+import { type CrossFit, heldOutLosses } from './cross-fit.js';
 import type { Design } from './design.js';
 import { type FittedHead, fitHeads, withoutModels } from './fit.js';
 
@@ -55,12 +55,12 @@ export function refitWithout(
         ? starts.map((parameters) => ({ parameters, gradientNorm: Number.POSITIVE_INFINITY, status: 'stepLimit' }))
         : fitHeads(kernels, design, problems, base.preconditioner, { tolerance, maxSteps, onStep }, starts);
     const parameters = batch.map((_, k) => heads.slice(k * folds, (k + 1) * folds).map((head) => head.parameters));
-    const logits = heldOutLogitsOfSets(kernels, design, parameters);
+    const losses = heldOutLosses(kernels, design, parameters);
     batch.forEach((_, k) => {
       const own = heads.slice(k * folds, (k + 1) * folds);
       take(
         {
-          losses: lossesOf(kernels, design, logits[k]),
+          losses: losses[k],
           parameters: parameters[k],
           gradientNorm: Math.max(...own.map(({ gradientNorm }) => gradientNorm)),
           converged: own.every(({ status }) => status !== 'stepLimit'),

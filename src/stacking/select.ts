@@ -2,16 +2,16 @@
 
 import { InputError } from '../core/errors.js';
 import { describe } from '../core/validate.js';
-import { MAX_STEPS, type PoolCall, type PoolHead, prepare, type RankPoolOptions } from './call.js';
-import { crossFit } from './cross-fit.js';
+import { MAX_STEPS, type PoolCall, type PoolHead, type RankPoolOptions } from './call.js';
 import { eliminate } from './eliminate.js';
-import { differences, headSpread, type SpreadRows, spreadRows } from './head-spread.js';
+import { type FittedPoolOptions, fittedOf } from './fitted.js';
+import { differences, headSpread, spreadRows } from './head-spread.js';
 import { type Estimate, estimate, sumOverUnits } from './resample.js';
 import { type Candidate, type SearchResult, searchSets } from './search.js';
 import { type FitSubset, fittedSubsets, meanLoss, pooledSubsets, type SubsetFit } from './subset.js';
 
-/** Options of {@link selectModels}; `refit` is not read. */
-export interface SelectModelsOptions extends RankPoolOptions {
+/** What is asked of a selection. */
+export interface SelectionRule {
   /** Largest increase of the held-out loss over that of all models. Default: 1 % of it. Not together with `budget`. */
   readonly epsilon?: number;
   /** Largest sum of the costs of the models that are kept. */
@@ -19,6 +19,9 @@ export interface SelectModelsOptions extends RankPoolOptions {
   /** Pools of at most this many models are searched completely, at most 16. Default 8, and up to 12 where that is little work. */
   readonly exactUpTo?: number;
 }
+
+/** Options of {@link selectModels}; `refit` is not read. */
+export interface SelectModelsOptions extends RankPoolOptions, SelectionRule {}
 
 /** A set of models, and what it loses. */
 export interface SelectedSet {
@@ -71,7 +74,7 @@ const LITTLE = 1e11;
  * too good: judge it on other samples.
  *
  * @shape as {@link rankPool}
- * @param options - The pool, and `epsilon` (at least 0) or `budget` (above 0).
+ * @param options - The pool, or what `fitPool` returned as `fitted`, and `epsilon` (at least 0) or `budget` (above 0).
  * @returns The chosen set, the curve over the number of models, the front over cost, and how the search was done.
  * @throws InputError as rankPool; AbortedError.
  * @numerics as rankPool
@@ -87,18 +90,13 @@ const LITTLE = 1e11;
  * console.log(chosen.models); // [1]
  * ```
  */
-export async function selectModels(options: SelectModelsOptions): Promise<PoolSelection> {
-  const call = prepare(options);
-  checkRule(options);
+export async function selectModels(options: SelectModelsOptions | (FittedPoolOptions & SelectionRule)): Promise<PoolSelection> {
+  checkRule(options ?? {});
+  const { call, fit: base } = await fittedOf(options);
   const { design, pool, settings, backend } = call;
   const n = pool.models.length;
   const { kernels } = backend;
   const report = () => call.report('select', 0);
-  const base =
-    settings.head === 'stacking'
-      ? crossFit(kernels, design, { ...settings, maxSteps: MAX_STEPS, onProgress: (share) => call.report('fit', share) })
-      : null;
-  await call.pause();
   const fitOf =
     base === null
       ? pooledSubsets(kernels, design, settings.head as 'vote' | 'logPool')
@@ -127,7 +125,7 @@ export async function selectModels(options: SelectModelsOptions): Promise<PoolSe
   return findings(call, options, found, found.exact ? 'complete' : 'exchanges', whole, fitOf);
 }
 
-function checkRule({ epsilon, budget, exactUpTo }: SelectModelsOptions): void {
+function checkRule({ epsilon, budget, exactUpTo }: SelectionRule): void {
   if (epsilon !== undefined && budget !== undefined) {
     throw new InputError('BTM_DOMAIN', 'excludes budget', { argument: 'epsilon', value: epsilon, remedy: 'Give one of them.' });
   }
@@ -148,7 +146,7 @@ function checkRule({ epsilon, budget, exactUpTo }: SelectModelsOptions): void {
 /** What the search found, with intervals for the sets that are shown. */
 function findings(
   call: PoolCall,
-  options: SelectModelsOptions,
+  options: SelectionRule,
   found: SearchResult,
   search: PoolSelection['search'],
   whole: SubsetFit,
@@ -156,9 +154,6 @@ function findings(
 ): PoolSelection {
   const { design, pool, settings } = call;
   const loss = meanLoss(design, whole.losses);
-  const rows = spreadRows(design, call.units);
-  const byHead = whole.byHead?.(rows.design) ?? [];
-  const withInterval = (set: Candidate): SelectedSet => ({ ...set, increase: increaseOf(call, set, whole, fitOf, rows, byHead) });
   const rule =
     options.budget === undefined
       ? { kind: 'epsilon' as const, value: options.epsilon ?? 0.01 * Math.abs(loss) }
@@ -166,13 +161,16 @@ function findings(
   const fitting = found.seen.filter((set) => (rule.kind === 'epsilon' ? set.loss <= loss + rule.value : set.cost <= rule.value));
   const cheapest = found.seen.reduce((best, set) => (set.cost < best.cost ? set : best));
   const chosen = fitting.length === 0 ? cheapest : fitting.reduce((best, set) => (isBetter(set, best, rule.kind) ? set : best));
+  const front = frontOf(found.seen);
+  const increases = increasesOf(call, [chosen, ...found.bySize, ...front], whole, fitOf);
+  const withInterval = (set: Candidate): SelectedSet => ({ ...set, increase: increases.get(set.models.join()) as Estimate });
   return {
     names: pool.models.map(({ name }) => name),
     chosen: withInterval(chosen),
     dropped: pool.models.map((_, i) => i).filter((i) => !chosen.models.includes(i)),
     rule,
     curve: found.bySize.map(withInterval),
-    front: frontOf(found.seen).map(withInterval),
+    front: front.map(withInterval),
     loss,
     head: settings.head,
     looked: found.seen.length,
@@ -203,17 +201,23 @@ function frontOf(seen: readonly Candidate[]): Candidate[] {
   });
 }
 
-function increaseOf(
-  call: PoolCall,
-  set: Candidate,
-  whole: SubsetFit,
-  fitOf: FitSubset,
-  rows: SpreadRows,
-  wholeByHead: readonly Float64Array[],
-): Estimate {
-  const { backend, design, units, draws, settings } = call;
-  const fit = set.models.length === call.pool.models.length ? whole : fitOf(set.models);
-  const change = fit.losses.map((value, row) => value - whole.losses[row]);
-  const spread = fit.byHead === null ? undefined : headSpread(rows, differences(fit.byHead(rows.design), wholeByHead), 1);
-  return estimate(backend.kernels, units, draws, sumOverUnits(design, units, change, 1), 1, settings.level, spread)[0];
+/** What each set loses, by its models; all from the same resamples. */
+function increasesOf(call: PoolCall, sets: readonly Candidate[], whole: SubsetFit, fitOf: FitSubset): Map<string, Estimate> {
+  const { backend, design, units, draws, settings, pool } = call;
+  const rows = spreadRows(design, units);
+  const wholeByHead = whole.byHead?.(rows.design) ?? [];
+  const distinct = [...new Map(sets.map(({ models }) => [models.join(), models])).values()];
+  const columns = distinct.length;
+  const sums = new Float64Array(units.count * columns);
+  const spread = new Float64Array(columns);
+  for (const [k, models] of distinct.entries()) {
+    const fit = models.length === pool.models.length ? whole : fitOf(models);
+    const change = fit.losses.map((value, row) => value - whole.losses[row]);
+    sumOverUnits(design, units, change, 1).forEach((sum, unit) => {
+      sums[unit * columns + k] = sum;
+    });
+    if (fit.byHead !== null) spread[k] = headSpread(rows, differences(fit.byHead(rows.design), wholeByHead), 1)[0];
+  }
+  const found = estimate(backend.kernels, units, draws, sums, columns, settings.level, spread);
+  return new Map(distinct.map((models, k) => [models.join(), found[k]]));
 }

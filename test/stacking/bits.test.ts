@@ -59,6 +59,33 @@ for (const backend of natives) {
   });
 }
 
+t.test('problems whose samples are held out block by block, and zeros after a product that underflowed', async (t) => {
+  const shape = { samples: 2600, width: 3, problems: 3, outputs: 2 };
+  const data = draw(shape, 11);
+  const { weights } = data;
+  weights.fill(0, 0, 1100); // of the first problem all of the first block, and a part of the second
+  weights.fill(0, shape.samples + 1000, shape.samples + 2100);
+  weights.fill(0, 2 * shape.samples + 2048);
+  for (let k = 0; k < 3; k++) weights.fill(0, k * shape.samples + 1024, k * shape.samples + 2048); // nobody's block
+  const tiny = { samples: 1100, width: 1, problems: 1, outputs: 1 };
+  const held = draw(tiny, 12);
+  held.features.fill(1e-200);
+  held.parameters.fill(0);
+  held.targets.fill(1);
+  held.weights.fill(0, 1);
+  held.weights[0] = 1e-200;
+  for (const backend of natives) {
+    LOSSES.forEach((name, loss) => {
+      const expected = run(reference.kernels, shape, data, loss);
+      run(backend.kernels, shape, data, loss).forEach((found, index) => {
+        t.equal(firstDifference(found, expected[index]), -1, `${nameOf(backend)}, ${name}, array ${index}`);
+      });
+    });
+    t.ok(Object.is(run(backend.kernels, tiny, held, LOSSES.indexOf('squaredError'))[1][0], 0), `${nameOf(backend)}: +0`);
+  }
+  t.ok(Object.is(run(reference.kernels, tiny, held, LOSSES.indexOf('squaredError'))[1][0], 0), 'reference: +0');
+});
+
 t.test('the gradient is the derivative of the losses', async (t) => {
   const shape = { samples: 23, width: 4, problems: 2, outputs: 3 };
   const data = draw(shape, 9);

@@ -5,7 +5,7 @@ import t from 'tap';
 import { packageRoot } from '../../src/backend/index.js';
 import type { Loss } from '../../src/core/closed-lists.js';
 import { RandomStream } from '../../src/core/random.js';
-import { crossFit, heldOutLogits, heldOutLogitsOfSets } from '../../src/stacking/cross-fit.js';
+import { crossFit, heldOutLogits, heldOutLosses, lossesOf } from '../../src/stacking/cross-fit.js';
 import { buildDesign, type Design } from '../../src/stacking/design.js';
 import { fitHeads, withoutModels } from '../../src/stacking/fit.js';
 import { dealFolds } from '../../src/stacking/folds.js';
@@ -200,15 +200,15 @@ t.test('in halves too, of sizes that do not divide, and with a singular half', a
   }
 });
 
-t.test('logits of several sets of heads are those of each', async (t) => {
+t.test('losses of several sets of heads are those of each', async (t) => {
   const pool = checkPool(randomPool(40, 2, [1, 0.5], 2));
   const design = buildDesign(kernels, pool, dealFolds({ folds: 2, seed: 0, labels: pool.labels }), 2);
   const sets = [0, 1, 2].map((s) =>
     [0, 1].map((f) => Float64Array.from({ length: (design.width + 1) * 2 }, (_, k) => Math.sin(k + 3 * s + 5 * f))),
   );
   t.same(
-    heldOutLogitsOfSets(kernels, design, sets),
-    sets.map((heads) => heldOutLogits(kernels, design, heads)),
+    heldOutLosses(kernels, design, sets),
+    sets.map((heads) => lossesOf(kernels, design, heldOutLogits(kernels, design, heads))),
   );
 });
 
