@@ -2,7 +2,7 @@
 export type { Ceiling } from './alone.js';
 export type { PoolHead, PoolProgress, RankPoolOptions } from './call.js';
 export type { Baseline } from './contributions.js';
-export { FittedPool, type FittedPoolOptions, fitPool } from './fitted.js';
+export { type FittedPool, type FittedPoolOptions, fitPool } from './fitted.js';
 export type { PairRemoval } from './pairs.js';
 export type { AnswerKind, Pool, PoolModel } from './pool.js';
 export { rankPool } from './rank.js';
