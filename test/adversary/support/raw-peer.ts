@@ -49,16 +49,26 @@ export class RawPeer {
     await this.#send(frame);
   }
 
+  /** A whole and signed request, so many times: the second is a replay. */
+  async request(what: Partial<Request>, times = 1): Promise<void> {
+    const request = { ...this.#request(new Uint8Array(0)), ...what };
+    const frame = encodeRequest(request, 'f32', this.identity);
+    for (let time = 0; time < times; time++) await this.#send(frame);
+  }
+
   async close(): Promise<void> {
     await this.node.stop();
   }
 
   #frame(bytes: Uint8Array): Uint8Array {
-    const request: Request = {
+    return encodeRequest(this.#request(bytes), 'f32', this.identity);
+  }
+
+  #request(bytes: Uint8Array): Request {
+    return {
       ...{ kind: 'call', from: this.identity.key, to: this.target, nonce: Date.now() * 1000 },
       ...{ deadline_ms: 60_000, tensors: [], method: 'height', bytes },
     };
-    return encodeRequest(request, 'f32', this.identity);
   }
 
   async #send(bytes: Uint8Array): Promise<void> {
