@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InputError } from '../core/errors.js';
 import { checkInteger } from '../core/validate.js';
-import { memoryStore, type Store } from '../ledger/index.js';
+import { createKey, memoryStore, type Store } from '../ledger/index.js';
 import { type Identity, Libp2pTransport, type PeerKey, type WireType } from '../network/index.js';
 import { Coordinator } from '../run/coordinator.js';
 import { coordinatorIdentity, genesisOf, identityOf } from '../run/genesis.js';
@@ -153,13 +153,15 @@ class ProcessRun {
 
   /** Starts the coordinator. */
   async open(seed: number, settings: RunSettings, store: Store): Promise<Coordinator> {
-    const transport = await Libp2pTransport.start({ identity: coordinatorIdentity(seed) });
+    const identity = coordinatorIdentity(seed);
+    const transport = await Libp2pTransport.start({ identity });
     this.addresses = transport.addresses();
     const keys = this.identities.map(({ key }) => key);
     const names = new Map(keys.map((key, index) => [key, this.names[index]]));
     this.#coordinator = await Coordinator.start({
       transport,
       store,
+      key: createKey(identity.seed),
       genesis: genesisOf(keys, settings),
       schedule: settings,
       expected: expectedOf(settings, seed),

@@ -1,9 +1,10 @@
 /** A coordinator of the ledger in a process of its own: serves the chain, lets rounds begin and end, and tells what happens. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AbortedError, EnvironmentError } from '../core/errors.js';
-import { memoryStore, type Store, sqliteStore } from '../ledger/index.js';
+import { createKey, memoryStore, type Store, sqliteStore } from '../ledger/index.js';
 import type { Libp2pTransport, PeerKey, RefusalReport } from '../network/index.js';
-import { Coordinator, type Refusal } from '../run/coordinator.js';
+import { Coordinator } from '../run/coordinator.js';
+import type { Refusal } from '../run/open-block.js';
 import type { PeerProgress } from '../run/protocol.js';
 import { type BlockRecord, describeBlock, describeLedger } from '../run/run-record.js';
 import { expectedOf } from '../run/sessions.js';
@@ -137,9 +138,10 @@ class LedgerService {
   }
 
   #start(transport: Libp2pTransport, store: Store): Promise<Coordinator> {
-    const { genesis, patience_s, joinPatience_s, run } = this.config;
+    const { genesis, patience_s, joinPatience_s, run, identity } = this.config;
     return Coordinator.start({
       transport,
+      key: createKey(Buffer.from(identity, 'hex')),
       store,
       resumes: true,
       patience_ms: 1000 * patience_s,

@@ -6,6 +6,7 @@ import { createKey } from '../ledger/index.js';
 import type { Libp2pTransport } from '../network/index.js';
 import { inputWidthOf } from '../participant/samples.js';
 import { STAND_IN_STREAM, StandIn } from '../participant/students/stand-in.js';
+import { ForkError } from '../run/head-watch.js';
 import { LedgerClient } from '../run/ledger-client.js';
 import { advance } from '../run/local-run.js';
 import type { Relay } from '../run/member.js';
@@ -18,7 +19,7 @@ import { addressesIn, endpointOf } from './endpoint.js';
 import { introduceCoordinator, openTransport } from './open-transport.js';
 import type { PeerConfig } from './peer-config.js';
 import { loadPlugin } from './plugin.js';
-import { readState, writeState } from './state-file.js';
+import { readState, writeProof, writeState } from './state-file.js';
 
 /** Cancellation and progress. */
 export interface PeerHooks {
@@ -89,6 +90,7 @@ async function runOn(transport: Libp2pTransport, config: PeerConfig, hooks: Peer
     temperature: settings.maskTemperature,
     backend,
     waiting,
+    signedHeads: true,
   });
   hooks.onWaiting?.('joining: the others have to come before the first round begins');
   const index = positionOn(ledger, key.publicKey, settings.participants);
@@ -124,7 +126,6 @@ async function runOn(transport: Libp2pTransport, config: PeerConfig, hooks: Peer
   });
   let telling: Promise<void> = Promise.resolve();
   try {
-    await takeUp(run, config.state);
     await runAndKeep(run, config.state, hooks.signal);
     await telling; // no more requests are made: the counters below are of calls that have ended
     const result = { ...booksOf(run, client), ...described };
@@ -171,12 +172,14 @@ async function takeUp(run: ParticipantRun, path: string | undefined): Promise<vo
   if (saved !== null) await run.restore(saved);
 }
 
-/** Keeps what it has learnt after every block, and when it is stopped between two steps. */
+/** Takes up what was kept, and keeps what it has learnt after every block, and when it is stopped between two steps. */
 async function runAndKeep(run: ParticipantRun, path: string | undefined, signal: AbortSignal | undefined): Promise<void> {
   try {
+    await takeUp(run, path);
     await advance(run, signal, () => keep(run, path));
   } catch (error) {
     if (error instanceof AbortedError) await keep(run, path);
+    if (error instanceof ForkError && error.proof !== undefined && path !== undefined) await writeProof(path, error.proof);
     throw error;
   }
 }

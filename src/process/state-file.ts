@@ -1,6 +1,7 @@
 /** The file that keeps what a participant has learnt. */
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { EnvironmentError } from '../core/errors.js';
+import type { ForkProof } from '../ledger/index.js';
 import { decodeSaved, encodeSaved, type Saved } from '../participant/saved.js';
 
 /** Replaces the file at once: a reader, or a restart, finds the old state or the new one. */
@@ -10,6 +11,16 @@ export async function writeState(path: string, saved: Saved): Promise<void> {
     await rename(`${path}.new`, path);
   } catch (error) {
     throw failure('write', path, error);
+  }
+}
+
+/** Writes the proof that a coordinator signed two histories beside the state file, for others to check with `verifyForkProof`. */
+export async function writeProof(path: string, proof: ForkProof): Promise<void> {
+  const beside = `${path}.fork.json`;
+  try {
+    await writeFile(beside, `${JSON.stringify(proof, undefined, 2)}\n`);
+  } catch (error) {
+    throw failure('write', beside, error);
   }
 }
 

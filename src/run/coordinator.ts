@@ -1,9 +1,10 @@
 /** Keeps the ledger of a run: takes transactions, closes a block when all participants are ready, serves the chain to replicas, and lets late ones in. */
 import { encode } from 'cborg';
-import { decodeTransaction, type Genesis, type Ledger, openLedger, type Store, type Transaction } from '../ledger/index.js';
+import { type Genesis, type Ledger, openLedger, type SigningKey, type Store, signHead } from '../ledger/index.js';
 import { type Clock, type HandlerContext, Network, type PeerKey, systemClock, type Transport } from '../network/index.js';
 import { Membership, type MembershipOptions } from './membership.js';
 import { readBarrier, readBytes, readHeight, readHello, readProgress, readRejoin, readResult, sessionOf } from './messages.js';
+import { OpenBlock, type Refusal } from './open-block.js';
 import {
   type Barrier,
   type BarrierAnswer,
@@ -42,6 +43,8 @@ export interface CoordinatorOptions {
   readonly onApplicant?: (peer: PeerKey) => void;
   /** Default: the machine's. */
   readonly clock?: Clock;
+  /** Signs the heads of the ledger, so that participants can hold it to them. Left out: heads are not signed. */
+  readonly key?: SigningKey;
   /** Which barriers the run has: what closes a block follows from it. Left out: any barrier of the next block. */
   readonly schedule?: RunSchedule;
   /** What has to be equal in all participants. Left out: they need not say it. */
@@ -49,18 +52,6 @@ export interface CoordinatorOptions {
   /** A second process came with a key that is in use; both are told. */
   readonly onKeyInUse?: (peer: PeerKey) => void;
 }
-
-/** A transaction that the ledger refused. */
-export interface Refusal {
-  readonly key: PeerKey;
-  readonly code: string;
-}
-
-/** Transactions that change who is on the list of participants, or under which key. */
-const CHANGES_MEMBERS: ReadonlySet<string> = new Set(['register', 'unregister', 'rotateKey']);
-
-/** Refused transactions told of one block; a sender can make any number. */
-const MOST_REFUSED = 1024;
 
 /** One long poll lasts at most this long; the caller then asks again. */
 const POLL_MS = 10_000;
@@ -76,15 +67,14 @@ export class Coordinator {
   readonly #options: CoordinatorOptions;
   readonly #membership: Membership;
   readonly #sessions: Sessions;
-  #refused: Refusal[] = [];
-  /** Changes of the list of participants, until the block closes. By sender: the latest. */
-  readonly #deferred = new Map<PeerKey, Transaction>();
+  readonly #block: OpenBlock;
   /** Messages since the last block, by kind and sender. */
   readonly #sent = new Map<string, number>();
 
   private constructor(options: CoordinatorOptions, ledger: Ledger) {
     this.#options = options;
     this.ledger = ledger;
+    this.#block = new OpenBlock(ledger);
     this.#membership = new Membership(this.#membershipOptions());
     this.#sessions = new Sessions(options.clock ?? systemClock, options.expected);
     this.network = new Network({
@@ -153,10 +143,10 @@ export class Coordinator {
     const { store, onProgress, onResult } = this.#options;
     const actions: Readonly<Record<CallName, (value: unknown, context: HandlerContext) => unknown>> = {
       [CALL.genesis]: () => store.genesis(),
-      [CALL.head]: () => store.head(),
+      [CALL.head]: () => this.#head(),
       [CALL.block]: async (value) => (await store.read(readHeight(value))) ?? null,
       [CALL.hello]: (value, { from }) => this.#hello(value, from),
-      [CALL.submit]: (value, { from }) => this.#submit(readBytes(value), from),
+      [CALL.submit]: (value, { from }) => this.#block.submit(readBytes(value), from),
       [CALL.barrier]: (value, context) => this.#wait(readBarrier(value), context),
       [CALL.rejoin]: (value, context) => this.#rejoin(readRejoin(value), context),
       [CALL.progress]: (value, { from }) => {
@@ -200,6 +190,12 @@ export class Coordinator {
     }
   }
 
+  async #head(): Promise<unknown> {
+    const { key, store } = this.#options;
+    const head = await store.head();
+    return key === undefined ? head : signHead(this.ledger.chain, head, key);
+  }
+
   /** What a participant measured; where this coordinator knows the run, in the form that whoever prints it relies on. */
   #result(value: unknown): unknown {
     const told = typeof value === 'object' && value !== null && 'result' in value ? value.result : value;
@@ -220,25 +216,6 @@ export class Coordinator {
       return this.#refuse('phase', from, answer.reason, answer.refused);
     }
     return null;
-  }
-
-  /**
-   * Changes of the list of participants wait until the block closes, behind all rows: a row is made for the participants that its block begins with, and no
-   * participant can make the rows of others invalid by coming, leaving or changing its key.
-   */
-  #submit(bytes: Uint8Array, from: PeerKey): string {
-    const tx = decodeTransaction(bytes);
-    if (tx !== undefined && CHANGES_MEMBERS.has(tx.kind)) {
-      if (tx.from !== from) return this.#counted('bad_signature', from);
-      this.#deferred.set(from, tx);
-      return 'deferred';
-    }
-    return this.#counted(tx === undefined ? 'malformed' : this.ledger.submit(tx).code, from);
-  }
-
-  #counted(code: string, from: PeerKey): string {
-    if (code !== 'ok' && this.#refused.length < MOST_REFUSED) this.#refused.push({ key: from, code });
-    return code;
   }
 
   async #wait(barrier: Barrier, { from, signal }: HandlerContext): Promise<BarrierAnswer> {
@@ -283,17 +260,14 @@ export class Coordinator {
   }
 
   async #close(round: number): Promise<boolean> {
-    for (const [from, tx] of this.#deferred) this.#counted(this.ledger.submit(tx).code, from);
-    this.#deferred.clear();
     this.#sent.clear();
+    let refused: readonly Refusal[];
     try {
-      await this.ledger.closeBlock();
+      refused = await this.#block.close();
     } catch (error) {
       this.#options.onFailure(error);
       return false;
     }
-    const refused = this.#refused;
-    this.#refused = [];
     await this.#options.onBlock?.(round, refused);
     const state = this.ledger.state();
     for (const key of this.#membership.members) if (state.participant(key) === undefined) this.leave(key);

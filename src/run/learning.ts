@@ -7,7 +7,7 @@ import type { Returned } from './gradient-inbox.js';
 const WATCHED = 1e3;
 
 /** A gradient with rows `[batch, width]` shortened to this l2 norm; the same tensor when none is longer. */
-export function clipped(gradient: Tensor, most: number): Tensor {
+function clipped(gradient: Tensor, most: number): Tensor {
   const [batch] = gradient.shape;
   const width = gradient.data.length / batch;
   let data: Float32Array | null = null;
@@ -41,11 +41,51 @@ export function bounded(
   return out;
 }
 
+/** What a step needs beside what was returned. */
+export interface StepOptions {
+  /** Participants in the order of the ledger. */
+  readonly keys: readonly PeerKey[];
+  /** What the participant returns to itself, in its own place. */
+  readonly own: Returned;
+  /** Largest l2 norm of a gradient for one sample; longer ones are shortened. */
+  readonly most: number;
+  readonly width: number;
+}
+
+/**
+ * One step of the encoder on what all returned. Where it ends the model it is undone and made again without the senders of the largest gradients:
+ * what one sends does not take what the others taught.
+ *
+ * @returns those who sent a gradient that was too long, once for each time it was shortened or left out
+ */
+export async function learnFromAll(
+  participant: Participant,
+  returned: ReadonlyMap<PeerKey, readonly Returned[]>,
+  { keys, own, most, width }: StepOptions,
+): Promise<readonly PeerKey[]> {
+  const loud: PeerKey[] = [];
+  const left = new Map<PeerKey, readonly Returned[]>();
+  for (const [key, parts] of returned) {
+    const short = parts.map((one) => ({ ...one, gradient: clipped(one.gradient, most) }));
+    if (short.some(({ gradient }, at) => gradient !== parts[at].gradient)) loud.push(key);
+    left.set(key, short);
+  }
+  for (;;) {
+    const parts = keys.flatMap((key, peer) => (peer === participant.index ? [own] : (left.get(key) ?? [])));
+    const gradient = concat(parts.map((part) => part.gradient.data));
+    const undone = await learnSafely(participant, concat(parts.map((part) => part.input.data)), gradient, gradient.length / width, width);
+    const out = undone ? loudest(left) : [];
+    if (out.length === 0) return loud;
+    for (const key of out) left.delete(key);
+    loud.push(...out);
+  }
+}
+
 /**
  * One step of the encoder. Where a gradient is far beyond any honest one, what it was before is kept, and taken up again if it no longer answers with finite numbers.
  * @returns whether the step was undone
  */
-export async function learnSafely(
+async function learnSafely(
   participant: Participant,
   inputs: Float32Array,
   gradient: Float32Array,
@@ -70,7 +110,7 @@ export async function learnSafely(
 }
 
 /** Senders of the largest gradients. */
-export function loudest(taken: ReadonlyMap<PeerKey, readonly Returned[]>): PeerKey[] {
+function loudest(taken: ReadonlyMap<PeerKey, readonly Returned[]>): PeerKey[] {
   const norms = [...taken].map(([key, parts]) => [key, Math.max(0, ...parts.map(({ gradient }) => largestOf(gradient)))] as const);
   const most = Math.max(0, ...norms.map(([, norm]) => norm));
   return norms.filter(([, norm]) => norm === most && norm > WATCHED).map(([key]) => key);
@@ -93,7 +133,7 @@ function rowNorm(data: Float32Array, row: number, width: number): number {
 }
 
 /** One array after the other. */
-export function concat(parts: readonly Float32Array[]): Float32Array {
+function concat(parts: readonly Float32Array[]): Float32Array {
   const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {

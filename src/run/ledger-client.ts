@@ -4,9 +4,20 @@ import type { Backend } from '../backend/index.js';
 import { competitionMask } from '../competition.js';
 import { EnvironmentError } from '../core/errors.js';
 import { encodeTransaction } from '../ledger/encoding.js';
-import { type Action, boundedStep, type Ledger, ROW_PARTS, rowToParts, type SigningKey, signTransaction, TOKEN } from '../ledger/index.js';
+import {
+  type Action,
+  boundedStep,
+  type Ledger,
+  ROW_PARTS,
+  rowToParts,
+  type SignedHead,
+  type SigningKey,
+  signTransaction,
+  TOKEN,
+} from '../ledger/index.js';
 import { type Clock, Network, type PeerKey, type Transport } from '../network/index.js';
 import { reportedScores } from '../participant/measure.js';
+import { HeadWatch } from './head-watch.js';
 import {
   ask,
   type Barrier,
@@ -19,6 +30,7 @@ import {
   type Waiting,
 } from './protocol.js';
 import { openReplica } from './replica.js';
+import { RowBook, type RowsWritten } from './row-book.js';
 
 /** What a ledger is reached through. */
 export interface LedgerClientOptions {
@@ -32,6 +44,8 @@ export interface LedgerClientOptions {
   readonly waiting?: Waiting;
   /** Default: the machine's. */
   readonly clock?: Clock;
+  /** Whether the coordinator has to sign its heads, so that it can be held to them. Default false: it shares this process. */
+  readonly signedHeads?: boolean;
 }
 
 /** A place among the participants of the run: the slot that was held when it began, by whichever key holds it since. */
@@ -43,35 +57,21 @@ interface Place {
   held: boolean;
 }
 
-/** A run whose rows never reached the ledger has measured for nothing, and says so. @throws EnvironmentError BTM_IO */
-export function checkRowsArrived({ submitted, accepted, refused }: RowsWritten, name: string): void {
-  if (submitted === 0 || accepted > 0) return;
-  const attempts = Object.entries(refused).map(([code, times]) => ({ what: `${times} rows`, reason: code }));
-  const problem = `none of the ${submitted} rows of ${name} is on the ledger`;
-  throw new EnvironmentError('BTM_IO', problem, attempts.length > 0 ? attempts : [{ what: 'the rows', reason: 'taken, and in no block' }]);
-}
-
-/** What became of the rows that this participant wrote. */
-export interface RowsWritten {
-  readonly submitted: number;
-  readonly accepted: number;
-  /** Refused ones by code. */
-  readonly refused: Readonly<Record<string, number>>;
-}
-
 export class LedgerClient {
   readonly #places: readonly Place[];
   readonly #session = randomBytes(16).toString('hex');
+  readonly #heads: HeadWatch;
   #members: number;
   /** Height up to which accepted rows are counted. */
   #counted: number;
-  #rows: { submitted: number; accepted: number; refused: Record<string, number> } = { submitted: 0, accepted: 0, refused: {} };
+  readonly #rows = new RowBook();
 
   private constructor(
     private readonly options: LedgerClientOptions,
     private readonly network: Network,
     private readonly replica: Ledger,
   ) {
+    this.#heads = new HeadWatch(options.coordinator);
     const state = replica.state();
     const held = state.participants().sort((a, b) => a.slot - b.slot);
     this.#places = held.map(({ slot, registeredAt, key }) => ({ slot, registeredAt, key, held: true }));
@@ -94,6 +94,17 @@ export class LedgerClient {
     return this.replica.height;
   }
 
+  /** The last head that the coordinator signed; undefined where it need not. */
+  get head(): SignedHead | undefined {
+    return this.#heads.seen;
+  }
+
+  /** Takes up the head that was seen before a restart, and compares it with the ledger as it is now. @throws ForkError */
+  async recall(head: unknown): Promise<void> {
+    this.#heads.remember(head, this.id);
+    await this.#checkHead();
+  }
+
   /** Participants of the run in the order of the ledger as it began. One that left keeps its place; one that changed its key has the new one. */
   keys(): PeerKey[] {
     return this.#places.map(({ key }) => key);
@@ -106,7 +117,12 @@ export class LedgerClient {
 
   /** Rows that this participant wrote, and what became of them. */
   get rows(): RowsWritten {
-    return this.#rows;
+    return this.#rows.counts;
+  }
+
+  /** @throws EnvironmentError BTM_IO when none of the rows of this participant reached the ledger */
+  checkRowsArrived(name: string): void {
+    this.#rows.checkArrived(name);
   }
 
   /**
@@ -173,9 +189,7 @@ export class LedgerClient {
     for (const [k, { slot }] of held.entries()) wanted[slot] = reported[k];
     const current = state.denseRow(this.options.key.publicKey);
     const weights = boundedStep(current, rowToParts(wanted), state.parameters.epsilon);
-    this.#rows.submitted++;
-    const code = await this.#submit({ kind: 'setWeights', row: { members: state.members, weights } });
-    if (code !== 'ok') this.#rows.refused[code] = (this.#rows.refused[code] ?? 0) + 1;
+    this.#rows.submitted(await this.#submit({ kind: 'setWeights', row: { members: state.members, weights } }));
   }
 
   /** Writes down where the participant can be reached; known with the next block. */
@@ -225,11 +239,18 @@ export class LedgerClient {
 
   /** Takes over new blocks, and who holds which place since. @throws EnvironmentError when this participant is no longer on the ledger */
   async #refresh(): Promise<void> {
-    await this.replica.refresh();
+    const counted = this.#counted;
+    try {
+      await this.replica.refresh();
+    } catch (error) {
+      await this.#checkHead(); // a block that does not follow may be that of another history: then this says so
+      throw error;
+    }
+    await this.#checkHead();
     const state = this.replica.state();
     const own = state.participant(this.options.key.publicKey);
-    if (own?.lastSet === state.height && state.height > this.#counted) this.#rows.accepted++;
     this.#counted = state.height;
+    if (state.height > counted) this.#rows.closed((own?.lastSet ?? 0) > counted);
     if (state.members === this.#members) return;
     this.#members = state.members;
     const bySlot = new Map(state.participants().map((participant) => [participant.slot, participant]));
@@ -246,6 +267,12 @@ export class LedgerClient {
       [],
       [cure],
     );
+  }
+
+  async #checkHead(): Promise<void> {
+    if (this.options.signedHeads !== true) return;
+    const told = await this.#ask(CALL.head, null);
+    await this.#heads.take(told, this.replica, async (height) => (await this.replica.block(height))?.header);
   }
 
   async #submit(action: Action): Promise<string> {

@@ -6,7 +6,7 @@
  */
 import { InputError } from '../core/errors.js';
 import { isUint8Array } from '../core/typed-arrays.js';
-import { blockOf, type PeerKey } from '../network/index.js';
+import { blockOf } from '../network/index.js';
 import { competingRow } from '../participant/competing.js';
 import { type Measurement, measure, measureRow } from '../participant/measure.js';
 import { applyMask, type Evaluation, type Lesson, type StepLosses } from '../participant/participant.js';
@@ -15,9 +15,7 @@ import { sameAnswers } from '../participant/same-answers.js';
 import { firstSamples, inputWidthOf, type Samples } from '../participant/samples.js';
 import { numberIn, partsOf, type Saved } from '../participant/saved.js';
 import { AbsenceObserver } from './absence.js';
-import type { Returned } from './gradient-inbox.js';
-import { clipped, concat, learnSafely, loudest } from './learning.js';
-import { checkRowsArrived } from './ledger-client.js';
+import { learnFromAll } from './learning.js';
 import { settingsHash } from './messages.js';
 import type { ParticipantResult } from './protocol.js';
 import type { ParticipantRunParts, Phase, RunState, RunView } from './run-state.js';
@@ -113,6 +111,7 @@ export class ParticipantRun {
       participant: await participant.save(),
       standIn: standIn?.save() ?? {},
       students: client.students.save(),
+      ...(ledger.head === undefined ? {} : { head: new TextEncoder().encode(JSON.stringify(ledger.head)) }),
     };
   }
 
@@ -125,6 +124,8 @@ export class ParticipantRun {
       const remedy = 'Delete the file to begin anew on this ledger, or name another one.';
       throw new InputError('BTM_DOMAIN', 'was kept on another ledger', { argument: 'state', remedy });
     }
+    const { head } = parts;
+    if (isUint8Array(head)) await ledger.recall(JSON.parse(new TextDecoder().decode(head)));
     this.#state = { ...this.#state, round: numberIn(parts, 'round'), blocks: numberIn(parts, 'blocks') };
     for (const [at, head, own, gate, proxy] of (parts['losses'] ?? []) as readonly Float64Array[]) {
       this.#losses.set(at, { head, own, gate, proxy });
@@ -214,7 +215,7 @@ export class ParticipantRun {
     }
     await ledger.block(rounds);
     if (closed <= closingBlocks) await this.#follow(rounds);
-    else checkRowsArrived(this.#parts.ledger.rows, this.#parts.participant.name);
+    else this.#parts.ledger.checkRowsArrived(this.#parts.participant.name);
     this.#progress('closing', closed, closingBlocks + 1);
     this.#go({ closed, phase: closed === closingBlocks + 1 ? 'done' : 'closing' });
   }
@@ -224,27 +225,11 @@ export class ParticipantRun {
     const { participant, client, ledger, settings, standIn } = this.#parts;
     const { width } = settings;
     const keys = ledger.keys();
+    const gradient = blockOf(lesson.gradient, batch.size, keys.length, width, participant.index);
+    const own = { input: { shape: [batch.size], data: batch.inputs }, gradient: { shape: [batch.size, width], data: gradient } };
     const most = settings.gradientClip / settings.batch; // a sender's loss is the mean over its batch
-    const taken = new Map<PeerKey, readonly Returned[]>();
-    for (const [key, parts] of client.inbox.take()) {
-      const kept = parts.map((one) => ({ ...one, gradient: clipped(one.gradient, most) }));
-      if (kept.some(({ gradient }, at) => gradient !== parts[at].gradient)) client.network.note('norm', key);
-      taken.set(key, kept);
-    }
-    const input = { shape: [batch.size], data: batch.inputs };
-    const own = { shape: [batch.size, width], data: blockOf(lesson.gradient, batch.size, keys.length, width, participant.index) };
-    for (;;) {
-      const parts = keys.flatMap((key, peer) => (peer === participant.index ? [{ input, gradient: own }] : (taken.get(key) ?? [])));
-      const gradient = concat(parts.map((part) => part.gradient.data));
-      const undone = await learnSafely(participant, concat(parts.map((part) => part.input.data)), gradient, gradient.length / width, width);
-      const excluded = undone ? loudest(taken) : [];
-      if (excluded.length === 0) break;
-      // The step is made again without them: what one sends does not take what the others taught.
-      for (const from of excluded) {
-        client.network.note('norm', from);
-        taken.delete(from);
-      }
-    }
+    const loud = await learnFromAll(participant, client.inbox.take(), { keys, own, most, width });
+    for (const from of loud) client.network.note('norm', from);
     standIn?.learn();
     return participant.distil(batch, lesson.mixture);
   }

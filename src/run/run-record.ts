@@ -1,7 +1,7 @@
 /** The ledger of a run as plain data: block by block, and as it stands. */
 import { type Ledger, ROW_PARTS, TOKEN } from '../ledger/index.js';
 import type { PeerKey } from '../network/index.js';
-import type { Refusal } from './coordinator.js';
+import type { Refusal } from './open-block.js';
 import type { ParticipantResult } from './protocol.js';
 
 /** One block of the ledger. */

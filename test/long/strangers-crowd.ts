@@ -25,6 +25,12 @@ const count = (what: string): void => {
   done[what] = (done[what] ?? 0) + 1;
 };
 
+/** Between two that come for the first time. */
+const APART_MS = 250;
+
+/** Deeds before a stranger leaves, and comes again with another key. */
+const VISIT = 24;
+
 /** One of this many strangers is a whole node, so that it can announce as well. */
 const ANNOUNCERS = 20;
 
@@ -61,16 +67,17 @@ function silent(address: string): void {
 
 async function visit(random: RandomStream): Promise<void> {
   const address = addresses[random.integer(addresses.length)];
-  silent(address);
   const peer = await RawPeer.start(identity(random), [address]);
   count('connections');
   const names = Object.keys(DEEDS);
-  for (let deed = 0; deed < 6; deed++) {
+  for (let deed = 0; deed < VISIT && peer.open; deed++) {
     const name = names[random.integer(names.length)];
     await DEEDS[name](peer, random);
     count(name);
+    if (deed % 4 === 0) silent(address);
+    await sleep(random.integer(pause_ms));
   }
-  await sleep(random.integer(pause_ms));
+  if (!peer.open) count('cut');
   await peer.close();
 }
 
@@ -88,12 +95,13 @@ async function announce(random: RandomStream): Promise<void> {
 
 async function live(index: number): Promise<never> {
   const random = new RandomStream(seed, 91, index);
+  await sleep(APART_MS * index); // each needs processor time to come, and a handshake has only so long
   for (;;) {
-    await sleep(random.integer(2 * pause_ms));
     try {
       await (index % ANNOUNCERS === 0 ? announce(random) : visit(random));
     } catch {
       count('turned away');
+      await sleep(pause_ms);
     }
   }
 }

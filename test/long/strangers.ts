@@ -1,9 +1,9 @@
 /**
  * A whole network of processes over libp2p on loopback under attack by strangers, against the same run left alone:
- *   node lib/test/long/strangers.js [--strangers 200] [--participants 8] [--rounds 120] [--seed 7] [--port 4600] [--pause 2000] [--nice 5]
+ *   node lib/test/long/strangers.js [--strangers 200] [--participants 8] [--rounds 120] [--seed 7] [--port 4600] [--pause 2000] [--nice 0]
  *     [--data mnist]
- * Compares what all measured and the ledger to the bit, time, processor time, peak memory of each process, and how they ended. Strangers have a
- * lower priority, because they stand for other machines; each sends some of everything, see strangers-crowd.ts.
+ * Compares what all measured and the ledger to the bit, time, processor time, peak memory of each process, and how they ended. Strangers stand for
+ * other machines: `--nice` gives them a lower priority; each sends some of everything, see strangers-crowd.ts.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -21,7 +21,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '7' },
     port: { type: 'string', default: '4600' },
     pause: { type: 'string', default: '2000' },
-    nice: { type: 'string', default: '5' },
+    nice: { type: 'string', default: '0' },
     data: { type: 'string', default: 'mnist' },
   },
 });
@@ -144,7 +144,9 @@ for (let at = 0; at < participants; at++) {
   const path = join(net, `peer-${at}.json`);
   writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), listen: [addresses[at + 1]] }));
 }
-const [control, attacked] = [await play(0), await play(Number(values.strangers))];
+const control = await play(0);
+process.stderr.write(`control: ${control.seconds.toFixed(0)} s\n`);
+const attacked = await play(Number(values.strangers));
 rmSync(folder, { recursive: true, force: true });
 const most = (values: readonly number[]): number => Math.max(...values);
 const ratio = (of: number, to: number): string => `${(of / to).toFixed(2)} times`;

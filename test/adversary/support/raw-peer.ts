@@ -29,6 +29,11 @@ export class RawPeer {
     return new RawPeer(identity, node as unknown as Libp2p, connection, target);
   }
 
+  /** Whether the other side still listens. */
+  get open(): boolean {
+    return this.connection.status === 'open';
+  }
+
   /** Half of a signed request with so many bytes, and then nothing. */
   async half(bytes: number): Promise<void> {
     const frame = this.#frame(new Uint8Array(bytes));
