@@ -1,5 +1,6 @@
 /** Traffic, latencies and failures of a run of processes, as text and as a section of its report. */
 import type { PeerTraffic } from '../network/index.js';
+import { mergeSenders } from '../network/refusals.js';
 import type { ProcessesResult } from '../process/launch.js';
 import { html } from '../report/markup.js';
 import type { Section } from '../report/page.js';
@@ -38,6 +39,8 @@ export function networkText(run: ProcessesResult): string {
     ),
     LATENCIES,
   ];
+  const refused = refusedBySender(run);
+  if (refused.length > 0) lines.push(textTable([...REFUSED], refused, [1]));
   const failures = failuresOf(run);
   return [...lines, ...(failures === '' ? [] : [`Errors by kind and by who found them: ${failures}`])].join('\n');
 }
@@ -49,7 +52,28 @@ export function networkSection(run: ProcessesResult): Section {
   const columns = titles.map((title, at) => ({ title, numeric: at > 1, cell: (row: readonly string[]) => row[at]! }));
   const failures = failuresOf(run);
   const note = `Errors by kind and by who found them: ${failures === '' ? 'none' : failures}. Success, timeout and error add up to the calls.`;
-  return { id: 'network', title: 'Network', body: [table({ caption, columns, rows: rowsOf(run) }), html`<p>${note}</p>`] };
+  const refused = refusedBySender(run);
+  const senders = {
+    caption: 'What processes turned away, over all of them',
+    columns: REFUSED.map((title, at) => ({ title, numeric: at === 1, cell: (row: readonly string[]) => row[at]! })),
+    rows: refused,
+  };
+  const tables = [table({ caption, columns, rows: rowsOf(run) }), ...(refused.length > 0 ? [table(senders)] : [])];
+  return { id: 'network', title: 'Network', body: [...tables, html`<p>${note}</p>`] };
+}
+
+const REFUSED = ['sender', 'refused', 'by reason'] as const;
+
+/** Sender, number and reasons of what all processes turned away, most first. */
+function refusedBySender(run: ProcessesResult): string[][] {
+  const names = new Map<string, string>(run.reports.map(({ key, name }) => [key, name]));
+  return mergeSenders(run.results.map((result) => result?.refusals.bySender ?? [])).map(({ sender, total, reasons }) => [
+    names.get(sender) ?? sender.slice(0, 16),
+    `${total}`,
+    Object.entries(reasons)
+      .map(([reason, count]) => `${reason} ${count}`)
+      .join(', '),
+  ]);
 }
 
 /** Calls that failed, over all processes. */

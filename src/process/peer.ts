@@ -109,6 +109,7 @@ async function runOn(transport: Libp2pTransport, config: PeerConfig, hooks: Peer
     width,
     answerBound,
     height: () => ledger.height,
+    worth: (peer) => ledger.worthOf(peer),
     ...standIn,
   });
   const run = new ParticipantRun({
@@ -126,7 +127,10 @@ async function runOn(transport: Libp2pTransport, config: PeerConfig, hooks: Peer
   });
   let telling: Promise<void> = Promise.resolve();
   try {
-    await runAndKeep(run, config.state, hooks.signal);
+    await provingForks(config.state, async () => {
+      await takeUp(run, config.state);
+      await runAndKeep(run, config.state, hooks.signal);
+    });
     await telling; // no more requests are made: the counters below are of calls that have ended
     const result = { ...booksOf(run, client), ...described };
     await ledger.deliver(result);
@@ -172,14 +176,22 @@ async function takeUp(run: ParticipantRun, path: string | undefined): Promise<vo
   if (saved !== null) await run.restore(saved);
 }
 
-/** Takes up what was kept, and keeps what it has learnt after every block, and when it is stopped between two steps. */
+/** Where the ledger turns out to be another one than before, the proof is kept beside the state file. */
+async function provingForks(path: string | undefined, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (error instanceof ForkError && error.proof !== undefined && path !== undefined) await writeProof(path, error.proof);
+    throw error;
+  }
+}
+
+/** Keeps what it has learnt after every block, and when it is stopped between two steps. */
 async function runAndKeep(run: ParticipantRun, path: string | undefined, signal: AbortSignal | undefined): Promise<void> {
   try {
-    await takeUp(run, path);
     await advance(run, signal, () => keep(run, path));
   } catch (error) {
     if (error instanceof AbortedError) await keep(run, path);
-    if (error instanceof ForkError && error.proof !== undefined && path !== undefined) await writeProof(path, error.proof);
     throw error;
   }
 }
@@ -196,6 +208,7 @@ function booksOf(run: ParticipantRun, { network }: PeerClient) {
     ...result,
     traffic: [...network.traffic()],
     service: network.serviceCounters(),
+    refusals: network.refusals(),
     processor_s: (usage.userCPUTime + usage.systemCPUTime) / 1e6,
     memory_mb: usage.maxRSS / 1024,
   };

@@ -148,6 +148,13 @@ export class LedgerClient {
     return this.replica.state().stake(key);
   }
 
+  /** How useful a peer is to this participant: its part of the own row as it stands on the ledger; 0 for one that is not on it. */
+  worthOf(key: PeerKey): number {
+    const state = this.replica.state();
+    const peer = state.participant(key);
+    return peer === undefined ? 0 : state.denseRow(this.options.key.publicKey)[peer.slot];
+  }
+
   /** W and S of the participants of the run as they stand: `[n, n]` on the simplex, `[n]` in tokens. A place that is no longer held has no stake and rates itself. */
   weightsAndStake(): { weights: Float64Array; stake: Float64Array } {
     const state = this.replica.state();

@@ -176,6 +176,7 @@ export class LocalRun {
       answerBound: settings.answerBound,
       oneProcess: true,
       height: () => ledger.height,
+      worth: (peer) => ledger.worthOf(peer),
       ...standIn,
     });
     const onProgress = (progress: RunProgress) => hooks.onProgress?.(index, progress);

@@ -51,6 +51,8 @@ export interface PeerClientOptions {
   readonly oneProcess?: boolean;
   /** Default: the machine's. */
   readonly clock?: Clock;
+  /** How useful a peer is; where there is no room for all students, those of the least useful go first. Default: all alike. */
+  readonly worth?: (key: PeerKey) => number;
   /** Blocks of the ledger as this participant knows it; its announcements carry it. Default: always 0. */
   readonly height?: () => number;
 }
@@ -85,7 +87,7 @@ export class PeerClient {
     this.#options = options;
     this.#oneProcess = oneProcess;
     this.#call = oneProcess ? { deadline_ms: ONE_PROCESS.deadline_ms } : {};
-    this.students = new StudentCache({ inputWidth, width }, this.#call, (key) => this.#keys.includes(key));
+    this.students = new StudentCache({ inputWidth, width }, this.#call, (key) => this.#keys.includes(key), options.worth);
     this.#network = this.#join(transport);
   }
 

@@ -3,7 +3,7 @@ import { encode } from 'cborg';
 import { AbortedError, EnvironmentError } from '../core/errors.js';
 import { printable } from '../core/printable.js';
 import type { DataDescription } from '../data/dataset.js';
-import type { Clock, Network, PeerKey, PeerTraffic, ServiceCounters } from '../network/index.js';
+import type { Clock, Network, PeerKey, PeerTraffic, RefusalReport, ServiceCounters } from '../network/index.js';
 import type { Absence } from './absence.js';
 import { readValue } from './value.js';
 
@@ -116,6 +116,8 @@ export interface ParticipantResult {
 export interface PeerResult extends ParticipantResult {
   readonly traffic: readonly (readonly [PeerKey, PeerTraffic])[];
   readonly service: ServiceCounters;
+  /** What its process turned away, by reason and by sender. */
+  readonly refusals: RefusalReport;
   readonly data: DataDescription;
   readonly processor_s: number;
   readonly memory_mb: number;

@@ -175,3 +175,18 @@ t.test('a peer goes, its student takes its position, it returns and takes over; 
   t.strictSame(back.origins, ['peer', 'peer']);
   t.strictSame(back.responses, live.responses);
 });
+
+t.test('where there is no room for all students, those of the least useful peers go first', (t) => {
+  const wide = net(1, [2, 50_000, 2]);
+  const bytes = encodeStudent(wide);
+  const hash = contentHash(bytes);
+  const worth = (peer: string): number => Number(peer);
+  const students = new StudentCache({ inputWidth: 2, width: 2 }, {}, () => true, worth);
+  const most = Math.floor((64 * 1024 * 1024) / bytes.length);
+  for (let peer = 1; peer <= most; peer++) t.match(students.keep(String(peer), bytes, hash), { ok: true });
+  t.match(students.keep('0', bytes, hash), { ok: false, code: 'size' }, 'one that is less useful than all finds no room');
+  t.match(students.keep(String(most + 1), bytes, hash), { ok: true });
+  t.equal(students.hashOf('1'), undefined, 'the least useful gave way');
+  t.equal(students.hashOf('2'), hash);
+  t.end();
+});

@@ -97,6 +97,9 @@ for (const times of [1, 3]) {
     for (const client of clients) {
       t.same(client.rows, { submitted: 1, accepted: 1, refused: {} });
     }
+    const worths = members.map(({ publicKey }) => clients[1].worthOf(publicKey));
+    t.ok(worths[0] > worths[2] && worths[2] > 0, `useful in the order of its row: ${worths}`);
+    t.equal(clients[1].worthOf(outsider.publicKey), 0);
     t.equal(coordinator.ledger.state().balance(members[0].publicKey), BigInt(times));
     await coordinator.close();
   });
