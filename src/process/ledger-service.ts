@@ -212,10 +212,11 @@ class LedgerService {
       this.#fail(new EnvironmentError('BTM_IO', `no row of a participant is in any of the ${height} blocks`, attempts));
       return;
     }
-    this.#standings().then((served) => {
+    const told = this.#standings().then((served) => {
       this.#emit({ type: 'finished', ...served });
       if (this.config.once) this.#finish(served);
-    }, this.#fail);
+    });
+    told.catch(this.#fail);
   }
 }
 

@@ -127,6 +127,7 @@ export class Coordinator {
       returnPatience_ms: joinPatience_ms,
       resumes,
       closeBlock: (round) => this.#close(round),
+      onFailure: (error) => this.#options.onFailure(error),
       ...(onMember === undefined ? {} : { onMember }),
       ...(onApplicant === undefined ? {} : { onApplicant }),
       ...(clock === undefined ? {} : { clock }),

@@ -1,5 +1,5 @@
 /** Who takes part in a run, and who waits for whom: barriers that open when all members have arrived, and applicants that are admitted with a block. */
-import { type Clock, type PeerKey, systemClock } from '../network/index.js';
+import { type Clock, type PeerKey, Supervisor, systemClock } from '../network/index.js';
 import { type Barrier, barrierName } from './protocol.js';
 
 /** How membership is decided. */
@@ -16,6 +16,8 @@ export interface MembershipOptions {
   readonly resumes?: boolean;
   /** Closes a block after this round; applicants are admitted when it has. False when it cannot be closed: then the run stops there. */
   readonly closeBlock: (round: number) => Promise<boolean>;
+  /** Something that is called while a block closes has failed: the run stops there. */
+  readonly onFailure?: (error: unknown) => void;
   /** A participant is no longer waited for, or is again. */
   readonly onMember?: (peer: PeerKey, event: 'out' | 'in') => void;
   /** A participant arrived late, or returned, and waits to be admitted. */
@@ -53,6 +55,8 @@ export class Membership {
   readonly #gone = new Set<PeerKey>();
   readonly #finished = new Set<PeerKey>();
   readonly #gatherings = new Map<string, Gathering>();
+  /** Owner of blocks that are being closed. What fails there stops the run where it is. */
+  readonly #tasks: Supervisor;
   readonly #places = new Map<PeerKey, Gathering>();
   readonly #applicants = new Map<PeerKey, number>();
   readonly #admitted = new Map<PeerKey, number>();
@@ -64,6 +68,7 @@ export class Membership {
   constructor(options: MembershipOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#tasks = new Supervisor(({ message }) => options.onFailure?.(new Error(message)));
     this.#members = new Set(options.members);
   }
 
@@ -179,7 +184,9 @@ export class Membership {
     this.#running = true;
     const round = Math.max(...this.#applicants.values());
     const applicants = [...this.#applicants.keys()];
-    this.#options.closeBlock(round).then((closed) => closed && this.#admit(round, applicants));
+    this.#tasks.run('closing a block', async () => {
+      if (await this.#options.closeBlock(round)) this.#admit(round, applicants);
+    });
   }
 
   #admit(round: number, applicants: readonly PeerKey[]): void {
@@ -231,7 +238,7 @@ export class Membership {
     gathering.passed = true;
     gathering.cancel();
     this.#running = true;
-    if (gathering.barrier.kind === 'block') void this.#closeBlock(gathering);
+    if (gathering.barrier.kind === 'block') this.#tasks.run('closing a block', () => this.#closeBlock(gathering));
     else this.#open(gathering);
   }
 

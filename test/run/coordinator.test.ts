@@ -280,3 +280,21 @@ t.test('a coordinator that is still opening its store is waited for, so long and
   t.match(await waiting, { height: 0 });
   t.match(silences, [/^unreachable: /], 'told once');
 });
+
+t.test('what is called while a block closes may fail: the run stops there and says so, and no rejection is left alone', async (t) => {
+  const unowned: unknown[] = [];
+  const note = (reason: unknown): void => void unowned.push(reason);
+  process.on('unhandledRejection', note);
+  t.teardown(() => process.off('unhandledRejection', note));
+  const failures: string[] = [];
+  const { members, pass } = await opened(t, 1, {
+    onBlock: () => Promise.reject(new Error('the disk is full')),
+    onFailure: (error) => failures.push(String(error)),
+  });
+  const waiting = members[0]!.barrier(block(1, 0));
+  await pass(0);
+  t.match(failures, [/the disk is full/]);
+  await pass(11_000);
+  t.match(await waiting, { done: false, out: false });
+  t.same(unowned, []);
+});
