@@ -61,6 +61,10 @@ t.test('workers, shards and a torn line change no cell', async (t) => {
   };
   t.same(await runMap({ spec, folder: join(folder, 'one'), jobs: 1, onProgress }), whole, 'continued after a cut in the middle of a line');
   t.ok(found > 0 && found < 4, `${found} groups were there`);
+  for (const again of [1, 2]) {
+    await runMap({ spec, folder: join(folder, 'one'), jobs: 1, onProgress });
+    t.equal(found, 4, `opened once more (${again}): every line is still whole`);
+  }
   await t.rejects(runMap({ spec: { ...spec, seed: 4 }, folder: join(folder, 'one'), jobs: 1 }), { code: 'BTM_DOMAIN', argument: 'folder' });
 });
 
