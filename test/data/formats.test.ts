@@ -3,7 +3,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { packageRoot } from '../../src/backend/index.js';
-import { joinPool, readAnswers, readColumn, readNpz } from '../../src/data/index.js';
+import { RandomStream } from '../../src/core/random.js';
+import { encodeNpy, joinPool, readAnswers, readColumn, readNpz } from '../../src/data/index.js';
+import { fitPool, rankPool } from '../../src/stacking/index.js';
 import { intermodel } from '../cli/run.js';
 
 const at = (name: string) => join(packageRoot, 'test/data/fixtures', name);
@@ -87,6 +89,51 @@ t.test('lm-evaluation-harness: numbers written as text, choices of the document,
   t.same([found.name, found.kind, found.width, found.labels], ['some__model', 'logits', 3, ['0', '1']]);
   t.same([...found.values], [-1.5, -2.5, -4, -3, -1, -2]);
   t.equal(found.ids?.[1], '1'.padStart(64, '0'));
+});
+
+t.test('files that lm-evaluation-harness wrote (fixtures/lm_eval_files.py), joined and ranked', async (t) => {
+  const paths = ['good/samples_capitals_2026-11-28T09-17-34.930156.jsonl', 'fair/samples_capitals_2026-11-28T09-18-16.229158.jsonl'];
+  const files = paths.map((path) => at(`lm-eval/${path}`));
+  const [good, fair] = await readAnswers(files);
+  t.same([good.name, fair.name, good.samples, good.width, good.kind], ['good', 'fair', 6, 3, 'logits']);
+  t.same(
+    [...good.values.slice(0, 6)],
+    [-2.6840275609865785, -2.05801272415556, -3.6514388697687536, -2.626549833221361, -2.0084430603310466, -1.1607642809394747],
+  );
+  t.same(good.labels, fair.labels);
+  t.same(good.ids, fair.ids);
+  t.equal(good.ids?.[1], '0d0a05696554b0529a7a625b18d4f9090790db79a1986bdc6d1bdbf49701b725');
+  const run = intermodel(['rank', ...files, '--folds', '2', '--resamples', '100', '--json'], {});
+  t.equal(run.code, 0, run.stderr);
+  const { models, samples } = JSON.parse(run.stdout);
+  t.same([samples, models.length], [6, 2]);
+});
+
+t.test('files of unequal widths are ranked as they are, without padding and without a head', async (t) => {
+  const stream = new RandomStream(20261128, 71);
+  const labels = Int32Array.from({ length: 40 }, () => stream.integer(2));
+  const models = [2, 5].map((width, i) => ({
+    name: `w${width}`,
+    answers: Float64Array.from(
+      { length: 40 * width },
+      (_, k) => stream.normal() + (k % width === 0 ? (1 + i) * labels[Math.floor(k / width)] : 0),
+    ),
+  }));
+  const folder = t.testdir({ 'labels.txt': `${labels.join('\n')}\n` });
+  const files = models.map(({ name, answers }) => {
+    const path = join(folder, `${name}.npy`);
+    writeFileSync(path, encodeNpy([40, answers.length / 40], answers));
+    return path;
+  });
+  const run = intermodel(['rank', ...files, '--labels', join(folder, 'labels.txt'), '--resamples', '100', '--json'], {});
+  t.equal(run.code, 0, run.stderr);
+  const fitted = await fitPool({ models, labels, resamples: 100 });
+  t.equal(fitted.call.design.width, 7);
+  const expected = await rankPool({ fitted });
+  t.same(
+    JSON.parse(run.stdout).models.map((model: { name: string; worth: { value: number } }) => [model.name, model.worth.value]),
+    expected.models.map(({ name, worth }) => [name, worth.value]),
+  );
 });
 
 t.test('standard input is told by its first bytes', async (t) => {

@@ -1,7 +1,7 @@
 // Selection against enumeration, and statistics against tables.
 import t from 'tap';
 import { RandomStream } from '../../src/core/random.js';
-import { rankScores, selectModels } from '../../src/stacking/index.js';
+import { fitPool, rankScores, selectModels } from '../../src/stacking/index.js';
 import { searchSets } from '../../src/stacking/search.js';
 import { betaShare, clopperPearson, holm, logGamma, normalTail } from '../../src/stacking/statistics.js';
 
@@ -40,6 +40,20 @@ t.test('exchanges repair what removal alone gets wrong', async (t) => {
     bySize.map(({ models }) => models),
     [[2], [0, 1], [0, 1, 2], [0, 1, 2, 3]],
   );
+});
+
+t.test('of 11 models exchanges choose a set within half a percent of the exhaustive optimum', async (t) => {
+  const skills = Array.from({ length: 11 }, (_, i) => 0.15 * i);
+  const fitted = await fitPool({ ...pool(60, 2, skills, 6), l2: 0.1, penalty: 'even', folds: 2, tolerance: 1e-3, resamples: 100 });
+  const complete = await selectModels({ fitted, exactUpTo: 11 });
+  const searched = await selectModels({ fitted, exactUpTo: 0 });
+  t.same([complete.looked, complete.search, complete.gap], [2 ** 11 - 1, 'complete', 0]);
+  t.same([searched.search, searched.gap], ['exchanges', null]);
+  t.ok(searched.looked < complete.looked);
+  complete.curve.forEach(({ loss }, k) => {
+    const gap = searched.curve[k].loss / loss - 1;
+    t.ok(gap < 0.005, `${k + 1} models: ${gap} above the optimum`);
+  });
 });
 
 t.test('noise is dropped, and budgets are kept', async (t) => {
