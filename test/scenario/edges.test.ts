@@ -2,6 +2,7 @@
 import t from 'tap';
 import { sameAnswers } from '../../src/participant/same-answers.js';
 import {
+  breakEvensOf,
   carriedShares,
   compareWithTwin,
   consensusClip,
@@ -13,7 +14,7 @@ import {
   type Sight,
   type Strategy,
 } from '../../src/scenario/index.js';
-import { estimate, quantile, ratioEstimate } from '../../src/scenario/statistics.js';
+import { estimate, quantile, ratioEstimate, resamples } from '../../src/scenario/statistics.js';
 
 const world = drawWorld('wishart-quality', { seed: 8, trial: 0, n: 5 });
 const base: Omit<PlayOptions, 'strategy'> = { world, coalition: [0], stakeShare: 0.45, blocks: 30, temperature: 0.2, alpha: 1, tau: 0.4 };
@@ -93,4 +94,27 @@ t.test('the larger of two answers is the measure of their distance', async (t) =
   const two = { responses: Float64Array.of(100, 101), batch: 1, peers: 2, width: 1 };
   t.same(sameAnswers(two, 1 / 100.5), [[0, 1]]);
   t.same(sameAnswers(two, 1 / 101.5), [[0], [1]]);
+});
+
+t.test('the interval of a break-even stake cuts off a fortieth of the resamples on either side', async (t) => {
+  const [trials, seed] = [8, 5];
+  const minted = [0.1, 0.3].map((stake) => Array.from({ length: trials }, (_, k) => (stake < 0.2 ? 0.9 - 0.05 * k : 1.1 + 0.03 * k * k)));
+  const played = [0.1, 0.3].map((stake, index) => ({
+    group: { index, defence: 'paper', stake },
+    cells: [],
+    twin: { strategy: 'honest', minted: Array(trials).fill(1), loss: Array(trials).fill(0) },
+    outcomes: [{ strategy: 'hoarder', minted: minted[index]!, loss: Array(trials).fill(0) }],
+  }));
+  const rest = { players: 5, members: 1, blocks: 5, temperature: 0.1, tau: 0.1, law: 'wishart-quality' } as const;
+  const spec = { ...rest, strategies: ['hoarder'], defences: ['paper'], stakes: [0.1, 0.3], ratios: [0], trials, seed };
+  const [found] = breakEvensOf(spec, played);
+  const crossings = resamples(trials, seed)
+    .slice(0, 200)
+    .map((set) => {
+      const [low, high] = minted.map((values) => set.reduce((sum, k) => sum + values[k]! - 1, 0) / trials) as [number, number];
+      return 0.1 + (0.2 * -low) / (high - low);
+    });
+  const sorted = Float64Array.from(crossings).sort();
+  t.ok(Math.abs(found!.low! - quantile(sorted, 0.025)) < 1e-12 && Math.abs(found!.high! - quantile(sorted, 0.975)) < 1e-12);
+  t.ok(sorted[4]! < sorted[10]! - 1e-4, 'a twentieth would be another stake');
 });
