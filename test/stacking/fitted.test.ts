@@ -43,6 +43,14 @@ t.test('a fitted pool takes a signal and progress of its own, and nothing that w
   await rankPool({ fitted, onProgress: ({ stage }) => stages.add(stage) });
   t.same([...stages], ['measure', 'refit']);
   await t.rejects(rankPool({ fitted, signal: AbortSignal.abort() }), { code: 'BTM_ABORTED' });
+  const abort = new AbortController();
+  let reports = 0;
+  const onProgress = () => {
+    reports += 1;
+    abort.abort();
+  };
+  await t.rejects(rankPool({ fitted, signal: abort.signal, onProgress }), { code: 'BTM_ABORTED' });
+  t.equal(reports, 1, 'the next report ends the call');
   const settled = { fitted, level: 0.9 } as Parameters<typeof rankPool>[0];
   await t.rejects(rankPool(settled), { code: 'BTM_DOMAIN', argument: 'level' });
   const wrong = { fitted: {} } as Parameters<typeof rankPool>[0];
@@ -74,6 +82,25 @@ t.test('columns are centred and scaled by model over the samples that it answere
   }
   const expected = Array.from({ length: SAMPLES }, (_, s) => s % 9).filter((rest) => rest === 3).length;
   t.equal(absent?.filter((flag, k) => k % 4 === 2 && flag === 1).length, expected);
+});
+
+t.test('rows beyond the first block stand where they belong', async (t) => {
+  const samples = 150;
+  const width = 4100; // blocks of 64 rows
+  const stream = new RandomStream(20261128, 32);
+  const answers = Float64Array.from({ length: samples * width }, () => stream.normal());
+  const labels = Int32Array.from({ length: samples }, (_, s) => s % 2);
+  const { design } = prepare({ models: [{ name: 'wide', answers }], labels, backend, resamples: 100 });
+  for (const [row, column] of [
+    [0, 0],
+    [63, 4099],
+    [64, 5],
+    [128, 1],
+    [149, 4099],
+  ]) {
+    const x = design.features[row * width + column] * design.scales[0] + design.means[column];
+    t.ok(Math.abs(x - answers[design.order[row] * width + column]) < 1e-12, `row ${row}, column ${column}`);
+  }
 });
 
 t.test('a baseline is the mean over the other folds of the samples that were answered', async (t) => {
@@ -112,6 +139,34 @@ t.test('removals are the same whether the head or its contributions are handed o
       );
     }
   }
+});
+
+t.test('worth is the weighted mean change of the loss when a mean answer stands in, by plain sums', async (t) => {
+  const fitted = await fitPool(pool());
+  const { design } = fitted.call;
+  const { width, outputs, starts, features, labels, weights, foldStarts } = design;
+  const heads = fitted.fit?.heads ?? [];
+  const means = baselineAnswers(design, 'mean');
+  const loss = (x: Float64Array, head: Float64Array, label: number): number => {
+    const z = Float64Array.from({ length: outputs }, (_, c) =>
+      x.reduce((sum, value, d) => sum + value * head[d * outputs + c], head[width * outputs + c]),
+    );
+    return Math.log(z.reduce((sum, value) => sum + Math.exp(value), 0)) - z[label];
+  };
+  const { models } = await rankPool({ fitted });
+  models.forEach(({ worth }, i) => {
+    let sum = 0;
+    let mass = 0;
+    for (let row = 0; row < SAMPLES; row++) {
+      const fold = foldStarts.findIndex((end, f) => f > 0 && row < end) - 1;
+      const x = features.slice(row * width, (row + 1) * width);
+      const without = x.map((value, d) => (d >= starts[i] && d < starts[i + 1] ? means[fold][d] : value));
+      const head = heads[fold].parameters;
+      sum += weights[row] * (loss(without, head, labels[row]) - loss(x, head, labels[row]));
+      mass += weights[row];
+    }
+    t.ok(Math.abs(worth.value - sum / mass) < 1e-12, `model ${i}: ${worth.value}, ${sum / mass}`);
+  });
 });
 
 t.test('rows that hold a sum: large values by themselves, the others each for a step', async (t) => {

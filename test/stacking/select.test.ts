@@ -1,7 +1,7 @@
 // Selection against enumeration, and statistics against tables.
 import t from 'tap';
 import { RandomStream } from '../../src/core/random.js';
-import { fitPool, rankScores, selectModels } from '../../src/stacking/index.js';
+import { fitPool, rankPool, rankScores, selectModels } from '../../src/stacking/index.js';
 import { searchSets } from '../../src/stacking/search.js';
 import { betaShare, clopperPearson, holm, logGamma, normalTail } from '../../src/stacking/statistics.js';
 
@@ -53,7 +53,20 @@ t.test('of 11 models exchanges choose a set within half a percent of the exhaust
   complete.curve.forEach(({ loss }, k) => {
     const gap = searched.curve[k].loss / loss - 1;
     t.ok(gap < 0.005, `${k + 1} models: ${gap} above the optimum`);
+    const { loss: own, increase } = searched.curve[k];
+    t.ok(Math.abs(increase.value - (own - searched.loss)) < 1e-12 && increase.low <= increase.high, `increase of ${k + 1}`);
+    t.ok(k === 10 ? increase.error === 0 : increase.error > 0, `error of ${k + 1}`);
   });
+});
+
+t.test('dropping one model costs what its refit says, with the same standard error', async (t) => {
+  const fitted = await fitPool(pool(200, 3, [0.2, 0.6, 1, 1.4], 8));
+  const { models } = await rankPool({ fitted });
+  const { curve } = await selectModels({ fitted });
+  const out = models.findIndex((_, i) => !curve[2].models.includes(i));
+  const { refitted } = models[out];
+  t.ok(Math.abs(curve[2].increase.value - (refitted?.value ?? 1)) < 1e-4);
+  t.ok(Math.abs(curve[2].increase.error / (refitted?.error ?? 0) - 1) < 0.02, `${curve[2].increase.error}, ${refitted?.error}`);
 });
 
 t.test('noise is dropped, and budgets are kept', async (t) => {
