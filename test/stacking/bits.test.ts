@@ -72,14 +72,25 @@ t.test('problems whose samples are held out block by block, and zeros after a pr
   held.features.fill(1e-200);
   held.parameters.fill(0);
   held.targets.fill(1);
-  held.weights.fill(0, 1);
-  held.weights[0] = 1e-200;
+  held.weights.fill(0);
+  held.weights[1023] = 1e-200; // the last of its block
+  const inTurn = { samples: 2048, width: 2, problems: 2, outputs: 2 };
+  const turns = draw(inTurn, 13);
+  turns.weights.fill(0, 0, 1024);
+  turns.weights.fill(0, 2048 + 1024);
   for (const backend of natives) {
     LOSSES.forEach((name, loss) => {
       const expected = run(reference.kernels, shape, data, loss);
       run(backend.kernels, shape, data, loss).forEach((found, index) => {
         t.equal(firstDifference(found, expected[index]), -1, `${nameOf(backend)}, ${name}, array ${index}`);
       });
+    });
+    run(backend.kernels, inTurn, turns, 0).forEach((found, index) => {
+      t.equal(
+        firstDifference(found, run(reference.kernels, inTurn, turns, 0)[index]),
+        -1,
+        `${nameOf(backend)}, one problem a block, array ${index}`,
+      );
     });
     t.ok(Object.is(run(backend.kernels, tiny, held, LOSSES.indexOf('squaredError'))[1][0], 0), `${nameOf(backend)}: +0`);
   }
