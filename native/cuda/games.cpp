@@ -76,15 +76,14 @@ struct Drive {
   size_t n() const { return games.form.n; }
 
   void stage(Stage stage, size_t outputs) {
-    constexpr size_t kMostRows = 65535;
     const size_t most = std::max<size_t>(1, 16 * machine.processors() / games.games.size());
     const size_t blocks = (outputs + OneStage::kThreads - 1) / OneStage::kThreads;
-    for (size_t first = 0; first < games.games.size(); first += kMostRows) {
+    for (size_t first = 0; first < games.games.size(); first += Machine::kMostRows) {
       StageArguments part = arguments;
       part.stage = stage;
       part.games += first;
-      machine.launch<OneStage>(std::clamp<size_t>(blocks, 1, most), std::min(kMostRows, games.games.size() - first),
-                               part);
+      machine.launch<OneStage>(std::clamp<size_t>(blocks, 1, most),
+                               std::min(Machine::kMostRows, games.games.size() - first), part);
     }
   }
 

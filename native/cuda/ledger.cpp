@@ -95,7 +95,7 @@ void addPages(Machine& machine, const std::vector<PageOnDevice>& pages, const ui
 /// Most pages of a launch: by the parts of their chunks, and by the rows of a grid.
 size_t pagesAtOnce(size_t budget, size_t columns) {
   const size_t chunks = budget / 2 / (kLimbs * columns * sizeof(uint64_t));
-  return kTogether * std::clamp<size_t>(chunks, 1, 65535);
+  return kTogether * std::clamp<size_t>(chunks, 1, Machine::kMostRows);
 }
 
 }  // namespace

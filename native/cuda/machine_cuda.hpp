@@ -29,6 +29,8 @@ __global__ void __launch_bounds__(Kernel::kThreads) runKernel(const typename Ker
 
 class Machine {
  public:
+  static constexpr size_t kMostRows = 65535;
+
   explicit Machine(const IntermodelOptions& options) : device_(options.device), limit_(options.memory) {
     enter();
     check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "a stream");
@@ -92,7 +94,7 @@ class Machine {
 
   template <class Kernel>
   void launch(size_t columns, size_t rows, const typename Kernel::Arguments& arguments) {
-    constexpr size_t kMostColumns = 0x7fffffff, kMostRows = 65535;
+    constexpr size_t kMostColumns = 0x7fffffff;
     if (columns > kMostColumns || rows > kMostRows)
       throw Failure{INTERMODEL_CUDA_FAILED, "a grid of " + std::to_string(columns) + " x " + std::to_string(rows)};
     const dim3 grid(static_cast<unsigned>(columns), static_cast<unsigned>(rows));

@@ -8,6 +8,9 @@ namespace intermodel::gpu {
 
 class Machine {
  public:
+  /// Rows of a grid: few, so that tests see launches cut into several.
+  static constexpr size_t kMostRows = 5;
+
   explicit Machine(const IntermodelOptions& options)
       : limit_(options.memory), state_(options.schedule), fault_(options.fault) {}
 
@@ -34,6 +37,7 @@ class Machine {
 
   template <class Kernel>
   void launch(size_t columns, size_t rows, const typename Kernel::Arguments& arguments) {
+    if (rows > kMostRows) throw Failure{INTERMODEL_CUDA_FAILED, "a grid of " + std::to_string(rows) + " rows"};
     const std::vector<size_t> blocks = order(columns * rows);
     for (const size_t block : blocks) runBlock<Kernel>({block % columns, block / columns, columns, 0}, arguments);
   }

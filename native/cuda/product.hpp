@@ -5,6 +5,8 @@
 /// into 0, or an infinity into NaN.
 #pragma once
 
+#include <algorithm>
+
 #include "machine.hpp"
 
 namespace intermodel::gpu {
@@ -124,17 +126,17 @@ struct Product {
 /// `batch` products of one shape.
 template <class T>
 void multiply(Machine& machine, const ProductOf<T>& g, size_t batch = 1) {
-  constexpr size_t kMostBatch = 65535;
   if (g.m == 0 || g.n == 0) return;
   constexpr size_t kTile = Product<T>::kTile;
   const size_t tiles = ((g.m + kTile - 1) / kTile) * ((g.n + kTile - 1) / kTile);
-  for (size_t first = 0; first < batch; first += kMostBatch) {
+  for (size_t first = 0; first < batch; first += Machine::kMostRows) {
     ProductOf<T> part = g;
     part.a += first * g.aStep;
     part.b += first * g.bStep;
     part.c += first * g.cStep;
+    if (part.init != nullptr && part.initRow != 0) part.init += first * g.cStep;
     if (part.offsets != nullptr) part.offsets += first;
-    machine.launch<Product<T>>(tiles, batch - first < kMostBatch ? batch - first : kMostBatch, part);
+    machine.launch<Product<T>>(tiles, std::min(batch - first, Machine::kMostRows), part);
   }
 }
 

@@ -73,6 +73,9 @@ Data randomData(RandomStream& random, const Shape& shape) {
     count += static_cast<size_t>(shape.sizes[l + 1]) * (static_cast<size_t>(shape.sizes[l]) + 1);
   data.parameters = normals(random, count, 0.5);
   data.responses = normals(random, shape.batch * inputs, 3.0);
+  // one contribution beside which the others leave no digits: then z is computed once more without it
+  for (size_t k = 0; shape.batch > 1 && k < static_cast<size_t>(shape.widths[0]); k++)
+    data.responses[inputs + k] *= 0x1p60;
   data.targets = normals(random, shape.batch * outputs, 1.0);
   if (shape.loss == kBinaryCrossEntropy)
     for (double& t : data.targets) t = t > 0.0 ? 1.0 : 0.0;
