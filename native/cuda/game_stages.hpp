@@ -84,13 +84,18 @@ INTERMODEL_BOTH inline void coordinates(const GameData& g, Rows rows, Worker w) 
     g.coordinates[k] = coordinateAt(g.form, k / rank, g.delta + k / rank * n, k % rank);
 }
 
+/// dP_i/dW_ij from (H_i delta_i)_j.
+INTERMODEL_BOTH inline void gradientEntry(const GameData& g, size_t i, size_t j, double pulled) {
+  const size_t n = g.form.n, k = i * n + j;
+  const double entry = g.terms.lossFactor * ((2.0 * pulled) * g.derivative[k]);
+  g.gradient[k] = i == j ? entry + g.terms.rankFactor * (g.stake[i] / static_cast<double>(n)) : entry;
+}
+
 INTERMODEL_BOTH inline void pull(const GameData& g, Rows rows, Worker w) {
   const size_t n = g.form.n, rank = g.form.rank;
   for (size_t k = rows.begin * n + w.index; k < (rows.begin + rows.count) * n; k += w.count) {
     const size_t i = k / n, j = k % n;
-    const double pulled = pulledAt(g.form, i, g.delta + i * n, g.coordinates + i * rank, j);
-    const double entry = g.terms.lossFactor * ((2.0 * pulled) * g.derivative[k]);
-    g.gradient[k] = i == j ? entry + g.terms.rankFactor * (g.stake[i] / static_cast<double>(n)) : entry;
+    gradientEntry(g, i, j, pulledAt(g.form, i, g.delta + i * n, g.coordinates + i * rank, j));
   }
 }
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "calls.hpp"
-#include "game_stages.hpp"
+#include "symmetric_pull.hpp"
 
 using intermodel::gpu::Array;
 using intermodel::gpu::GameData;
@@ -87,11 +87,21 @@ struct Drive {
     }
   }
 
+  void pullSymmetric() {
+    for (size_t first = 0; first < games.games.size(); first += Machine::kMostRows) {
+      const SymmetricPull::Arguments part{arguments.games + first};
+      machine.launch<SymmetricPull>(n(), std::min(Machine::kMostRows, games.games.size() - first), part);
+    }
+  }
+
   void gradient(size_t rows) {
     stage(kShift, n());
     stage(kMask, rows * n());
     if (games.form.storage == HessianStorage::kLowRank) stage(kCoordinates, rows * games.form.rank);
-    stage(kPull, rows * n());
+    if (rows == n() && SymmetricPull::fits(games.form))
+      pullSymmetric();
+    else
+      stage(kPull, rows * n());
   }
 
   /// One step of every game by launches.

@@ -372,8 +372,8 @@ struct Unwatched final : RunWatch {
 
 /// The states of three games after some steps, in two pieces.
 std::vector<double> gamesOf(const Mechanism& m, size_t storage, double method, double epsilon, bool ordered,
-                            uint64_t steps, IntermodelSession* session) {
-  const size_t n = m.n, count = 3, length = stateLength(n);
+                            uint64_t steps, IntermodelSession* session, size_t count = 3) {
+  const size_t n = m.n, length = stateLength(n);
   const PeerHessians form = formAt(m, storage);
   std::vector<double> stake, reference, terms, states(count * length);
   const std::vector<double> settings{method, 0.05, 1e-3, 10.0, 0.0, 1e6, 3.0, 0.0, epsilon};
@@ -554,6 +554,25 @@ void testLedger() {
   }
 }
 
+/// One game too large for a block, whose dense Hessians are read by halves: sizes around tiles and panels.
+void testLargeGame() {
+  RandomStream random(20261132, nullptr, 0);
+  for (const size_t n : {95, 96, 97, 128, 161}) {
+    const Mechanism mechanism = randomMechanism(random, n);
+    const double method = static_cast<double>(n % 3);
+    for (const double epsilon : {0.0, method == 0.0 ? 0.01 : 0.0}) {
+      const std::vector<double> states = gamesOf(mechanism, 0, method, epsilon, false, 3, nullptr, 1);
+      for (uint64_t schedule = 0; schedule <= schedules; schedule += 4) {
+        const Session session(schedule);
+        CHECK(same(states, gamesOf(mechanism, 0, method, epsilon, false, 3, session.at, 1)));
+      }
+    }
+    const Session barrierless(1, 0, 1);
+    CHECK(schedules == 0 || !same(gamesOf(mechanism, 0, method, 0.0, false, 3, nullptr, 1),
+                                  gamesOf(mechanism, 0, method, 0.0, false, 3, barrierless.at, 1)));
+  }
+}
+
 }  // namespace
 
 /// The interface of a module beside this program, once its device can be described.
@@ -585,6 +604,7 @@ int main(int count, char** arguments) {
   testCurvature();
   testSingle();
   testMarket();
+  testLargeGame();
   testLedger();
   return check::finish();
 }
