@@ -181,8 +181,8 @@ static void stay(const double* c, double* out, size_t n) {
 
 /// What else a pass over a row does at element r: nothing. A caller with many rows asks for the next ones instead.
 struct NothingAhead {
-  void first(size_t) const {}
-  void second(size_t) const {}
+  static void first(size_t) {}
+  static void second(size_t) {}
 };
 
 /// to = d / size, and the sum of that.
