@@ -25,7 +25,7 @@ interface Drawn extends GameOptions {
   readonly hessian: { readonly kind: StorageKind; readonly data: Float64Array; readonly rank?: number };
 }
 
-/** A Wishart matrix of rank 12 at most for everyone, or the factor itself, and uniform initial weights. */
+/** A Wishart matrix of rank 12 at most for all, or the factor itself, and uniform initial weights. */
 function drawGame({ n, storage, rank }: Shape, trial: number): Drawn {
   const stream = new RandomStream(SEED, trial, n);
   const rows = storage === 'lowRank' ? rank : Math.min(n, 12);

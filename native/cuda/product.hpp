@@ -1,8 +1,8 @@
 /// C = init + A B, every output one ascending chain of fused multiply-adds over k: the contract of native/src/gemm.hpp.
 ///
 /// A block makes a tile of 64 x 64 outputs, a thread 4 x 4 of them; slices of A and B pass through shared memory. Tiles
-/// that stick out compute outputs that nobody stores, but no chain is ever longer than k: a term of zeros could turn -0
-/// into 0, or an infinity into NaN.
+/// that stick out compute outputs that are not stored, but no chain is ever longer than k: a term of zeros could turn
+/// -0 into 0, or an infinity into NaN.
 #pragma once
 
 #include <algorithm>

@@ -139,7 +139,7 @@ Run runOf(const LedgerRows& page, std::size_t row, std::uint32_t low, std::uint3
   return {first, last, page.weights + (first - page.targets)};
 }
 
-/// Sparse pages, targets in [low, low + span) only: a thread that owns a range writes nobody else's totals. The totals
+/// Sparse pages, targets in [low, low + span) only: a thread that owns a range writes no totals of another. The totals
 /// of a row are asked for while the row before is summed, since they lie anywhere in memory.
 void rankRange(std::span<const LedgerRows> pages, std::span<const std::uint64_t> stake, std::uint32_t low,
                std::uint32_t span, Wide128* total) {

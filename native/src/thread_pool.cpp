@@ -80,7 +80,7 @@ class Pool {
     }
   }
 
-  /// Offers that nobody took up; without this they would pile up while every worker is busy.
+  /// Offers that were not taken up; without this they would pile up while every worker is busy.
   void retract(const std::shared_ptr<Loop>& loop) {
     std::lock_guard lock(mutex_);
     std::erase(loops_, loop);

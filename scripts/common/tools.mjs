@@ -1,4 +1,4 @@
-// Tools that are needed now and then and are too heavy for everybody's node_modules: fetched from the registry on demand, by exact
+// Tools that are needed now and then and are too heavy for every installation: fetched from the registry on demand, by exact
 // version, into a folder of their own that git ignores. INTERMODEL_TOOLS names another folder, for instance one that CI keeps.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';

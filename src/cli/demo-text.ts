@@ -20,7 +20,7 @@ export function describeDemo(result: DemoResult): string {
     header,
     positions(result),
     `Agreement of the rankings\n${agreement(result)}`,
-    `What each participant reached on samples nobody trained on (share right)\n${accuracies(result)}`,
+    `What each participant reached on held-out samples (share right)\n${accuracies(result)}`,
     `The competitive ranking: ${result.equilibrium.status} after ${result.equilibrium.steps} steps, residual ${result.equilibrium.residual.toExponential(1)}.`,
     `Findings\n${findings.join('\n')}`,
     `Claims\n${checks.join('\n')}`,

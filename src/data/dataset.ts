@@ -19,7 +19,7 @@ export interface ImageDataset {
   readonly labels: Uint8Array;
 }
 
-/** A training part and a part that nobody trains on. */
+/** A training part and a held-out part. */
 export interface DigitData {
   readonly name: string;
   readonly train: ImageDataset;

@@ -75,7 +75,7 @@ export async function runDemo(options: DemoOptions = {}, hooks: DemoHooks = {}):
   return result;
 }
 
-/** One display for everybody: rounds and blocks are done when all have done them, heads and participants are counted. */
+/** One display for all participants: rounds and blocks are done when all have done them, heads and participants are counted. */
 function gathered(participants: number, hooks: DemoHooks): (participant: number, progress: RunProgress) => void {
   const counts = new Map<string, number>();
   const losses = new Map<string, number>();

@@ -61,7 +61,7 @@ function validationSamples(index: number, { roster, data, settings, seed }: Popu
   return withOwnLabels(roster[index], samplesOf(take(data.test, own)), seed, [STREAM.labels, index, 1]);
 }
 
-/** The shuffled participant's labels, permuted among its own samples; everybody else's as they are. */
+/** The shuffled participant's labels, permuted among its own samples; those of the others as they are. */
 function withOwnLabels(member: RosterEntry, samples: Samples, seed: number, stream: readonly number[]): Samples {
   const { targets, size } = samples;
   if (member.role !== 'shuffled' || targets.loss !== 'softmaxCrossEntropy') return samples;

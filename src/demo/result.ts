@@ -16,7 +16,7 @@ export type ParticipantRole =
   | 'noise' // free rider: answers fresh noise, whatever it is asked
   | 'copy'; // free rider: answers exactly what another participant answers
 
-/** One participant: how it was built, and what it reached on data nobody trained on. */
+/** One participant: how it was built, and what it reached on held-out data. */
 export interface DemoParticipant {
   readonly index: number;
   /** Short and unique, for instance `generalist-0`. */

@@ -43,7 +43,7 @@ export class BanList {
   }
 
   /** True when every peer met so far is banned: the fault may then be this process's own connection. */
-  everybody(): boolean {
+  allBanned(): boolean {
     for (const record of this.#records.values()) if (record.until_ms <= this.#clock.now()) return false;
     return true;
   }

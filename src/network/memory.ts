@@ -26,7 +26,7 @@ export interface Hub {
 
 /** How a hub hands on what its peers send. */
 export interface HubOptions {
-  /** Hand on the very arrays, searched for NaN once: nobody may change one that it sent or was given. Default: every receiver gets copies. */
+  /** Hand on the very arrays, searched for NaN once: neither side may change them afterwards. Default: every receiver gets copies. */
   readonly shared?: boolean;
 }
 

@@ -186,7 +186,7 @@ export class Network {
 
   /** True when this peer is banned and others are not. */
   isBanned(peer: PeerKey): boolean {
-    return this.bans.remaining_ms(peer) > 0 && !this.bans.everybody();
+    return this.bans.remaining_ms(peer) > 0 && !this.bans.allBanned();
   }
 
   /**

@@ -14,7 +14,7 @@ export function elementCount(shape: readonly number[]): number {
   return count;
 }
 
-/** Arrays that were found finite and that nobody changes any more. */
+/** Arrays that were found finite and that do not change any more. */
 const settled = new WeakSet<Float32Array>();
 
 /** Looks through arrays once that are handed on as they are: they are not searched again, so they must not change from here on. */

@@ -155,8 +155,8 @@ export class ParticipantRun {
     const round = this.#state.round + 1;
     const batch = participant.nextBatch(settings.batch);
     const prepared = await participant.prepare(batch, true);
-    const everybody = settings.gateK === 0;
-    const answers = await client.ask({ ...batch, own: prepared.own, ...(everybody ? {} : { selected: prepared.choice.selected }) });
+    const ungated = settings.gateK === 0;
+    const answers = await client.ask({ ...batch, own: prepared.own, ...(ungated ? {} : { selected: prepared.choice.selected }) });
     await this.#observer.notice(answers.origins, round, this.#maskRow());
     const lesson = participant.receive(batch, prepared, answers, this.#maskRow());
     await client.sendBack(answers, lesson.gradient);
@@ -192,7 +192,7 @@ export class ParticipantRun {
     this.#go({ phase: 'measuring' });
   }
 
-  /** Step 5, the measurement proper; and step 6, what it reaches on samples nobody trained on. */
+  /** Step 5, the measurement proper; and step 6, what it reaches on held-out samples. */
   async #measure(): Promise<void> {
     const { participant, validation } = this.#parts;
     const answers = await this.#parts.client.ask(validation);
@@ -253,7 +253,7 @@ export class ParticipantRun {
     return ledger.submitRow(writes === undefined ? scores : writes({ block: ledger.height, scores, ...ledger.weightsAndStake() }));
   }
 
-  /** Everybody offers its student and fetches those of the others, so that all hold what the others were at this block. One without a student still comes to the barrier. */
+  /** Every participant offers its student and fetches those of the others, so that all hold what the others were at this block. One without a student still comes to the barrier. */
   async #exchangeStudents(round: number): Promise<void> {
     const { client, ledger, standIn } = this.#parts;
     await client.publishStudent();

@@ -20,16 +20,16 @@ const DEADLINE = { floor_ms: 10_000, initial_ms: 30_000, ceiling_ms: 120_000 } a
 /** A query many times larger than the usual batch says nothing about the usual time, nor the other way round. */
 const LARGE_DEADLINE_MS = 60_000;
 
-/** A busy machine makes everybody late now and then: banning starts later than the default. */
+/** A busy machine delays every peer now and then: banning starts later than the default. */
 const BANS = { threshold: 5 } as const;
 
-/** Within one process nobody is ever late, only busy: waiting or banning by the clock would make results depend on the machine. */
+/** Within one process no peer is ever late, only busy: waiting or banning by the clock would make results depend on the machine. */
 const ONE_PROCESS = { deadline_ms: 24 * 3600 * 1000, bans: { threshold: Number.MAX_SAFE_INTEGER } } as const;
 
 /** The method that tells the hash of the student a peer offers. */
 const STUDENT_HASH = 'student/hash';
 
-/** What everybody answered to one batch. */
+/** What all peers answered to one batch. */
 export interface Answers extends Received {
   /** By peer: who answered. A peer that answered only a part of a batch counts as missing: half a block would look like an opinion. */
   readonly origins: readonly Origin[];
@@ -64,7 +64,7 @@ export interface Question {
   readonly size: number;
   /** The own answer `[size, width]`, where it is known already. */
   readonly own?: Float64Array;
-  /** `[size, k]`: whom to ask about each sample. Left out: everybody. */
+  /** `[size, k]`: whom to ask about each sample. Left out: every peer. */
   readonly selected?: Int32Array;
   /** False leaves zeros where a peer is missing. */
   readonly students?: boolean;
@@ -117,7 +117,7 @@ export class PeerClient {
     this.#serving = true;
   }
 
-  /** Everybody's responses, the own one computed here; chunk by chunk. */
+  /** The responses of all, the own one computed here; chunk by chunk. */
   async ask({ inputs, size, own, selected, students = true }: Question): Promise<Answers> {
     const peers = this.#keys.length;
     const { inputWidth, width } = this.#options;
@@ -142,7 +142,7 @@ export class PeerClient {
     return { responses, answered, origins, parts };
   }
 
-  /** Sends everybody who answered its part of dL/dF `[size, peers, width]`, with the inputs it belongs to. Students get none. */
+  /** Sends every peer that answered its part of dL/dF `[size, peers, width]`, with the inputs it belongs to. Students get none. */
   async sendBack({ parts }: Answers, gradient: Float64Array): Promise<void> {
     const row = this.#keys.length * this.#options.width;
     for (const { query, answers, from } of parts) {
@@ -174,7 +174,7 @@ export class PeerClient {
     return { responses, held };
   }
 
-  /** Offers the student as it stands, and tells everybody its hash. */
+  /** Offers the student as it stands, and tells all peers its hash. */
   async publishStudent(): Promise<void> {
     const { standIn } = this.#options;
     if (standIn !== undefined) await this.#offer.publish(this.network, encodeStudent(standIn.student));

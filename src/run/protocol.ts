@@ -7,7 +7,7 @@ import type { Clock, Network, PeerKey, PeerTraffic, RefusalReport, ServiceCounte
 import type { Absence } from './absence.js';
 import { readValue } from './value.js';
 
-/** Named calls of the coordinator. Reading the ledger is open to everybody; the rest needs stake. */
+/** Named calls of the coordinator. Reading the ledger is open to all; the rest needs stake. */
 export const CALL = {
   genesis: 'ledger/genesis',
   head: 'ledger/head',
@@ -69,7 +69,7 @@ export interface RejoinRequest {
   readonly round: number;
 }
 
-/** `round` null: ask again, unless the run is `over`. Otherwise everybody goes on after this round. */
+/** `round` null: ask again, unless the run is `over`. Otherwise all continue after this round. */
 export interface RejoinAnswer {
   readonly round: number | null;
   readonly over: boolean;
@@ -102,9 +102,9 @@ export interface ParticipantResult {
     readonly gram: readonly number[];
     readonly linearShare: number;
   };
-  /** On held-out samples: with everybody's responses, its own alone, through its gate, and with its proxy in the gate's place. */
+  /** On held-out samples: with the responses of all, its own alone, through its gate, and with its proxy in the gate's place. */
   readonly evaluation: { readonly head: PlainScore; readonly own: PlainScore; readonly gate: PlainScore; readonly proxy: PlainScore };
-  /** Its row of the competition mask when it measured; 0 for those in whose place nobody answered. */
+  /** Its row of the competition mask when it measured; 0 for those without an answer or a stand-in. */
   readonly mask: readonly number[];
   /** Per round that it took part in: round, head, own, gate, proxy. */
   readonly losses: readonly (readonly number[])[];
@@ -134,7 +134,7 @@ const PAUSE_MS = 500;
 
 /** How to wait for a coordinator. */
 export interface Waiting {
-  /** How long to go on trying while nobody answers. Default: not at all. */
+  /** How long to keep trying while there is no answer. Default: not at all. */
   readonly patience_ms?: number;
   /** Gives up at once. */
   readonly signal?: AbortSignal;

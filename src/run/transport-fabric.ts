@@ -12,7 +12,7 @@ export interface Seat {
 
 /** A place to join, for the first time or again. */
 export interface TransportFabric {
-  /** A transport for this identity that reaches everybody who has joined and can be reached by them. */
+  /** A transport for this identity that reaches every identity that has joined and can be reached by them. */
   join(identity: Identity): Promise<Seat>;
   /** Whoever closed its transport is not introduced to anybody any more, until it joins again. */
   left(key: PeerKey): void;
@@ -31,7 +31,7 @@ function memoryFabric(): TransportFabric {
   };
 }
 
-/** Everybody is told everybody's address, which the ledger or discovery would do on a real network. */
+/** Every identity is told the addresses of all, which the ledger or discovery would do on a real network. */
 function libp2pFabric(): TransportFabric {
   const present = new Map<PeerKey, Libp2pTransport>();
   return {

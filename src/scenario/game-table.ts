@@ -157,7 +157,7 @@ export class Table {
     );
   }
 
-  /** Everybody writes a row; all read the rows of the block before. */
+  /** Every player writes a row; all read the rows of the block before. */
   #record(block: number): void {
     const n = this.#n;
     for (const [g, { cast, history }] of this.#seats.entries()) {

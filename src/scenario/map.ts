@@ -148,7 +148,7 @@ export function playTrials(word: string, trials: Trials): Trial[] {
 }
 
 /**
- * Plays every strategy of one group, once for all prices: nobody sees alpha, so it only prices the losses.
+ * Plays every strategy of one group, once for all prices: no player sees alpha, so it only prices the losses.
  *
  * @returns one cell for each price and strategy, in the order of the map, and what they were made from
  */

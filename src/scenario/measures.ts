@@ -5,7 +5,7 @@ import { type PlayOptions, playScenario } from './play.js';
 import { honest } from './strategies.js';
 import type { World } from './world.js';
 
-/** A scenario beside its honest twin: same world, same stake, same defences, everybody honest. */
+/** A scenario beside its honest twin: same world, same stake, same defences, all honest. */
 export interface Comparison {
   readonly play: Play;
   readonly twin: Play;

@@ -7,7 +7,7 @@ import type { Identity } from './types.js';
 
 export interface World {
   readonly players: number;
-  /** [players, players, players]: H_p over the players' answers; undefined in a world of given rows, where nobody has a loss. */
+  /** [players, players, players]: H_p over the players' answers; undefined in a world of given rows, where no player has a loss. */
   readonly hessian: Float64Array | undefined;
   /** [players, players]: what removing player j costs player p, (H_p)_jj (R-05). */
   readonly scores: Float64Array;

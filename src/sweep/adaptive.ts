@@ -19,7 +19,7 @@ export type Controller = TauController;
 export interface AdaptivePoint {
   readonly step: number;
   readonly tau: number;
-  /** null when nobody gives anything to anybody else. */
+  /** null when no participant gives weight to another. */
   readonly diagonalRatio: number | null;
   readonly diagonalShare: number;
   /** Of the competitive ranking with the ideal one; null where it is undefined. */

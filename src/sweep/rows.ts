@@ -14,7 +14,7 @@ export interface TrialOutcome {
   readonly gap: number;
   readonly regret: number;
   readonly diagonalShare: number;
-  /** null where nobody gives anything to anybody else. */
+  /** null where no participant gives weight to another. */
   readonly diagonalRatio: number | null;
   readonly deadShare: number;
   /** Of the competitive ranking (5) with the ideal one (2); null where it is undefined, with the reason. */

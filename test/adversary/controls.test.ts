@@ -183,9 +183,9 @@ t.test('gradients of NaN: past the check on arrival and without undoing they end
   t.match(faults(await playWorld({ members: MEMBERS, deviant, prepare: push(false) })), /not finite|ended|wrote/);
 });
 
-t.test('gradients nobody asked for: taken, they change what the others learn', async (t) => {
+t.test('unrequested gradients: taken, they change what the others learn', async (t) => {
   const { put } = GradientInbox.prototype;
-  const name = 'gradients nobody asked for';
+  const name = 'unrequested gradients';
   const taken = await without(
     GradientInbox.prototype,
     'put',

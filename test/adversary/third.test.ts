@@ -14,7 +14,7 @@ const TOGETHER = [
   'silence',
   'gradients of 3e38',
   'gradients of NaN',
-  'gradients nobody asked for',
+  'unrequested gradients',
   'a student of 14 MB',
   'announcements sent again, ahead, far above',
   'barriers: comes to none',

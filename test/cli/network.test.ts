@@ -168,7 +168,7 @@ t.test('init, serve and six peers: one of its own kind, one killed, one stopped 
   t.equal(results[3]!.evaluation.head.accuracy, null, 'its loss is the squared error: there are no classes');
   t.ok(
     finished.participants.every(({ stake }) => stake > 100),
-    'everybody was paid',
+    'every participant was paid',
   );
   const verified = intermodel(['ledger', 'verify', at('ledger.sqlite')]);
   t.match(verified.stdout, /ok: blocks 1 to 8 replay to the byte/);

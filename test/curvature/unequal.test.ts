@@ -316,7 +316,7 @@ t.test('what was not answered is not read, and scores nothing; a huge baseline c
   test.ok(Math.abs(floor[0] + Math.log1p(Math.exp(-0.25))) < 1e-15, `${floor[0]}`);
   test.ok(Math.abs(floor[2] / 5e29 - 1) < 1e-15, `${floor[2]}`);
   const none = removalScores({ ...call, responses: new Float64Array(8).fill(Number.NaN), answered: [false, false] }).scores;
-  test.strictSame([...none], [0, 0, 0, 0], 'nobody answered');
+  test.strictSame([...none], [0, 0, 0, 0], 'no peer answered');
   test.end();
 });
 

@@ -37,7 +37,7 @@ t.test('trains, leaves, is validated offline; a student costs less than zeros; t
   const result = await runDistillation(options);
   t.ok(result.lastLoss < 0.8 * result.firstLoss, `loss ${result.firstLoss} -> ${result.lastLoss}`);
   const { offline, absence } = result;
-  t.equal(offline.queryFailure, 'unreachable', 'nobody can reach the participant that left');
+  t.equal(offline.queryFailure, 'unreachable', 'the participant that left cannot be reached');
   const [alone, connected] = [offline.offline.accuracy, offline.ensemble.accuracy];
   t.ok(alone > 0.3 && alone > connected - 0.05, `of ten classes: offline accuracy ${alone}, connected ${connected}`);
   t.equal(contentHash(result.student), offline.hash);

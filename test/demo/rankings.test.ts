@@ -33,7 +33,7 @@ t.test('ablation adds nats, ablation by row adds shares', (t) => {
   t.end();
 });
 
-t.test('a peer whose removal helps has no share, and a participant that nobody helps gives all the same', (t) => {
+t.test('a peer whose removal helps has no share, and a participant that no peer helps gives all the same', (t) => {
   t.same(
     valuesOf([
       [3, 1, -4],

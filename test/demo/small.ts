@@ -14,6 +14,6 @@ export const SMALL = {
   closingBlocks: 2,
   validation: 40,
   blockValidation: 20,
-  // never negative, so that everybody has something to write even after so little training
+  // never negative, so that every participant has a row to write even after so little training
   estimator: 'gaussNewton',
 } as const;

@@ -144,7 +144,7 @@ t.test('a peer goes, its student takes its position, it returns and takes over; 
   const student = new DenseNet([{ weights: Float64Array.of(1.5, 1.5), bias: new Float64Array(2), activation: 'identity' }]);
   const hash = await offer.publish(network, encodeStudent(student));
   t.match(await fetched, { ok: true, hash });
-  t.match(await students.fetch(asker, first.key, '0'.repeat(64)), { ok: false, code: 'unreachable' }, 'a hash that nobody offers');
+  t.match(await students.fetch(asker, first.key, '0'.repeat(64)), { ok: false, code: 'unreachable' }, 'a hash that is not on offer');
 
   const query: RoutedQuery = {
     network: asker,

@@ -37,7 +37,7 @@ t.test('the fast method takes at most a tenth of the steps, to the same weights'
   const median = (values: Float64Array) => Array.from(values).sort((a, b) => a - b)[50];
   test.equal(fast.status.filter((kind) => kind === 'converged').length, 100, 'all within 1000 n steps');
   test.ok(median(fast.steps) * 10 <= median(plain.steps), `${median(fast.steps)} steps against ${median(plain.steps)}`);
-  test.ok(plain.status.includes('stepLimit'), 'plain ascent runs out of steps on some: nobody reports that as converged');
+  test.ok(plain.status.includes('stepLimit'), 'plain ascent runs out of steps on some: that is not reported as converged');
 });
 
 t.test('plain ascent at T = 0.1 and alpha / tau = 25 ends in cycles, and says with which period', async (test) => {

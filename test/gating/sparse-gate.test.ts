@@ -83,7 +83,7 @@ t.test('dL/dF is the central difference through mixture and shares', async (t) =
   t.ok(worst < 1e-8, `worst difference ${worst}`);
 });
 
-t.test('silent peers: mass exactly 0, the rest renormalised; nobody at all gives a zero mixture', async (t) => {
+t.test('silent peers: mass exactly 0, the rest renormalised; no peer at all gives a zero mixture', async (t) => {
   const gate = new SparseGate({ ...base, k: 3, closed: [] });
   const context = new Float64Array(6).fill(1);
   const choice = gate.choose(context, 2, false);
@@ -91,7 +91,7 @@ t.test('silent peers: mass exactly 0, the rest renormalised; nobody at all gives
   const answered = new Int32Array(12);
   answered[0] = 1;
   answered[2] = 1;
-  answered[3] = 1; // not chosen: an answer nobody asked for has no weight
+  answered[3] = 1; // not chosen: an unrequested answer has no weight
   const { mixture, shares } = gate.mix(choice, new Float64Array(24).fill(7), answered);
   t.strictSame([...shares.subarray(0, 6)], [0.5, 0, 0.5, 0, 0, 0]);
   t.strictSame([...shares.subarray(6)], [0, 0, 0, 0, 0, 0]);

@@ -43,7 +43,7 @@ t.test('three participants: rows move by bounded steps, rank by (5), stake grows
   t.same(
     first.exact,
     stakes.map((stake) => stake * BigInt(ROW_PARTS)),
-    'before any row moved, everybody ranks themselves',
+    'before any row moved, every participant ranks itself',
   );
   t.same(first.paid, [500_000_000n, 333_333_333n, 166_666_667n], 'largest remainder');
   t.equal(first.ranking[0], 1, 'R_0 = (1/3) * 3 tokens');

@@ -88,7 +88,7 @@ t.test('others only: own weights count for nothing and the rest in full', async 
     [1, 0, 0],
     [1, 0, 0],
   ];
-  t.same(await ranked([2, 0, 0], alone, { othersOnly: 1, minimumStake: 0n }), [0, 0, 0], 'nobody else rates: nothing is ranked');
+  t.same(await ranked([2, 0, 0], alone, { othersOnly: 1, minimumStake: 0n }), [0, 0, 0], 'no other participant rates: nothing is ranked');
 });
 
 t.test('share: at most a part of all stake rates', async (t) => {

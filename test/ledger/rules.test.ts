@@ -56,7 +56,7 @@ t.test('a slot reused by a new key inherits nothing', async (t) => {
 t.test('a newcomer at the limit prunes the lowest ranked past its immunity', async (t) => {
   const ledger = await start({ maximumParticipants: 2, immunity: 2 });
   t.equal(ledger.submitAction(b, row([a.publicKey, 900_000_000], [b.publicKey, 100_000_000])).code, 'ok');
-  t.equal(ledger.submitAction(c, { kind: 'register', endpoint: '', stake: TOKEN }).code, 'full', 'everybody is immune');
+  t.equal(ledger.submitAction(c, { kind: 'register', endpoint: '', stake: TOKEN }).code, 'full', 'every participant is immune');
   for (let block = 0; block < 3; block++) await ledger.closeBlock();
   t.equal(ledger.submitAction(c, { kind: 'register', endpoint: '', stake: TOKEN }).code, 'ok');
   await ledger.closeBlock();
@@ -84,7 +84,7 @@ t.test('pruning: the lowest ranking, then the lowest stake, then the latest slot
       participants: stakes.map((stake, n) => ({
         key: testKey(10 + n).publicKey,
         stake,
-        // Number 1 is ranked a little, number 4 by everybody else; the other three not at all.
+        // Number 1 is ranked a little, number 4 by all others; the other three not at all.
         row:
           n === 4
             ? { targets: Uint32Array.of(1, 4), weights: Uint32Array.of(1, 999_999_999) }

@@ -153,7 +153,7 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
         }
         const closing = ledger.closeBlock();
         if (own.integer(6) === 0) {
-          // A crash at some moment of the append: its requests may still be on their way, its answers reach nobody.
+          // A crash at some moment of the append: its requests may still be on their way, its answers are lost.
           await clock.sleep(own.integer(120));
           store.crashed = true;
           closing.catch(() => undefined);

@@ -58,7 +58,7 @@ t.test('what a lost race makes impossible is refused, and no block is closed for
   t.equal((await store.head()).height, 1);
 });
 
-t.test('a store that fails says so to everyone who waits, and the next call is not harmed', async (t) => {
+t.test('a store that fails says so to every caller that waits, and the next call is not harmed', async (t) => {
   let broken = true;
   const store = withAppend(memoryStore(), async (real, ...args) => {
     if (broken) throw new Error('the disk is gone');

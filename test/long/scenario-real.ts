@@ -61,7 +61,7 @@ interface Line {
   readonly defence: string;
   readonly name: string;
   readonly coalition: readonly number[];
-  /** [blocks]: stake of everybody at the end of each block. */
+  /** [blocks]: stakes of all at the end of each block. */
   readonly stake: readonly (readonly number[])[];
   readonly scores: readonly (readonly number[])[];
   /** Mean cross-entropy of the heads outside the coalition. */
@@ -106,7 +106,7 @@ for (const seed of seeds) {
 }
 printTable();
 
-/** What everybody's answers are worth to all, in the honest run; a thief takes the best. */
+/** What the answers of each are worth to all, in the honest run; a thief takes the best. */
 function worthIn(twin: Line | undefined): Float64Array {
   return Float64Array.from({ length: participants }, (_, j) => twin?.scores.reduce((sum, row) => sum + row[j], 0) ?? 0);
 }

@@ -4,7 +4,7 @@ import { Libp2pTransport, Network } from '../../src/network/index.js';
 import { Cable, type Finding, noNamespaces } from './support/multicast.js';
 import { identityOf, ramp, scaling, sleep } from './support/peers.js';
 
-/** How long to wait for nobody: several times what finding somebody takes (0.4 to 0.9 s). */
+/** How long to wait where no peer should be found: several times what finding one takes (0.4 to 0.9 s). */
 const NOBODY_MS = 4000;
 
 const FOUND = new URL('./support/found.js', import.meta.url);
@@ -43,7 +43,7 @@ t.test('a bootstrap list is enough to meet; a key is enough to find a peer throu
   t.ok(found, 'a never was told where b is');
 });
 
-t.test('control: without discovery and introduction nobody is found', async (t) => {
+t.test('control: without discovery and introduction no peer is found', async (t) => {
   const [a, b] = [await Libp2pTransport.start({ identity: identityOf(304) }), await Libp2pTransport.start({ identity: identityOf(305) })];
   t.teardown(() => Promise.all([a.close(), b.close()]));
   new Network({ transport: b, service: { handlers: scaling(3), stakeOf: () => 1n } });

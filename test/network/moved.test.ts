@@ -70,7 +70,7 @@ t.test('a peer whose process hangs and that starts anew on another port answers 
   await mine.introduce(identity.key, former.addresses);
   t.equal(await ask(caller, identity.key), 2);
 
-  former.child.kill('SIGSTOP'); // its connections stay open, and nobody answers on them
+  former.child.kill('SIGSTOP'); // its connections stay open, and there is no answer on them
   const now = await serve(t, identity);
   t.equal(await ask(caller, identity.key, 300), 'timeout', 'control: without an introduction the old connection is used');
   await mine.introduce(identity.key, now.addresses());

@@ -45,7 +45,7 @@ t.test('bans start at the threshold, double, end, and a success forgets them', a
   t.equal(bans.remaining_ms('a'), 100);
 });
 
-t.test('when everybody is banned, the ban is ignored: the fault may be the caller', async (t) => {
+t.test('when every peer is banned, the ban is ignored: the fault may be the caller', async (t) => {
   const hub = createHub();
   const transports = [1, 2].map((number) => hub.join(identityOf(number)));
   const [a, b] = transports.map((transport) => new Network({ transport, service: { handlers: scaling(1), stakeOf: () => 1n } }));
@@ -123,7 +123,7 @@ t.test('forgiving a peer that was never met does not make it somebody who is not
   const [met, stranger] = [identityOf(63).key, identityOf(64).key];
   caller.bans.failed(met, true);
   caller.forgive(stranger);
-  t.ok(caller.bans.everybody());
+  t.ok(caller.bans.allBanned());
 });
 
 t.test('T10: whoever waits with more stake is served first; an unknown caller never outranks a staked one', async () => {

@@ -77,7 +77,7 @@ t.test('the ascent follows the gradient of the payoff by finite differences, own
   }
 });
 
-t.test('the row stays admissible and the payoff rises; without a price on loss everybody turns to itself', async (t) => {
+t.test('the row stays admissible and the payoff rises; without a price on loss every participant turns to itself', async (t) => {
   const options = problem(300);
   const { row } = competingRow({ ...options, rate: 1e-4 });
   const next = options.weights.slice();

@@ -11,7 +11,7 @@ t.test('by hand: on either side of the edge', async (t) => {
   t.same(reported(2, -1, -0.75), [2, 0, 0], 'worth outweighs harm');
   t.same(reported(2, -1, -1), [1, 1, 1], 'as much harm as worth: there is nothing to share out');
   t.same(reported(2, -1, -1.25), [1, 1, 1]);
-  t.same(reported(-1, 0, -2), [1, 1, 1], 'nobody helps');
+  t.same(reported(-1, 0, -2), [1, 1, 1], 'no peer helps');
   t.same(reported(0, 0), [1, 1]);
   t.ok(reported(1, Number.NaN).some(Number.isNaN), 'a score that is no number is not hidden');
 });

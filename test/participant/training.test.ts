@@ -22,7 +22,7 @@ t.setTimeout(280_000);
 const SEED = 11;
 const backend = createBackend({ kind: 'reference' });
 
-t.test('a gate that asks everybody mixes by a softmax over the open peers, and its gradient is that of finite differences', async (t) => {
+t.test('a gate that asks every peer mixes by a softmax over the open peers, and its gradient is that of finite differences', async (t) => {
   const [peers, width, contextWidth, batch] = [4, 3, 2, 3];
   const optimiser = { learningRate: 1e-2 };
   const gate = () =>

@@ -135,7 +135,7 @@ t.test('inputs are read only, outputs are new', (test) => {
   test.end();
 });
 
-t.test('one participant has nobody to compete with: mask 1/2, derivative 0', (test) => {
+t.test('one participant has no competitor: mask 1/2, derivative 0', (test) => {
   for (const { name, backend } of backends) {
     const { mask, derivative } = competitionMask({ weights: [1], temperature: 2, n: 1, backend });
     test.same([mask[0], derivative[0]], [0.5, 0], name);

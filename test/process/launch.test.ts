@@ -28,7 +28,7 @@ function equalToOneProcess(t: Test, run: ProcessesResult, demo: DemoResult): voi
   t.same([...run.weights], demo.weights.flat());
   for (const result of run.results) {
     for (const [, traffic] of result?.traffic ?? []) t.equal(traffic.success + traffic.timeout + traffic.error, traffic.calls);
-    t.same(result?.absences, [], 'nobody went away');
+    t.same(result?.absences, [], 'no participant went away');
   }
 }
 

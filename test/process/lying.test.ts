@@ -24,9 +24,9 @@ t.test('two liars between processes end with the stake that they have in one pro
     Array(5).fill('finished'),
   );
   const [settings, backend] = [resolveSettings(given), createBackend({ kind: 'native' })];
-  const nobody: Relay = () => Promise.reject(new Error('no participant of this roster asks another'));
+  const noPeers: Relay = () => Promise.reject(new Error('no participant of this roster asks another'));
   const request = { settings, seed: SEED, data: '', backend };
-  const honest = await Promise.all([0, 1, 2, 3, 4].map((index) => smallRoster.build(index, request, nobody)));
+  const honest = await Promise.all([0, 1, 2, 3, 4].map((index) => smallRoster.build(index, request, noPeers)));
   const members = honest.map(
     ({ member }) =>
       () =>

@@ -97,6 +97,6 @@ t.test('a row is the positive part of the scores, and even where harm outweighs 
   t.same(
     [...weights].map((weight) => Math.round(weight * ROW_PARTS) / ROW_PARTS),
     [0, 0.25, 0.75, 0.333333334, 0.333333333, 0.333333333, 0, 1, 0],
-    'a participant that nobody helps rates all alike',
+    'a participant that no peer helps rates all alike',
   );
 });

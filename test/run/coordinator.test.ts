@@ -124,7 +124,7 @@ t.test('a replica follows the coordinator of the ledger by replaying its blocks;
   const [a, b] = members.map(({ network }) => network);
   const stranger = member(createKey(seedOf(3)));
   const [replicaA, replicaB] = [await openReplica(a!, self), await openReplica(b!, self)];
-  t.equal((await openReplica(stranger, self)).chain, replicaA.chain, 'reading is open to everybody');
+  t.equal((await openReplica(stranger, self)).chain, replicaA.chain, 'reading is open to all');
   await t.rejects(ask(stranger, self, CALL.submit, new Uint8Array(1)), { code: 'BTM_IO', message: /noStake/ });
 
   const [key] = keys as [SigningKey];
@@ -204,7 +204,7 @@ t.test('a ledger that is taken up again: all rejoin, and go on from where the fu
   t.equal(coordinator.ledger.height, 1, 'their new addresses are in a block');
 });
 
-t.test('one that was started again before it was missed holds nobody up', async (t) => {
+t.test('one that was started again before it was missed delays no participant', async (t) => {
   const { members, events } = await opened(t, 2);
   const [a, b] = members as [(typeof members)[0], (typeof members)[0]];
   await Promise.all([a.barrier(block(1, 1)), b.barrier(block(1, 1))]);
@@ -238,7 +238,7 @@ t.test('where all may come back, all may go: rounds that they had begun come aga
   const first = a.rejoin(1);
   await until('0 applies');
   await pass(600);
-  t.equal(coordinator.members.length, 2, 'the patience of a round that was given up puts nobody out');
+  t.equal(coordinator.members.length, 2, 'the patience of a round that was given up removes no participant');
   t.same(await b.rejoin(0), { round: 1, over: false });
   t.same(await first, { round: 1, over: false });
   const together = a.barrier(asked(2));
@@ -253,7 +253,7 @@ t.test('a coordinator that is still opening its store is waited for, so long and
   const transport = hub.join(createIdentity(seedOf(9)));
   const network = new Network({ transport: hub.join(createIdentity(Buffer.from(key.seed, 'hex'))), clock });
   const head = (waiting = {}) => ask(network, transport.self, CALL.head, null, waiting);
-  await t.rejects(head(), { code: 'BTM_IO' }, 'not at all, where nobody said so');
+  await t.rejects(head(), { code: 'BTM_IO' }, 'not at all, unless it is configured');
   const stop = new AbortController();
   const givenUp = head({ patience_ms: 60_000, signal: stop.signal });
   stop.abort();

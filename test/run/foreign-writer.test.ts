@@ -194,7 +194,7 @@ t.test('an older copy of the ledger is refused; it proves nothing', async (t) =>
   t.match(error, { message: /ends at block 1; this participant has seen block 2/, proof: undefined });
 });
 
-t.test('heads that nobody signed, or somebody else, are not taken', async (t) => {
+t.test('heads without a signature, or with that of another key, are not taken', async (t) => {
   for (const signer of [null, outsider]) await t.rejects(back([1n], [1n], signer), { message: /did not sign its head/ });
 });
 

@@ -1,4 +1,4 @@
-/** Who waits for whom, without a network: missing ones are put out, strays too, and nobody can hold up the others for long. */
+/** Who waits for whom, without a network: missing ones are put out, strays too, and none can delay the others for long. */
 import t from 'tap';
 import { Membership, type MembershipOptions } from '../../src/run/membership.js';
 import { VirtualClock } from '../network/support/virtual-clock.js';
@@ -59,7 +59,7 @@ t.test('those that do not come are out; one that comes alone to a place of its o
   t.ok(come('b', 'asked 2').done);
 });
 
-t.test('nobody waits in two places, and places nobody waits in are forgotten', async (t) => {
+t.test('no participant waits in two places, and empty places are forgotten', async (t) => {
   const { kept, come, events, pass } = roll(['a', 'b', 'c']);
   for (let k = 0; k < 1000; k++) come('c', `learnt ${k}`);
   come('a', 'asked 1');
@@ -67,7 +67,7 @@ t.test('nobody waits in two places, and places nobody waits in are forgotten', a
   t.notOk(come('c', 'published 1').done);
   t.ok(come('c', 'asked 1').done, 'it came after all');
   await pass(2 * PATIENCE_MS);
-  t.same(events, [], 'the places it left put nobody out');
+  t.same(events, [], 'the places it left remove no participant');
   t.ok(kept.has('c'));
 });
 
@@ -176,7 +176,7 @@ t.test('before training, one that was started again does not hold up those that 
   kept.end();
 });
 
-t.test('nobody is put out after the end', async (t) => {
+t.test('no participant is removed after the end', async (t) => {
   const { kept, come, events, pass } = roll(['a', 'b']);
   come('a', 'asked 1');
   kept.end();
@@ -184,11 +184,11 @@ t.test('nobody is put out after the end', async (t) => {
   t.same(events, []);
 });
 
-t.test('a block that cannot be closed: nobody goes on', async (t) => {
+t.test('a block that cannot be closed: no participant continues', async (t) => {
   const { come, events, pass } = roll(['a', 'b'], { closeBlock: async () => false });
   const barrier = come('a', 'block 1');
   come('b', 'block 1');
   await pass(2 * PATIENCE_MS);
   t.ok(barrier.passed && !barrier.done);
-  t.same(events, [], 'and nobody is to blame');
+  t.same(events, [], 'and no participant is blamed');
 });

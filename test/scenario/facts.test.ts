@@ -122,7 +122,7 @@ t.test('fact 2: empty identities open the masks; counting staked raters, or thei
   }
 });
 
-/** What everybody measures of player j. */
+/** What all players measure of player j. */
 const column = ({ scores, players }: World, j: number) =>
   Array.from({ length: players }, (_, p) => scores[p * players + j]!).reduce((sum, q) => sum + q, 0);
 const alone = [0, 1, 2, 3].map((player) => ({ player, stakeShare: 1, answer: { source: player, share: 1 } }));

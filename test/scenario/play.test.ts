@@ -59,7 +59,7 @@ t.test('one block of two players, by hand', async (t) => {
 });
 
 t.test('the loss is the quadratic form of what the mask closes, by hand', async (t) => {
-  // One Hessian per player, diagonal; everybody honest, so masks follow from the measured rows.
+  // One Hessian per player, diagonal; all honest, so masks follow from the measured rows.
   const diagonal = drawWorld('diagonal-uniform', { seed: 9, trial: 0, n: 3 });
   const { loss } = playScenario({ ...base, world: diagonal, strategy: honest, blocks: 1, alpha: 1, temperature: 0.5 });
   const rows = [0, 1, 2].map((p) => {

@@ -66,7 +66,7 @@ t.test('problems whose samples are held out block by block, and zeros after a pr
   weights.fill(0, 0, 1100); // of the first problem all of the first block, and a part of the second
   weights.fill(0, shape.samples + 1000, shape.samples + 2100);
   weights.fill(0, 2 * shape.samples + 2048);
-  for (let k = 0; k < 3; k++) weights.fill(0, k * shape.samples + 1024, k * shape.samples + 2048); // nobody's block
+  for (let k = 0; k < 3; k++) weights.fill(0, k * shape.samples + 1024, k * shape.samples + 2048); // a block of no weight
   const tiny = { samples: 1100, width: 1, problems: 1, outputs: 1 };
   const held = draw(tiny, 12);
   held.features.fill(1e-200);

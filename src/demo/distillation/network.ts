@@ -1,4 +1,4 @@
-/** The participants of `intermodel distill`: dense nets on shards of their own, with students; the lives of everybody else. */
+/** The participants of `intermodel distill`: dense nets on shards of their own, with students; the runs of all others. */
 
 import type { Backend } from '../../backend/index.js';
 import { checkInteger } from '../../core/validate.js';
@@ -33,7 +33,7 @@ export interface DistillationNetworkOptions {
   readonly objective: DistillationObjective;
   /** How they reach one another; the numbers do not depend on it. */
   readonly transport: FabricKind;
-  /** Rounds that everybody trains. */
+  /** Rounds that all participants train. */
   readonly rounds: number;
   readonly batch: number;
   /** Samples of the best-supplied participant. */
@@ -42,7 +42,7 @@ export interface DistillationNetworkOptions {
   readonly validation: number;
   readonly seed: number;
   readonly backend: Backend;
-  /** Whether everybody teaches a stand-in and hands it round. Default true. */
+  /** Whether every participant trains a stand-in and offers it. Default true. */
   readonly standIns?: boolean;
 }
 
@@ -78,7 +78,7 @@ export function distillationSizes(data: DigitData, peers: number): { readonly la
   return { largestShard, validation: Math.min(...held) };
 }
 
-/** Draws shards and networks from the seed and brings everybody run. Whoever opens this closes `run`. */
+/** Draws shards and networks from the seed and builds all of their runs. Whoever opens this closes `run`. */
 export async function openDistillationNetwork(
   options: DistillationNetworkOptions,
   hooks: LocalRunHooks = {},
@@ -98,7 +98,7 @@ export async function openDistillationNetwork(
   return { run, members };
 }
 
-/** Blocks while training, and samples that a row is measured on then: few, since measuring asks everybody. */
+/** Blocks while training, and samples that a row is measured on then: few, since measuring asks every peer. */
 const BLOCKS = 4;
 const BLOCK_VALIDATION = 32;
 

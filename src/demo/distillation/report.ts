@@ -69,7 +69,7 @@ function gateAgainstRow(network: DistillationNetwork, index: number, view: RunVi
 /** Mean held-out loss of the survivors while some peers are away. */
 export interface AbsenceReport {
   readonly away: readonly number[];
-  /** Nobody away. */
+  /** No peer is away. */
   readonly alive: ClassScore;
   /** Zeros in the place of the absent, weights renormalised over the others. */
   readonly zeros: ClassScore;
@@ -144,7 +144,7 @@ function bytesOf({ standIn }: LocalParticipant): number {
   return standIn === undefined ? 0 : encodeStudent(standIn.student).length;
 }
 
-/** Payload bytes that everybody has sent and received so far: queries, gradients, students, and what rows were measured on. The ledger's books are apart. */
+/** Payload bytes that all participants have sent and received so far: queries, gradients, students, and what rows were measured on. The ledger's books are apart. */
 export function trafficOf({ run }: DistillationNetwork): { sent: number; received: number } {
   let [sent, received] = [0, 0];
   for (const { client } of run.participants) {

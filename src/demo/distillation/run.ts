@@ -1,4 +1,4 @@
-/** `intermodel distill` as a function: everybody trains, some peers are taken away, one is distilled and leaves. Plain data out. */
+/** `intermodel distill` as a function: all participants train, some peers are taken away, one is distilled and leaves. Plain data out. */
 import { setImmediate as nextTick } from 'node:timers/promises';
 import { AbortedError, InputError } from '../../core/errors.js';
 import { checkInteger } from '../../core/validate.js';
@@ -77,7 +77,7 @@ export async function runDistillation(options: DistillationRunOptions, control: 
   }
 }
 
-/** A round is done when everybody has done it. */
+/** A round is done when all participants have done it. */
 function roundsOf(peers: number, onRound: (done: number, total: number) => void) {
   let steps = 0;
   return (_: number, { phase, done, total }: { readonly phase: string; readonly done: number; readonly total: number }): void => {

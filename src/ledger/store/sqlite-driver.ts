@@ -31,7 +31,7 @@ let chosen: Promise<Driver> | undefined;
 
 export interface Opening {
   readonly readOnly?: boolean;
-  /** Reads the file as it lies, without locks and without files beside it: only right while no one writes. */
+  /** Reads the file as it lies, without locks and without files beside it: only right while there is no writer. */
   readonly immutable?: boolean;
 }
 

@@ -62,7 +62,7 @@ export class StreamServer {
       await stream.close({ signal: work.signal });
       setTimeout(() => stream.abort(new Error('lingering')), LINGER_MS).unref();
     } catch (error) {
-      stream.abort(error instanceof Error ? error : new Error(String(error))); // the caller has gone: no one is left to tell
+      stream.abort(error instanceof Error ? error : new Error(String(error))); // the caller has gone: there is no receiver left
     } finally {
       this.#leave(key, caller);
     }

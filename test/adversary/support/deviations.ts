@@ -263,7 +263,7 @@ export const DEVIATIONS: Readonly<Record<string, Case>> = {
   },
   'gradients of 3e38': { deviation: gradients(3e38), noticed: ['norm'], same: false },
   'gradients of NaN': { deviation: gradients(Number.NaN), noticed: ['nonfinite'], same: false },
-  'gradients nobody asked for': {
+  'unrequested gradients': {
     deviation: beside('backward', ({ tensors: [input, gradient] }) => [
       { tensors: [input, { ...gradient, data: gradient.data.map(() => 5) }] },
       { tensors: [tensor(3, INPUTS, 0.5), tensor(3, WIDTH, 5)] },

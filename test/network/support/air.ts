@@ -90,7 +90,7 @@ export class Air {
       return;
     }
     this.fates.lost++;
-    // Half of the time the machine is still there and says that nobody listens.
+    // Half of the time the machine is still there and says that nothing listens.
     if (datagram.type === 'request' && this.#random.uniform() < 0.5) from.receive(to, { type: 'reset', nonce: datagram.request.nonce });
   }
 
@@ -153,7 +153,7 @@ export class AirTransport implements Transport {
 
   receive(from: PeerKey, datagram: Datagram): void {
     if (datagram.type === 'request') void this.#serve(from, datagram);
-    else if (datagram.type === 'reset') this.#settle(from, datagram.nonce, new TransportError('unreachable', 'nobody listens'));
+    else if (datagram.type === 'reset') this.#settle(from, datagram.nonce, new TransportError('unreachable', 'nothing listens'));
     else this.#accept(from, datagram);
   }
 

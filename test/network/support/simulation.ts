@@ -245,7 +245,7 @@ class World {
     this.#air.weather = { drop: 0, duplicate: 0, corrupt: 0, delayMean_ms: 1, straggle: 0 };
   }
 
-  /** Once the weather clears, everybody who holds stake is served by everybody. */
+  /** Once the weather clears, every peer with stake is served by all. */
   async #checkLiveness(): Promise<void> {
     const asked: Promise<void>[] = [];
     this.#processes.forEach((process, index) => {
