@@ -9,8 +9,8 @@ import { packageRoot, platformTarget } from '../../src/backend/index.js';
 
 const run = promisify(execFile);
 
-/** Unpacked, without this machine's own binary, which is larger than the one that ships. */
-const LARGEST_BYTES = 3_300_000;
+/** Unpacked, without the binary, which compilers make of different sizes. */
+const LARGEST_BYTES = 3_400_000;
 
 const home = await mkdtemp(join(tmpdir(), 'intermodel-install-'));
 t.teardown(() => rm(home, { recursive: true, force: true }));
