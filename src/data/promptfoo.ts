@@ -5,6 +5,8 @@ import type { Answers } from './answers.js';
 import { readWhole } from './bytes.js';
 
 interface Result {
+  /** Where its provider and prompt stand among all columns of the file; results stand in the order in which they were done. */
+  readonly column: number;
   readonly provider: string;
   readonly test: string;
   readonly score: number;
@@ -30,8 +32,8 @@ export async function readPromptfoo(path: string): Promise<Answers[]> {
       remedy: 'Write one with promptfoo eval --output results.json.',
     });
   }
-  const prompts = new Set(list.map((entry) => entry['promptIdx'])).size;
-  const results = list.map((entry, index) => parseResult(`${path}: results[${index}]`, entry, prompts > 1));
+  const prompts = promptsOf(list);
+  const results = list.map((entry, index) => parseResult(`${path}: results[${index}]`, entry, prompts)).sort((a, b) => a.column - b.column);
   const tests = [...new Set(results.map(({ test }) => test))];
   const place = new Map(tests.map((test, at) => [test, at]));
   return [...new Set(results.map(({ provider }) => provider))].map((name) => {
@@ -70,7 +72,21 @@ function fieldOf(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
 }
 
-function parseResult(argument: string, entry: Record<string, unknown>, withPrompt: boolean): Result {
+/** The prompts in their order. `promptIdx` counts pairs of provider and prompt, so prompts are told apart by their hash or text. */
+function promptsOf(list: readonly Record<string, unknown>[]): unknown[] {
+  const ordered = [...list].sort((a, b) => columnOf(a) - columnOf(b));
+  return [...new Set(ordered.map(promptOf))];
+}
+
+function promptOf(entry: Record<string, unknown>): unknown {
+  return entry['promptId'] ?? fieldOf(entry['prompt'], 'raw') ?? entry['promptIdx'];
+}
+
+function columnOf(entry: Record<string, unknown>): number {
+  return typeof entry['promptIdx'] === 'number' ? entry['promptIdx'] : 0;
+}
+
+function parseResult(argument: string, entry: Record<string, unknown>, prompts: readonly unknown[]): Result {
   const provider = entry['provider'];
   const label = typeof provider === 'string' ? provider : fieldOf(provider, 'label') || fieldOf(provider, 'id');
   if (typeof label !== 'string' || label === '') throw new InputError('BTM_TYPE', 'has no name of a provider', { argument });
@@ -79,7 +95,8 @@ function parseResult(argument: string, entry: Record<string, unknown>, withPromp
   if (value === undefined) throw new InputError('BTM_TYPE', 'has neither score nor success', { argument });
   const test = entry['testIdx'] ?? JSON.stringify(entry['vars'] ?? argument);
   return {
-    provider: withPrompt ? `${label} #${String(entry['promptIdx'])}` : label,
+    column: columnOf(entry),
+    provider: prompts.length > 1 ? `${label} #${prompts.indexOf(promptOf(entry))}` : label,
     test: String(test),
     score: value,
     cost: typeof cost === 'number' ? cost : null,

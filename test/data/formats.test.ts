@@ -84,6 +84,26 @@ t.test('RouterBench: scores and costs beside responses; promptfoo: scores by tes
   );
 });
 
+// promptfoo eval -c CONFIG --output FILE, with the configuration that each file repeats; the providers answer from the test's variables.
+t.test('files that promptfoo 0.121.20 wrote: two scripted providers, three tests, one prompt and two', async (t) => {
+  const [one, two] = await Promise.all(['one-prompt', 'two-prompts'].map((name) => readAnswers([at(`promptfoo/${name}.json`)])));
+  const shown = (found: typeof one) => found.map(({ name, ids, values, cost }) => [name, [...(ids ?? [])], [...values], cost]);
+  t.same(shown(one), [
+    ['scripted:good', ['0', '1', '2'], [1, 1, 1], 0.002],
+    ['scripted:poor', ['0', '1', '2'], [0, 1, 1], 0.0001],
+  ]);
+  t.same(
+    shown(two).map(([name, , values]) => [name, values]),
+    [
+      ['scripted:good #0', [1, 1, 1]],
+      ['scripted:good #1', [1, 1, 1]],
+      ['scripted:poor #0', [0, 1, 1]],
+      ['scripted:poor #1', [0, 1, 1]],
+    ],
+    'prompts are numbered, not pairs of provider and prompt',
+  );
+});
+
 t.test('lm-evaluation-harness: numbers written as text, choices of the document, hashes', async (t) => {
   const [found] = await readAnswers([at('some__model/samples_arc_easy_2024-05-01T10-00-00.000000.jsonl')]);
   t.same([found.name, found.kind, found.width, found.labels], ['some__model', 'logits', 3, ['0', '1']]);
