@@ -130,7 +130,7 @@ void Gradient::addParameters(const BatchPart& part) {
       double total = bias[o];
       for (size_t begin = 0; begin < samples; begin += kTreeBlock) {
         const size_t end = samples - begin < kTreeBlock ? samples : begin + kTreeBlock;
-        const double sum = treeBlock(begin, end, [=](size_t s, size_t) { return F64{mine[s * n + o]}; });
+        const double sum = foldBlock<Add>(begin, end, [=](size_t s, size_t) { return F64{mine[s * n + o]}; });
         total = starts && begin == 0 ? sum : total + sum;
       }
       bias[o] = total;

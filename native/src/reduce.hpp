@@ -24,21 +24,34 @@ INTERMODEL_INLINE double foldLanes(const double* lane) {
   return (a + c) + (b + d);
 }
 
-/// One block of at most kTreeBlock elements, starting at `begin`.
-template <class Term>
-INTERMODEL_INLINE double treeBlock(size_t begin, size_t end, Term term) {
+/// How a value joins the chain of its lane.
+struct Add {
+  INTERMODEL_INLINE F64 next(F64 sum, F64 x) { return sum + x; }
+  INTERMODEL_INLINE double next(double sum, double x) { return sum + x; }
+};
+
+struct AddSquare {
+  INTERMODEL_INLINE F64 next(F64 sum, F64 x) { return fma(x, x, sum); }
+  INTERMODEL_INLINE double next(double sum, double x) { return fused(x, x, sum); }
+};
+
+/// At most one block, from `begin` to `end`: Fold (Add, AddSquare) over what term(r, count) gives for elements r ..
+/// r + count - 1.
+template <class Fold, class Term>
+INTERMODEL_INLINE double foldBlock(size_t begin, size_t end, Term term) {
   F64 part[kTreeParts];
-  for (int i = 0; i < kTreeParts; i++) part[i] = zero();
+  for (F64& lanes : part) lanes = zero();
   size_t r = begin;
   for (; r + kTreeLanes <= end; r += kTreeLanes)
-    for (int i = 0; i < kTreeParts; i++) part[i] = part[i] + term(r + static_cast<size_t>(i * kLanes), size_t{kLanes});
+    for (int i = 0; i < kTreeParts; i++)
+      part[i] = Fold::next(part[i], term(r + static_cast<size_t>(i * kLanes), size_t{kLanes}));
   double lane[kTreeLanes];
   for (int i = 0; i < kTreeParts; i++) store(lane + i * kLanes, part[i]);
   for (size_t first = 0; first < kTreeLanes && r < end; first += kLanes) {
     const size_t count = end - r < kLanes ? end - r : size_t{kLanes};
     double value[kLanes];
     store(value, term(r, count));
-    for (size_t i = 0; i < count; i++) lane[first + i] += value[i];
+    for (size_t i = 0; i < count; i++) lane[first + i] = Fold::next(lane[first + i], value[i]);
     r += count;
   }
   return foldLanes(lane);
@@ -46,10 +59,10 @@ INTERMODEL_INLINE double treeBlock(size_t begin, size_t end, Term term) {
 
 template <class Term>
 INTERMODEL_INLINE double treeSumOf(size_t n, Term term) {
-  if (n <= kTreeBlock) return treeBlock(0, n, term);
-  double total = treeBlock(0, kTreeBlock, term);
+  if (n <= kTreeBlock) return foldBlock<Add>(0, n, term);
+  double total = foldBlock<Add>(0, kTreeBlock, term);
   for (size_t begin = kTreeBlock; begin < n; begin += kTreeBlock)
-    total += treeBlock(begin, begin + kTreeBlock < n ? begin + kTreeBlock : n, term);
+    total += foldBlock<Add>(begin, begin + kTreeBlock < n ? begin + kTreeBlock : n, term);
   return total;
 }
 

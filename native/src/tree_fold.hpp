@@ -9,16 +9,6 @@
 namespace intermodel {
 namespace {
 
-struct Add {
-  INTERMODEL_INLINE F64 next(F64 sum, F64 x) { return sum + x; }
-  INTERMODEL_INLINE double next(double sum, double x) { return sum + x; }
-};
-
-struct AddSquare {
-  INTERMODEL_INLINE F64 next(F64 sum, F64 x) { return fma(x, x, sum); }
-  INTERMODEL_INLINE double next(double sum, double x) { return fused(x, x, sum); }
-};
-
 constexpr size_t kBlocksTogether = kLanes >= 4 ? 4 : 1;  // with shorter vectors their lanes would fill the registers
 
 /// `BLOCKS` whole blocks from `begin` on.
@@ -38,27 +28,6 @@ INTERMODEL_INLINE void foldBlocks(size_t begin, Term term, double* sums) {
     for (int i = 0; i < kTreeParts; i++) store(lane + i * kLanes, part[b][i]);
     sums[b] = foldLanes(lane);
   }
-}
-
-/// At most one block, from `begin` to `end`.
-template <class Fold, class Term>
-INTERMODEL_INLINE double foldBlock(size_t begin, size_t end, Term term) {
-  F64 part[kTreeParts];
-  for (F64& lanes : part) lanes = zero();
-  size_t r = begin;
-  for (; r + kTreeLanes <= end; r += kTreeLanes)
-    for (int i = 0; i < kTreeParts; i++)
-      part[i] = Fold::next(part[i], term(r + static_cast<size_t>(i * kLanes), size_t{kLanes}));
-  double lane[kTreeLanes];
-  for (int i = 0; i < kTreeParts; i++) store(lane + i * kLanes, part[i]);
-  for (size_t first = 0; first < kTreeLanes && r < end; first += kLanes) {
-    const size_t count = end - r < kLanes ? end - r : size_t{kLanes};
-    double value[kLanes];
-    store(value, term(r, count));
-    for (size_t i = 0; i < count; i++) lane[first + i] = Fold::next(lane[first + i], value[i]);
-    r += count;
-  }
-  return foldLanes(lane);
 }
 
 /// Fold (Add, AddSquare) over what term(r, count) gives for elements r .. r + count - 1, in the fixed tree. Elements of
