@@ -1,11 +1,10 @@
 #include <atomic>
 #include <cmath>
-#include <memory>
 
 #include "column_means.hpp"
 #include "device.hpp"
+#include "epoch_batch.hpp"
 #include "row_blocks.hpp"
-#include "work_team.hpp"
 
 namespace intermodel::addon {
 namespace {
@@ -32,26 +31,6 @@ Napi::Value projectSimplex(const Engine& engine, Args& args) {
                });
   return args.env().Undefined();
 }
-
-/// Scratch of EpochKernels::stepRows for each of some threads, on cache lines of its own.
-class StepScratch {
- public:
-  StepScratch(std::size_t threads, std::size_t n)
-      : stride_((checkedProduct(n, kRows) + kLine - 1) / kLine * kLine),
-        memory_(checkedProduct(threads, stride_) + kLine) {}
-
-  double* of(std::size_t thread) {
-    void* start = memory_.data();
-    std::size_t space = memory_.size() * sizeof(double);
-    std::align(kLine * sizeof(double), sizeof(double), start, space);
-    return static_cast<double*>(start) + thread * stride_;
-  }
-
- private:
-  static constexpr std::size_t kRows = 4, kLine = 8;
-  std::size_t stride_;
-  std::vector<double> memory_;
-};
 
 /// Whether rows, steps and result together are more than the caches of a processor are likely to hold.
 bool leavesCache(std::size_t count, std::size_t n) {
@@ -95,33 +74,6 @@ Napi::Value projectBoundedStep(const Engine& engine, Args& args) {
   return Napi::Number::New(args.env(), static_cast<int>(outcome.load()));
 }
 
-/// stepRows and addRows with several threads: a group of rows that stays in cache is moved row by row, then added up
-/// column by column, because a column's chain takes its rows in turn.
-StepOutcome stepInTurns(const Engine& engine, const StepRows& step, const double* stake, double* sums) {
-  constexpr std::size_t kRowsAtOnce = 4, kColumnsAtOnce = 128, kNearBytes = std::size_t{1} << 18;
-  const std::size_t n = step.n, threads = static_cast<std::size_t>(engine.threads);
-  const std::size_t group = kRowsAtOnce * threads * (kNearBytes / sizeof(double) / n / kRowsAtOnce + 1);
-  StepScratch scratch(threads, n);
-  std::atomic<StepOutcome> outcome{StepOutcome::kMoved};
-  WorkTeam team(engine.threads);
-  team.run([&](WorkTeam& members) {
-    for (std::size_t first = 0; first < n && outcome.load() == StepOutcome::kMoved; first += group) {
-      const std::size_t last = std::min(first + group, n);
-      members.phase((last - first + kRowsAtOnce - 1) / kRowsAtOnce, [&](std::size_t piece, int thread) {
-        const std::size_t begin = first + piece * kRowsAtOnce, end = std::min(begin + kRowsAtOnce, last);
-        const StepOutcome found =
-            engine.kernels.epoch.stepRows(step, begin, end, scratch.of(static_cast<std::size_t>(thread)));
-        if (found != StepOutcome::kMoved) outcome.store(found);
-      });
-      members.phase((n + kColumnsAtOnce - 1) / kColumnsAtOnce, [&](std::size_t piece, int) {
-        const std::size_t begin = piece * kColumnsAtOnce, end = std::min(begin + kColumnsAtOnce, n);
-        engine.kernels.epoch.addRows(step.out + first * n, stake + first, last - first, n, begin, end, sums);
-      });
-    }
-  });
-  return outcome.load();
-}
-
 /// stepAndRank(out, ranking, rows, steps, stake, epsilon, tolerance, n): projectBoundedStep of a square matrix, and
 /// networkRanking of what comes out of it; a StepOutcome.
 Napi::Value stepAndRank(const Engine& engine, Args& args) {
@@ -144,7 +96,7 @@ Napi::Value stepAndRank(const Engine& engine, Args& args) {
   if (engine.device != nullptr) {
     outcome = stepOnDevice(engine, step, n);
   } else if (rowBlocks(engine.threads, n, kProjections * kPasses * step.n) > 1) {
-    outcome = stepInTurns(engine, step, stake.data(), ranking.data());
+    outcome = stepInTurns(engine.kernels, engine.threads, step, stake.data(), ranking.data());
   } else {
     step.stake = stake.data();
     step.sums = ranking.data();

@@ -418,7 +418,7 @@ std::vector<double> gamesOf(const Mechanism& m, size_t storage, double method, d
   return states;
 }
 
-void testMarket() {
+void testMechanism() {
   RandomStream random(20261129, nullptr, 0);
   for (const size_t n : {1, 2, 7, 10, 33, 67}) {
     const Mechanism mechanism = randomMechanism(random, n);
@@ -603,7 +603,7 @@ int main(int count, char** arguments) {
   }
   testCurvature();
   testSingle();
-  testMarket();
+  testMechanism();
   testLargeGame();
   testLedger();
   return check::finish();

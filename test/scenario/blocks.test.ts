@@ -37,8 +37,8 @@ const SHAPES: readonly Shape[] = [
   { games: 2, blocks: 4, n: 17, players: 7 },
 ];
 
-/** Rules of a market: [norm, share that rates, rule of the shift, least, decay]. */
-const MARKETS = EMISSION_NORMS.flatMap((_, norm) =>
+/** Rules of play: [norm, share that rates, rule of the shift, least, decay]. */
+const RULES = EMISSION_NORMS.flatMap((_, norm) =>
   SHIFT_RULES.map((__, rule) => [norm, norm === 0 ? 0 : 0.15, rule, 0.4, norm === 1 ? 0.05 : 0] as const),
 );
 
@@ -57,14 +57,14 @@ function draw({ games, n, players }: Shape, seed: number, given: boolean) {
   };
 }
 
-function run(kernels: Kernels, { games, blocks, n, players }: Shape, data: ReturnType<typeof draw>, market: (typeof MARKETS)[number]) {
+function run(kernels: Kernels, { games, blocks, n, players }: Shape, data: ReturnType<typeof draw>, rules: (typeof RULES)[number]) {
   const out = (length: number) => new Float64Array(length).fill(7);
   const [stakes, minted, losses] = [out(games * (blocks + 1) * n), out(games * n), out(games * players)];
   const [ranking, mask] = [out(games * n), out(games * n * n)];
   const { rows, stake, rating, shift, hessian, carried, source, owner } = data;
   kernels.playBlocks(
     ...([stakes, minted, losses, ranking, mask, rows, stake, rating, shift, hessian, carried, source, owner] as const),
-    ...([0.2, 0.3, ...market, games, blocks, n, players] as const),
+    ...([0.2, 0.3, ...rules, games, blocks, n, players] as const),
   );
   return { stakes, minted, losses, ranking, mask };
 }
@@ -72,12 +72,12 @@ function run(kernels: Kernels, { games, blocks, n, players }: Shape, data: Retur
 for (const backend of natives) {
   t.test(`the reference's bits: ${nameOf(backend)}`, async (t) => {
     for (const [at, shape] of SHAPES.entries()) {
-      for (const [rule, market] of MARKETS.entries()) {
+      for (const [rule, rules] of RULES.entries()) {
         const data = draw(shape, 10 * at + rule, rule % 2 === 1);
-        const [native, oracle] = [run(backend.kernels, shape, data, market), run(reference.kernels, shape, data, market)];
+        const [native, oracle] = [run(backend.kernels, shape, data, rules), run(reference.kernels, shape, data, rules)];
         for (const [name, values] of Object.entries(oracle)) {
           const found = native[name as keyof typeof native];
-          t.equal(firstDifference(found, values), -1, `${name}, shape ${at}, market ${rule}`);
+          t.equal(firstDifference(found, values), -1, `${name}, shape ${at}, rules ${rule}`);
         }
       }
     }
