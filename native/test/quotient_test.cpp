@@ -1,15 +1,13 @@
 /// Quotients by a reciprocal against the division: any numbers, those next to a rounding boundary, zeros and extremes.
-/// Compiled for the widest vectors that the build has a flag for; a processor without them has nothing to test.
+/// Compiled once for AVX2 and once for AVX-512; on a processor without them it ends with 77, which ctest calls skipped.
 #include <cmath>
 #include <cstring>
 #include <vector>
 
 #if defined(__AVX512F__)
 #define INTERMODEL_ISA_AVX512
-#elif defined(__AVX2__)
-#define INTERMODEL_ISA_AVX2
 #else
-#define INTERMODEL_ISA_SCALAR
+#define INTERMODEL_ISA_AVX2
 #endif
 #include "quotient.hpp"
 
@@ -23,10 +21,8 @@ namespace {
 bool isRunnable() {
 #if defined(INTERMODEL_ISA_AVX512)
   return __builtin_cpu_supports("avx512f");
-#elif defined(INTERMODEL_ISA_AVX2)
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 #else
-  return true;
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 #endif
 }
 
@@ -50,7 +46,7 @@ double nearBoundary(RandomStream& random, double by) {
 }  // namespace
 
 int main() {
-  if (!isRunnable()) return check::finish();
+  if (!isRunnable()) return 77;
   RandomStream random(31, nullptr, 0);
   for (int round = 0; round < 4000; round++) {
     const double by = std::ldexp(1.0 + random.uniform(), static_cast<int>(800 * random.uniform()) - 400);
