@@ -9,7 +9,7 @@ namespace intermodel::gpu {
 class Machine {
  public:
   /// Rows of a grid: few, so that tests see launches cut into several.
-  static constexpr size_t kMostRows = 5;
+  static constexpr size_t kMostRows = 2;
 
   explicit Machine(const IntermodelOptions& options)
       : limit_(options.memory), state_(options.schedule), fault_(options.fault) {}

@@ -23,10 +23,10 @@ struct ProductOf {
   size_t initRow;  ///< 0: one row for all
   T* c;
   size_t cRow;
-  /// For many products in one launch: what each adds to the pointers.
-  size_t aStep, bStep, cStep;
-  /// Where not null, product i runs over k = offsets[i] .. offsets[i + 1] - 1 of A's columns and B's rows.
+  /// Where not null there are many products: product i runs over k = offsets[i] .. offsets[i + 1] - 1 of A's columns
+  /// and B's rows and begins cStep numbers after the one before it in C; init is null.
   const size_t* offsets;
+  size_t cStep;
 };
 
 using ProductArguments = ProductOf<double>;
@@ -72,15 +72,15 @@ struct Product {
       for (size_t j = 0; j < kEach; j++) {
         const size_t r = row + at.thread / kSide + i * kSide, c = column + at.thread % kSide + j * kSide;
         const bool starts = g.init != nullptr && r < g.m && c < g.n;
-        own.sum[i][j] = starts ? g.init[at.y * g.cStep * (g.initRow == 0 ? 0 : 1) + r * g.initRow + c] : T(0);
+        own.sum[i][j] = starts ? g.init[r * g.initRow + c] : T(0);
       }
   }
 
   INTERMODEL_BOTH static void load(const Arguments& g, const Place& at, size_t row, size_t column, size_t from,
                                    size_t count, Shared& shared) {
     const size_t first = from + (g.offsets == nullptr ? 0 : g.offsets[at.y]);
-    const T* a = g.a + at.y * g.aStep + first * g.aColumn;
-    const T* b = g.b + at.y * g.bStep + first * g.bRow;
+    const T* a = g.a + first * g.aColumn;
+    const T* b = g.b + first * g.bRow;
     // neighbouring threads read neighbouring numbers, whichever way the matrix lies
     for (size_t k = at.thread; k < kTile * kDepth; k += kThreads) {
       const size_t r = g.aColumn == 1 ? k / kDepth : k % kTile, p = g.aColumn == 1 ? k % kDepth : k / kTile;
@@ -123,7 +123,7 @@ struct Product {
   }
 };
 
-/// `batch` products of one shape.
+/// One product, or as many as there are offsets for.
 template <class T>
 void multiply(Machine& machine, const ProductOf<T>& g, size_t batch = 1) {
   if (g.m == 0 || g.n == 0) return;
@@ -131,10 +131,7 @@ void multiply(Machine& machine, const ProductOf<T>& g, size_t batch = 1) {
   const size_t tiles = ((g.m + kTile - 1) / kTile) * ((g.n + kTile - 1) / kTile);
   for (size_t first = 0; first < batch; first += Machine::kMostRows) {
     ProductOf<T> part = g;
-    part.a += first * g.aStep;
-    part.b += first * g.bStep;
     part.c += first * g.cStep;
-    if (part.init != nullptr && part.initRow != 0) part.init += first * g.cStep;
     if (part.offsets != nullptr) part.offsets += first;
     machine.launch<Product<T>>(tiles, std::min(batch - first, Machine::kMostRows), part);
   }

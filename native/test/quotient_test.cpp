@@ -36,11 +36,17 @@ void compare(const std::vector<double>& a, double by) {
   }
 }
 
-/// Numerators whose quotient lies as near as they come to the middle between two doubles.
-double nearBoundary(RandomStream& random, double by) {
-  const double q = (0.5 + 0.5 * random.uniform()) * (random.uniform() < 0.5 ? -1.0 : 1.0);
-  const double half = 0.5 * (std::nextafter(q, 2.0) - q);
-  return std::fma(q, by, half * by);
+/// a / by as near to the middle between two doubles as quotients come: by and m are odd integers of 53 and 54 bits with
+/// by m = 1 or -1 modulo 2^54, so that a / by = (m -+ 1 / by) / 2^54. Where the inverse is too short, any numerator.
+double nearMiddle(uint64_t by, bool below) {
+  constexpr uint64_t kModulus = uint64_t{1} << 54;
+  uint64_t inverse = by;  // right to 3 bits; each step doubles them
+  for (int step = 0; step < 5; step++) inverse *= 2 - by * inverse;
+  inverse %= kModulus;
+  const uint64_t m = below ? inverse : kModulus - inverse;
+  if (m < kModulus / 2) return static_cast<double>(by / 3);
+  const unsigned __int128 product = static_cast<unsigned __int128>(by) * m;
+  return static_cast<double>(static_cast<uint64_t>((below ? product - 1 : product + 1) >> 54));
 }
 
 }  // namespace
@@ -51,11 +57,19 @@ int main() {
   for (int round = 0; round < 4000; round++) {
     const double by = std::ldexp(1.0 + random.uniform(), static_cast<int>(800 * random.uniform()) - 400);
     std::vector<double> a(64);
-    for (size_t i = 0; i < a.size(); i++)
-      a[i] = i % 2 == 0 ? nearBoundary(random, by) : by * (2.0 * random.uniform() - 1.0);
+    for (double& x : a) x = by * (2.0 * random.uniform() - 1.0);
     compare(a, by);
+    const double odd = 1.0 + 2.0 * std::floor(0x1p51 * (1.0 + random.uniform()));
+    for (size_t i = 0; i < a.size(); i++) a[i] = nearMiddle(static_cast<uint64_t>(odd), i % 2 == 0);
+    compare(a, odd);
     for (double& x : a) x = by * std::ldexp(random.uniform(), -static_cast<int>(900 * random.uniform()));
     a[3] = -0.0, a[9] = 0.0, a[17] = by, a[25] = -by, a[33] = 5e-324;
+    compare(a, by);
+  }
+  for (int round = 0; round < 500; round++) {  // of a subnormal reciprocal there is no second part
+    const double by = std::ldexp(1.0 + random.uniform(), 1000 + round % 24);
+    std::vector<double> a(64);
+    for (double& x : a) x = by * (2.0 * random.uniform() - 1.0);
     compare(a, by);
   }
   for (const double by : {1.0, 2.0, 3.0, 1.0 + 0x1p-52, 2.0 - 0x1p-52, 0x1p-1022, 0x1p1023, 5e-324, 1e308}) {
