@@ -6,59 +6,16 @@
  * Needs: `npm install onnxruntime-node`. Without it the example ends with code 3 and says so.
  */
 import { EnvironmentError, removalScores } from 'intermodel';
+import { matrixModel, runtime } from './onnx-runtime.mjs';
 
 const [BATCH, INPUTS, WIDTH] = [64, 4, 3];
-
-/** The parts of the protobuf format that a one-operator model takes. */
-const varint = (value) => (value < 128 ? [value] : [(value & 127) | 128, ...varint(value >>> 7)]);
-const field = (number, bytes) => [...varint((number << 3) | 2), ...varint(bytes.length), ...bytes];
-const whole = (number, value) => [...varint(number << 3), ...varint(value)];
-const text = (number, value) => field(number, [...Buffer.from(value)]);
-const tensorType = (...shape) =>
-  field(1, [
-    ...whole(1, 1),
-    ...field(
-      2,
-      shape.flatMap((size) => field(1, whole(1, size))),
-    ),
-  ]);
-const valueInfo = (name, ...shape) => [...text(1, name), ...field(2, tensorType(...shape))];
-
-/** An ONNX model that multiplies its input by a matrix [inputs, width]. */
-function matrixModel(matrix) {
-  const data = new Uint8Array(Float32Array.from(matrix).buffer);
-  const initializer = [...whole(1, INPUTS), ...whole(1, WIDTH), ...whole(2, 1), ...text(8, 'w'), ...field(9, data)];
-  const node = [...text(1, 'x'), ...text(1, 'w'), ...text(2, 'y'), ...text(4, 'MatMul')];
-  const graph = [
-    ...field(1, node),
-    ...text(2, 'matrix'),
-    ...field(5, initializer),
-    ...field(11, valueInfo('x', BATCH, INPUTS)),
-    ...field(12, valueInfo('y', BATCH, WIDTH)),
-  ];
-  return Uint8Array.from([...whole(1, 8), ...field(7, graph), ...field(8, whole(2, 13))]);
-}
-
-async function runtime() {
-  try {
-    const module = await import('onnxruntime-node');
-    return module.default ?? module;
-  } catch (error) {
-    throw new EnvironmentError(
-      'BTM_NO_PACKAGE',
-      'this example runs ONNX models',
-      [{ what: 'onnxruntime-node', reason: error.code ?? error.message }],
-      ['npm install onnxruntime-node'],
-    );
-  }
-}
 
 async function main() {
   const { InferenceSession, Tensor } = await runtime();
   const own = process.argv.slice(2);
   const informed = Array.from({ length: INPUTS * WIDTH }, (_, k) => (Math.floor(k / WIDTH) === k % WIDTH ? 3 : 0)); // shows the first inputs
   const blind = new Array(INPUTS * WIDTH).fill(0.01);
-  const models = own.length > 0 ? own : [matrixModel(informed), matrixModel(blind)];
+  const models = own.length > 0 ? own : [informed, blind].map((matrix) => matrixModel(matrix, INPUTS, WIDTH));
   const inputs = Float32Array.from({ length: BATCH * INPUTS }, (_, k) => Math.sin(k * 1.7));
   const answers = [];
   for (const model of models) {

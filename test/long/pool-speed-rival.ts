@@ -6,19 +6,12 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cpuUsage } from 'node:process';
 import { createBackend } from '../../src/backend/index.js';
-import { RandomStream } from '../../src/core/random.js';
 import { encodeNpy } from '../../src/data/index.js';
 import { fitPool, rankPool } from '../../src/stacking/index.js';
+import { largePool } from './support/large-pool.js';
 
 const [FOLDER = '.', ...sizes] = process.argv.slice(2);
 const [MODELS = 100, SAMPLES = 10000, CLASSES = 10, L2 = 1e-3] = sizes.map(Number);
-const stream = new RandomStream(20261128, MODELS, SAMPLES);
-const labels = Int32Array.from({ length: SAMPLES }, () => stream.integer(CLASSES));
-const common = Float32Array.from({ length: SAMPLES * CLASSES }, () => 0.4 * stream.normal());
-const models = Array.from({ length: MODELS }, (_, i) => ({
-  name: `m${i}`,
-  answers: common.map((z, k) => z + stream.normal() + (k % CLASSES === labels[Math.floor(k / CLASSES)] ? (2 * i) / MODELS : 0)),
-}));
 const backend = createBackend({ kind: 'native', threads: 1 });
 
 async function timed<T>(work: () => Promise<T>): Promise<[T, number]> {
@@ -28,7 +21,8 @@ async function timed<T>(work: () => Promise<T>): Promise<[T, number]> {
   return [result, (user + system) / 1e6];
 }
 
-const options = { models, labels, classes: CLASSES, backend, l2: L2, penalty: 'even' as const, refit: false, tolerance: 1e-6 };
+const pool = largePool(MODELS, SAMPLES, CLASSES);
+const options = { ...pool, backend, l2: L2, penalty: 'even' as const, refit: false, tolerance: 1e-6 };
 const [fitted, fit] = await timed(() => fitPool(options));
 const [ranking, rank] = await timed(() => rankPool({ fitted }));
 const { design } = fitted.call;

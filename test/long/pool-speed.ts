@@ -4,27 +4,15 @@
  */
 import { cpuUsage, memoryUsage, resourceUsage } from 'node:process';
 import { createBackend } from '../../src/backend/index.js';
-import { RandomStream } from '../../src/core/random.js';
 import { type FittedPool, fitPool, rankPool, selectModels } from '../../src/stacking/index.js';
+import { largePool } from './support/large-pool.js';
 
 const MODELS = Number(process.argv[2] ?? 100);
 const SAMPLES = Number(process.argv[3] ?? 100000);
 const CLASSES = Number(process.argv[4] ?? 10);
 
-/** Logits of models of rising skill; four tenths of each one's noise are common. */
-function draw() {
-  const stream = new RandomStream(20261128, MODELS, SAMPLES);
-  const labels = Int32Array.from({ length: SAMPLES }, () => stream.integer(CLASSES));
-  const common = Float32Array.from({ length: SAMPLES * CLASSES }, () => 0.4 * stream.normal());
-  const models = Array.from({ length: MODELS }, (_, i) => ({
-    name: `m${i}`,
-    answers: common.map((z, k) => z + stream.normal() + (k % CLASSES === labels[Math.floor(k / CLASSES)] ? (2 * i) / MODELS : 0)),
-  }));
-  return { labels, classes: CLASSES, models };
-}
-
 const backend = createBackend({ kind: 'native', threads: 2 });
-const pool = draw();
+const pool = largePool(MODELS, SAMPLES, CLASSES);
 process.stdout.write(`${MODELS} models, ${SAMPLES} samples, ${CLASSES} classes; ${Math.round(memoryUsage().rss / 2 ** 20)} MiB before\n`);
 
 type OnProgress = (progress: { stage: string }) => void;
