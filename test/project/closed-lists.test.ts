@@ -21,7 +21,7 @@ t.test('every enumeration of the kernels has the order of its list', async (t) =
     ['payoff.hpp', 'HessianStorage', lists.HESSIAN_STORAGES],
     ['ranking.hpp', 'EmissionNorm', lists.EMISSION_NORMS],
     ['equilibrium.hpp', 'SearchMethod', lists.SEARCH_METHODS],
-    ['../addon/scenario.cpp', 'ShiftRule', lists.SHIFT_RULES],
+    ['scenario_blocks.hpp', 'ShiftRule', lists.SHIFT_RULES],
   ];
   for (const [file, name, list] of pairs) t.same(membersOf(file, name).map(camel), list, name);
   const renamed: Record<string, string> = { logistic: 'sigmoid', diagonalStorage: 'diagonal' };
