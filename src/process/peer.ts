@@ -109,6 +109,7 @@ async function runOn(transport: Libp2pTransport, config: PeerConfig, hooks: Peer
     width,
     answerBound,
     height: () => ledger.height,
+    calls: ledger.heads.calls(),
     worth: (peer) => ledger.worthOf(peer),
     ...standIn,
   });

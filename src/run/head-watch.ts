@@ -2,6 +2,7 @@
 import { EnvironmentError } from '../core/errors.js';
 import { type ForkProof, forkProof, isSignedHead, type Ledger, type SignedHead } from '../ledger/index.js';
 import type { PeerKey } from '../network/index.js';
+import type { RecentBlocks } from './replica.js';
 
 /** The coordinator's ledger is not the one that this participant has seen; where both heads are signed, with the proof. */
 export class ForkError extends EnvironmentError {
@@ -20,6 +21,12 @@ export class ForkError extends EnvironmentError {
     super('BTM_IO', problem, heads, [cure]);
   }
 }
+
+/**
+ * How a head that another member was shown stands to the own ledger. `later`: this participant is not as far. `unknown`: that
+ * height is long ago. `elsewhere`: the coordinator signed it for another ledger. `forged`: the coordinator did not sign it.
+ */
+export type Meeting = 'agrees' | 'later' | 'unknown' | 'elsewhere' | 'forged';
 
 /** Remembers the last head, and compares every new one with it. */
 export class HeadWatch {
@@ -60,6 +67,28 @@ export class HeadWatch {
     }
     this.#seen = told;
     this.#followed = replica.height >= told.height;
+  }
+
+  /**
+   * Compares a head that another member was shown. Where both agree no signature is checked.
+   *
+   * @param told what that member sent
+   * @param recent newest blocks of the own replica
+   * @throws ForkError when the coordinator signed both heads and they cannot stand in one chain
+   */
+  meet(told: unknown, recent: RecentBlocks): Meeting {
+    const seen = this.#seen;
+    const { chain, height, hash } = (told ?? {}) as { readonly [K in keyof SignedHead]?: unknown };
+    if (seen === undefined || recent.height < seen.height) return 'later';
+    if (chain === seen.chain && typeof height === 'number') {
+      if (height > seen.height) return 'later';
+      if (hash === (height === seen.height ? seen.hash : recent.hash(height))) return 'agrees';
+    }
+    if (!isSignedHead(told) || told.key !== this.coordinator) return 'forged';
+    if (told.chain !== seen.chain) return 'elsewhere';
+    const proof = forkProof(told, seen, recent.headers(told.height, seen.height));
+    if (proof === undefined) return 'unknown';
+    throw new ForkError(`block ${told.height} of the ledger is not the one that another participant was shown`, seen, told, proof);
   }
 
   async #compare(seen: SignedHead, told: SignedHead, header: (height: number) => Promise<Uint8Array | undefined>): Promise<void> {

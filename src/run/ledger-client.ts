@@ -4,19 +4,10 @@ import type { Backend } from '../backend/index.js';
 import { competitionMask } from '../competition.js';
 import { EnvironmentError } from '../core/errors.js';
 import { encodeTransaction } from '../ledger/encoding.js';
-import {
-  type Action,
-  boundedStep,
-  type Ledger,
-  ROW_PARTS,
-  rowToParts,
-  type SignedHead,
-  type SigningKey,
-  signTransaction,
-  TOKEN,
-} from '../ledger/index.js';
+import { type Action, boundedStep, type Ledger, ROW_PARTS, rowToParts, type SigningKey, signTransaction, TOKEN } from '../ledger/index.js';
 import { type Clock, Network, type PeerKey, type Transport } from '../network/index.js';
 import { reportedScores } from '../participant/measure.js';
+import { HeadExchange } from './head-exchange.js';
 import { HeadWatch } from './head-watch.js';
 import {
   ask,
@@ -29,7 +20,7 @@ import {
   RUN_PROTOCOL,
   type Waiting,
 } from './protocol.js';
-import { openReplica } from './replica.js';
+import { openReplica, RecentBlocks } from './replica.js';
 import { RowBook, type RowsWritten } from './row-book.js';
 
 /** What a ledger is reached through. */
@@ -60,7 +51,9 @@ interface Place {
 export class LedgerClient {
   readonly #places: readonly Place[];
   readonly #session = randomBytes(16).toString('hex');
-  readonly #heads: HeadWatch;
+  readonly #watch: HeadWatch;
+  /** What other members were shown of this ledger. */
+  readonly heads: HeadExchange;
   #members: number;
   /** Height up to which accepted rows are counted. */
   #counted: number;
@@ -70,8 +63,10 @@ export class LedgerClient {
     private readonly options: LedgerClientOptions,
     private readonly network: Network,
     private readonly replica: Ledger,
+    recent: RecentBlocks,
   ) {
-    this.#heads = new HeadWatch(options.coordinator);
+    this.#watch = new HeadWatch(options.coordinator);
+    this.heads = new HeadExchange({ watch: this.#watch, recent, shareOf: (keys) => this.#shareOf(keys) });
     const state = replica.state();
     const held = state.participants().sort((a, b) => a.slot - b.slot);
     this.#places = held.map(({ slot, registeredAt, key }) => ({ slot, registeredAt, key, held: true }));
@@ -82,7 +77,8 @@ export class LedgerClient {
   /** @throws EnvironmentError BTM_IO when the coordinator is silent or serves a block that does not verify */
   static async open(options: LedgerClientOptions): Promise<LedgerClient> {
     const network = new Network({ transport: options.transport, ...(options.clock === undefined ? {} : { clock: options.clock }) }); // asks the coordinator alone, so its books are apart from those of the peers
-    return new LedgerClient(options, network, await openReplica(network, options.coordinator, options.waiting));
+    const recent = new RecentBlocks();
+    return new LedgerClient(options, network, await openReplica(network, options.coordinator, options.waiting, recent), recent);
   }
 
   /** SHA-256 of the genesis: which ledger it is. */
@@ -94,14 +90,9 @@ export class LedgerClient {
     return this.replica.height;
   }
 
-  /** The last head that the coordinator signed; undefined where it need not. */
-  get head(): SignedHead | undefined {
-    return this.#heads.seen;
-  }
-
   /** Takes up the head that was seen before a restart, and compares it with the ledger as it is now. @throws ForkError */
   async recall(head: unknown): Promise<void> {
-    this.#heads.remember(head, this.id);
+    this.#watch.remember(head, this.id);
     await this.#checkHead();
   }
 
@@ -276,10 +267,16 @@ export class LedgerClient {
     );
   }
 
+  #shareOf(keys: readonly PeerKey[]): number {
+    const state = this.replica.state();
+    const sum = (held: readonly PeerKey[]) => Number(held.reduce((total, key) => total + state.stake(key), 0n));
+    return sum(keys) / sum(state.participants().map(({ key }) => key));
+  }
+
   async #checkHead(): Promise<void> {
     if (this.options.signedHeads !== true) return;
     const told = await this.#ask(CALL.head, null);
-    await this.#heads.take(told, this.replica, async (height) => (await this.replica.block(height))?.header);
+    await this.#watch.take(told, this.replica, async (height) => (await this.replica.block(height))?.header);
   }
 
   async #submit(action: Action): Promise<string> {

@@ -7,14 +7,13 @@
 import { InputError } from '../core/errors.js';
 import { isUint8Array } from '../core/typed-arrays.js';
 import { blockOf } from '../network/index.js';
-import { competingRow } from '../participant/competing.js';
-import { type Measurement, measure, measureRow } from '../participant/measure.js';
+import { type Measurement, measure } from '../participant/measure.js';
 import { applyMask, type Evaluation, type Lesson, type StepLosses } from '../participant/participant.js';
 import { refitHead } from '../participant/refit-head.js';
-import { sameAnswers } from '../participant/same-answers.js';
 import { firstSamples, inputWidthOf, type Samples } from '../participant/samples.js';
 import { numberIn, partsOf, type Saved } from '../participant/saved.js';
 import { AbsenceObserver } from './absence.js';
+import { BlockSteps } from './block-steps.js';
 import { learnFromAll } from './learning.js';
 import { settingsHash } from './messages.js';
 import type { ParticipantResult } from './protocol.js';
@@ -33,17 +32,17 @@ const REFIT_STREAM = 9;
 export class ParticipantRun {
   readonly #parts: ParticipantRunParts;
   #state: RunState = { phase: 'joining', round: 0, blocks: 0, closed: 0 };
-  #mask: Float64Array = new Float64Array(0);
   #measured: { readonly measurement: Measurement; readonly evaluation: Evaluation; readonly mask: Float64Array } | null = null;
   /** By round; one that was away has none for the rounds it missed. */
   readonly #losses = new Map<number, StepLosses>();
   readonly #observer: AbsenceObserver;
-  readonly #known = new Map<string, string>();
+  readonly #block: BlockSteps;
 
   constructor(parts: ParticipantRunParts) {
     this.#parts = parts;
     parts.client.attach(parts.participant, parts.ledger.keys());
     this.#observer = new AbsenceObserver(parts);
+    this.#block = new BlockSteps(parts, this.#observer);
   }
 
   get state(): RunState {
@@ -96,7 +95,7 @@ export class ParticipantRun {
     const { participant, client } = this.#parts;
     const prepared = await participant.prepare(batch, false);
     const answers = await client.ask({ ...batch, own: prepared.own, selected: prepared.choice.selected, students });
-    return { ...participant.view(batch, prepared, answers, this.#maskRow()), answers };
+    return { ...participant.view(batch, prepared, answers, this.#block.maskRow()), answers };
   }
 
   /** Everything that a restart must not lose. Between two steps only. */
@@ -111,7 +110,7 @@ export class ParticipantRun {
       participant: await participant.save(),
       standIn: standIn?.save() ?? {},
       students: client.students.save(),
-      ...(ledger.head === undefined ? {} : { head: new TextEncoder().encode(JSON.stringify(ledger.head)) }),
+      ...(ledger.heads.own === undefined ? {} : { head: new TextEncoder().encode(JSON.stringify(ledger.heads.own)) }),
     };
   }
 
@@ -143,7 +142,7 @@ export class ParticipantRun {
     await ledger.submitEndpoint(endpoint);
     const late = ledger.height > 0 || !(await ledger.block(0));
     const round = late ? await ledger.rejoin(this.#state.round) : 0;
-    if (!(await this.#follow(round))) return;
+    if (!(await this.#block.follow(round))) return;
     this.#go({ phase: 'training', round, blocks: this.#blocksDue(round) });
     this.#progress('joining', 1, 1);
     if (round >= settings.rounds) this.#go({ phase: 'refitting' });
@@ -157,18 +156,18 @@ export class ParticipantRun {
     const prepared = await participant.prepare(batch, true);
     const ungated = settings.gateK === 0;
     const answers = await client.ask({ ...batch, own: prepared.own, ...(ungated ? {} : { selected: prepared.choice.selected }) });
-    await this.#observer.notice(answers.origins, round, this.#maskRow());
-    const lesson = participant.receive(batch, prepared, answers, this.#maskRow());
+    await this.#observer.notice(answers.origins, round, this.#block.maskRow());
+    const lesson = participant.receive(batch, prepared, answers, this.#block.maskRow());
     await client.sendBack(answers, lesson.gradient);
-    if (!(await ledger.barrier({ kind: 'asked', round }))) return this.#go({ phase: 'joining' });
+    if (!(await this.#block.pass({ kind: 'asked', round }))) return this.#go({ phase: 'joining' });
     const proxy = await this.#learn(batch, lesson);
     this.#losses.set(round, { ...lesson.losses, proxy });
-    if (!(await ledger.barrier({ kind: 'learnt', round }))) return this.#go({ phase: 'joining' });
+    if (!(await this.#block.pass({ kind: 'learnt', round }))) return this.#go({ phase: 'joining' });
     const due = this.#blocksDue(round);
     if (due > this.#state.blocks) {
-      await this.#submitRow();
-      await this.#exchangeStudents(round);
-      if (!(await ledger.block(round)) || !(await this.#follow(round))) return this.#go({ phase: 'joining' });
+      await this.#block.submitRow();
+      await this.#block.exchangeStudents(round);
+      if (!(await ledger.block(round)) || !(await this.#block.follow(round))) return this.#go({ phase: 'joining' });
     }
     this.#go({ phase: round === settings.rounds ? 'refitting' : 'training', round, blocks: due });
     this.#progress('training', round, settings.rounds, lesson.losses.head);
@@ -182,7 +181,7 @@ export class ParticipantRun {
     const { responses } = await client.ask(samples);
     const loss = refitHead(participant.head, {
       samples,
-      responses: applyMask(responses, this.#maskRow(), width),
+      responses: applyMask(responses, this.#block.maskRow(), width),
       steps: refitSteps,
       batch: refitBatch,
       seed,
@@ -196,9 +195,9 @@ export class ParticipantRun {
   async #measure(): Promise<void> {
     const { participant, validation } = this.#parts;
     const answers = await this.#parts.client.ask(validation);
-    const measurement = measure(this.#measureCall(answers.responses, validation));
-    const mask = this.#maskRow().map((open, peer) => (answers.origins[peer] === 'nobody' ? 0 : open));
-    const evaluation = await participant.verify(validation, answers, this.#maskRow());
+    const measurement = measure(this.#block.measureCall(answers.responses, validation));
+    const mask = this.#block.maskRow().map((open, peer) => (answers.origins[peer] === 'nobody' ? 0 : open));
+    const evaluation = await participant.verify(validation, answers, this.#block.maskRow());
     this.#measured = { measurement, evaluation, mask };
     this.#progress('measuring', 1, 1);
     this.#go({ phase: 'closing' });
@@ -210,14 +209,21 @@ export class ParticipantRun {
     const { closingBlocks, rounds, rows } = settings;
     const closed = this.#state.closed + 1;
     if (closed <= closingBlocks) {
-      if (rows === 'competing') await this.#submitRow();
-      else await this.#write(this.#measured?.measurement.ideal ?? new Float64Array(0));
+      if (rows === 'competing') await this.#block.submitRow();
+      else await this.#block.write(this.#measured?.measurement.ideal ?? new Float64Array(0));
     }
     await ledger.block(rounds);
-    if (closed <= closingBlocks) await this.#follow(rounds);
-    else this.#parts.ledger.checkRowsArrived(this.#parts.participant.name);
+    if (closed <= closingBlocks) await this.#block.follow(rounds);
+    else await this.#end();
     this.#progress('closing', closed, closingBlocks + 1);
     this.#go({ closed, phase: closed === closingBlocks + 1 ? 'done' : 'closing' });
+  }
+
+  /** All members hold one ledger, and its rows are on it. */
+  async #end(): Promise<void> {
+    const { ledger, participant, settings } = this.#parts;
+    await this.#block.finish(settings.rounds);
+    ledger.checkRowsArrived(participant.name);
   }
 
   /** The encoder learns from the gradients of all peers in the order of the ledger, the proxy from G(x), the stand-in from what was answered. */
@@ -232,63 +238,6 @@ export class ParticipantRun {
     for (const from of loud) client.network.note('norm', from);
     standIn?.learn();
     return participant.distil(batch, lesson.mixture);
-  }
-
-  /** Its row by what it measures now, or by what pays it most. */
-  async #submitRow(): Promise<void> {
-    const { ledger, participant, settings, validation, backend } = this.#parts;
-    const batch = firstSamples(validation, settings.blockValidation);
-    const { responses } = await this.#parts.client.ask(batch);
-    this.#observer.allAnswered(responses);
-    const call = this.#measureCall(responses, batch);
-    if (settings.rows === 'measured') return this.#write(measureRow(call));
-    const { maskTemperature, lossPrice, competingRate, stepBound } = settings;
-    const step = { temperature: maskTemperature, ratio: lossPrice, rate: competingRate, epsilon: stepBound, backend };
-    return this.#write(competingRow({ ...call, ...ledger.weightsAndStake(), ...step, index: participant.index, responses }).row);
-  }
-
-  /** A bounded step of its row towards these scores, or towards what it writes in their place. */
-  #write(scores: Float64Array): Promise<void> {
-    const { ledger, writes } = this.#parts;
-    return ledger.submitRow(writes === undefined ? scores : writes({ block: ledger.height, scores, ...ledger.weightsAndStake() }));
-  }
-
-  /** Every participant offers its student and fetches those of the others, so that all hold what the others were at this block. One without a student still comes to the barrier. */
-  async #exchangeStudents(round: number): Promise<void> {
-    const { client, ledger, standIn } = this.#parts;
-    await client.publishStudent();
-    await ledger.barrier({ kind: 'published', round });
-    if (standIn !== undefined) await client.fetchStudents();
-  }
-
-  /** After a block: the mask that follows from it, and peers that moved. Waits until all members are as far. False when they continued without this one. */
-  async #follow(round: number): Promise<boolean> {
-    const { ledger, client, onEndpoint, participant } = this.#parts;
-    this.#mask = ledger.mask();
-    client.attach(participant, ledger.keys());
-    for (const [key, endpoint] of ledger.endpoints()) {
-      if (endpoint === '' || key === client.network.self || this.#known.get(key) === endpoint) continue;
-      this.#known.set(key, endpoint);
-      await onEndpoint?.(key, endpoint);
-    }
-    client.open();
-    return ledger.barrier({ kind: 'followed', round, height: ledger.height });
-  }
-
-  #measureCall(responses: Float64Array, batch: Samples) {
-    const { participant, settings, seed, backend } = this.#parts;
-    const { participants: peers, width, estimator, copyDistance } = settings;
-    const masked = applyMask(responses, this.#maskRow(), width);
-    const shape = { batch: batch.size, peers, width };
-    const alike = copyDistance > 0 ? { groups: sameAnswers({ ...shape, responses }, copyDistance) } : {};
-    return { ...shape, ...alike, head: participant.head, responses: masked, targets: batch.targets, estimator, seed, backend };
-  }
-
-  /** Its row of the competition mask. */
-  #maskRow(): Float64Array {
-    const { participants: n } = this.#parts.settings;
-    const { index } = this.#parts.participant;
-    return this.#mask.slice(index * n, (index + 1) * n);
   }
 
   #blocksDue(round: number): number {

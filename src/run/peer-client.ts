@@ -1,5 +1,5 @@
 /** One participant's connection: it serves its encoder to holders of stake, asks its peers, and puts students where peers are missing. */
-import { type Clock, Network, type PeerKey, type Tensor, type Transport } from '../network/index.js';
+import { type Clock, type Handlers, Network, type PeerKey, type Tensor, type Transport } from '../network/index.js';
 import { askChosen, type Origin, type RoutedQuery, type RoutedResponses, returnGradients } from '../participant/gates/routing.js';
 import type { Participant, Received } from '../participant/participant.js';
 import type { StandIn } from '../participant/students/stand-in.js';
@@ -49,6 +49,8 @@ export interface PeerClientOptions {
   readonly standIn?: StandIn;
   /** Whether all peers share this process. Default: whether the transport does. */
   readonly oneProcess?: boolean;
+  /** What members may call beside what this participant serves itself, for instance those of `HeadExchange`. */
+  readonly calls?: Handlers['calls'];
   /** Default: the machine's. */
   readonly clock?: Clock;
   /** How useful a peer is; where there is no room for all students, those of the least useful go first. Default: all alike. */
@@ -207,7 +209,7 @@ export class PeerClient {
   }
 
   #join(transport: Transport): Network {
-    const { stakeOf, inputWidth, width, clock, height } = this.#options;
+    const { stakeOf, inputWidth, width, clock, height, calls } = this.#options;
     const network = new Network({
       transport,
       ...(clock === undefined ? {} : { clock }),
@@ -225,7 +227,11 @@ export class PeerClient {
             if (refused !== null) this.network.note(refused, from);
             return null;
           },
-          calls: { ...this.#offer.calls(this.students), [STUDENT_HASH]: () => new TextEncoder().encode(this.#offer.hash) },
+          calls: {
+            ...this.#offer.calls(this.students),
+            [STUDENT_HASH]: () => new TextEncoder().encode(this.#offer.hash),
+            ...calls,
+          },
         },
       },
     });

@@ -21,7 +21,7 @@ export const CALL = {
 } as const;
 
 /** Version of these messages. */
-export const RUN_PROTOCOL = 2;
+export const RUN_PROTOCOL = 3;
 
 /** What a participant says before anything else: what has to be equal in all of a run, and which process it is. */
 export interface Hello {

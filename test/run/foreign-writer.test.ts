@@ -158,7 +158,7 @@ async function back(first: readonly bigint[], second: readonly bigint[], signer:
   };
   const before = await serve(await history(first));
   await before.client.recall(undefined);
-  const seen = JSON.parse(JSON.stringify(before.client.head));
+  const seen = JSON.parse(JSON.stringify(before.client.heads.own));
   await before.coordinator.close();
   const after = await serve(await history(second));
   try {

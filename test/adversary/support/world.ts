@@ -94,6 +94,12 @@ export interface WorldOptions {
   readonly deadlines?: boolean;
   /** Whether barriers wait for those that do not come no longer than their patience. Default true; false is a negative control. */
   readonly patience?: boolean;
+  /** Whether the coordinator signs the heads of its ledger, as between processes. Default false. */
+  readonly signed?: boolean;
+  /** Whether members tell one another the heads that they were shown. Default true; false is a negative control. */
+  readonly exchange?: boolean;
+  /** The coordinator serves over a transport that this wraps: what it changes is how it deviates. Default: it is honest. */
+  readonly coordinatorOver?: (transport: Transport, stage: () => Stage) => Transport;
   /** Whether the coordinator knows the settings of the run. Default true; false is a negative control. */
   readonly expected?: boolean;
 }
@@ -116,6 +122,8 @@ export interface WorldResult {
   readonly keys: readonly PeerKey[];
   /** What the coordinator took for results. */
   readonly told: readonly unknown[];
+  /** What ended honest participants early. */
+  readonly ends: readonly unknown[];
 }
 
 const identities = Array.from({ length: 8 }, (_, index) => createIdentity(new Uint8Array(32).fill(index + 1)));
@@ -136,8 +144,18 @@ export async function playWorld(options: WorldOptions = {}): Promise<WorldResult
   const out: PeerKey[] = [];
   const told: unknown[] = [];
   const expected = options.expected === false ? {} : { expected: expectedOf(settings, SEED) };
+  let stage!: Stage;
+  const over = options.coordinatorOver ?? ((transport: Transport) => transport);
+  const signing = options.signed === true ? { key: createKey(coordinatorKey.seed) } : {};
   const coordinator = await Coordinator.start({
-    ...{ transport: hub.join(coordinatorKey), store: memoryStore(), genesis: genesisOf(keys, settings), clock, schedule: settings },
+    ...{
+      transport: over(hub.join(coordinatorKey), () => stage),
+      ...signing,
+      store: memoryStore(),
+      genesis: genesisOf(keys, settings),
+      clock,
+      schedule: settings,
+    },
     ...{ patience_ms: options.patience === false ? 10 * STUCK_MS : PATIENCE_MS, ...expected },
     onFailure: (error) => violations.push(`the ledger failed: ${String(error)}`),
     onBlock: (_, codes) => void refused.push(...codes),
@@ -145,15 +163,21 @@ export async function playWorld(options: WorldOptions = {}): Promise<WorldResult
     onResult: (_, result) => told.push(result),
   });
   const start = coordinator.ledger.state().supply;
-  let [over, ended] = [false, false];
+  let [behind, ended] = [false, false];
   const pumped = pump(clock, () => ended);
   const count = deviant === undefined ? members - Number(options.hostileMember === true) : members - (options.deviants ?? 1);
-  const parts = { clock, settings, deadlines: options.deadlines !== false };
+  const parts = {
+    clock,
+    settings,
+    deadlines: options.deadlines !== false,
+    signed: options.signed === true,
+    exchange: options.exchange !== false,
+  };
   const honest: Played[] = [];
   for (let index = 0; index < count; index++)
     honest.push(await participant(index, parts, hub.join(identities[index]), options.honestWrites));
   const hostile = count < members ? { identity: identities[count], key: createKey(identities[count].seed) } : null;
-  const stage: Stage = { hub, clock, settings, coordinator, keys, honest, hostile, over: () => over };
+  stage = { hub, clock, settings, coordinator, keys, honest, hostile, over: () => behind };
   const deviating: Played[] = [];
   for (let index = count; deviant !== undefined && index < members; index++) {
     deviating.push(
@@ -175,7 +199,7 @@ export async function playWorld(options: WorldOptions = {}): Promise<WorldResult
   const stuck = clock.sleep(STUCK_MS).then(() => Promise.reject(new Error('stuck')));
   stuck.catch(() => undefined); // told to those who race with it
   const ends = await Promise.allSettled(honest.map((played) => Promise.race([live(played), stuck])));
-  over = true;
+  behind = true;
   await attacked;
   ended = true;
   await pumped;
@@ -204,7 +228,18 @@ export async function playWorld(options: WorldOptions = {}): Promise<WorldResult
   const stake = keys.map((key) => Number(state.stake(key)) / Number(TOKEN));
   for (const { client } of [...honest, ...deviating]) await client.leave();
   await coordinator.close();
-  return { digest, violations, refusals, noticed, rows, stake, honest, keys, told };
+  return {
+    digest,
+    violations,
+    refusals,
+    noticed,
+    rows,
+    stake,
+    honest,
+    keys,
+    told,
+    ends: ends.flatMap((end) => (end.status === 'rejected' ? [end.reason] : [])),
+  };
 }
 
 /** Everything that honest participants and the coordinator can say about one member. */
@@ -246,17 +281,27 @@ interface Ground {
   readonly clock: VirtualClock;
   readonly settings: RunSettings;
   readonly deadlines: boolean;
+  readonly signed: boolean;
+  readonly exchange: boolean;
 }
 
 async function participant(
   index: number,
-  { clock, settings, deadlines }: Ground,
+  { clock, settings, deadlines, signed, exchange }: Ground,
   transport: Transport,
   writes: RowWriter | undefined,
 ): Promise<Played> {
   const key = createKey(identities[index].seed);
   const temperature = settings.maskTemperature;
-  const ledger = await LedgerClient.open({ transport, coordinator: coordinatorKey.key, key, temperature, backend, clock });
+  const ledger = await LedgerClient.open({
+    transport,
+    coordinator: coordinatorKey.key,
+    key,
+    temperature,
+    backend,
+    clock,
+    signedHeads: signed,
+  });
   const net = (purpose: number) =>
     DenseNet.random({
       ...({ widths: [INPUTS, 4, WIDTH], activation: 'tanh', outputActivation: 'identity', seed: SEED } as const),
@@ -270,7 +315,7 @@ async function participant(
   const stakeOf = (peer: PeerKey) => ledger.stakeOf(peer);
   const client = new PeerClient({
     ...{ transport, stakeOf, inputWidth: INPUTS, width: WIDTH, standIn, clock, height: () => ledger.height },
-    ...{ oneProcess: !deadlines, answerBound: settings.answerBound },
+    ...{ oneProcess: !deadlines, answerBound: settings.answerBound, ...(exchange ? { calls: ledger.heads.calls() } : {}) },
   });
   const run = new ParticipantRun({
     ...{ participant: played, validation: samples(100 + index, 8), settings, seed: SEED, client, ledger, backend, standIn },
