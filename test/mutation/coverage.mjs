@@ -1,11 +1,18 @@
 // Which lines of the sources each test file executes, its child processes included, so that a mutation is tried only by tests
 // that can notice it. Kept in a file, because measuring it takes as long as the test suite.
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { SourceMap } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { root } from './draw.mjs';
 import { sourceMap } from './typescript.mjs';
+
+/** A test that was never measured may take as long as this. */
+const UNMEASURED_S = 60;
+
+const git = (parameters) => execFileSync('git', parameters, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 28 });
 
 /** One byte per character of a script: 1 where it was executed. Inner ranges come after the outer ones that hold them. */
 function executedCharacters(length, functions) {
@@ -47,12 +54,12 @@ function addReports(folder, prefix, characters) {
   }
 }
 
-/** Runs one test file in the sandbox: { seconds, passed, lines: { 'src/a.ts': [1, 2, ...] } }. */
+/** Runs one test file in the sandbox: { commit, seconds, passed, lines: { 'src/a.ts': [1, 2, ...] } }. */
 async function measure(sandbox, test) {
+  const commit = git(['rev-parse', 'HEAD']).trim();
   const folder = mkdtempSync(join(tmpdir(), 'intermodel-coverage-'));
   try {
-    const began = Date.now();
-    const failed = await sandbox.firstFailure([test], { NODE_V8_COVERAGE: folder });
+    const { outcome, seconds } = await sandbox.run(test, UNMEASURED_S, { NODE_V8_COVERAGE: folder });
     const characters = new Map();
     addReports(folder, join(sandbox.folder, 'lib', 'src'), characters);
     const lines = {};
@@ -60,14 +67,14 @@ async function measure(sandbox, test) {
       const source = script.slice(sandbox.folder.length + '/lib/'.length).replace(/\.js$/, '.ts');
       lines[source] = [...sourceLines(join(sandbox.root, source), script, executed)].sort((a, b) => a - b);
     }
-    return { seconds: (Date.now() - began) / 1000, passed: failed === undefined, lines };
+    return { commit, seconds, passed: outcome === 'passed', lines };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
 /** Measures the tests that the file at `path` does not hold yet and returns all of it: test -> what `measure` says. */
-export async function coverageOf(sandbox, tests, path) {
+export async function coverageOf(sandboxFor, tests, path) {
   let known = {};
   try {
     known = JSON.parse(readFileSync(path, 'utf8'));
@@ -75,9 +82,47 @@ export async function coverageOf(sandbox, tests, path) {
     if (error.code !== 'ENOENT') throw error;
   }
   for (const test of tests.filter((test) => known[test] === undefined)) {
-    known[test] = await measure(sandbox, test);
+    known[test] = await measure(sandboxFor(), test);
     console.log(`measured ${test}: ${known[test].seconds.toFixed(1)} s${known[test].passed ? '' : ', FAILED'}`);
     writeFileSync(path, JSON.stringify(known));
   }
   return known;
+}
+
+const hunks = new Map();
+/** The changes of a file since a commit: [first line then, lines then, first line now, lines now]. */
+function changesSince(commit, path) {
+  const key = `${commit} ${path}`;
+  if (!hunks.has(key)) {
+    const found = git(['diff', '--unified=0', commit, '--', path]).matchAll(/^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@/gm);
+    hunks.set(
+      key,
+      [...found].map(([, ...numbers]) => numbers.map((number) => Number(number ?? 1))),
+    );
+  }
+  return hunks.get(key);
+}
+
+const mapped = new Map();
+/**
+ * The lines of a file today that a test executed when it was measured. What was changed since counts as executed where the
+ * test executed a line that it replaced, or the line above it.
+ */
+export function linesNow(measured, path) {
+  const ofTest = mapped.get(measured) ?? mapped.set(measured, new Map()).get(measured);
+  if (ofTest.has(path)) return ofTest.get(path);
+  const then = new Set(measured.lines[path]);
+  const now = new Set();
+  const changes = changesSince(measured.commit, path);
+  for (const [from, removed, to, added] of changes) {
+    const old = Array.from({ length: removed + 1 }, (_, k) => from + k - (removed > 0 ? 1 : 0));
+    if (old.some((line) => then.has(line))) for (let k = 0; k < added; k++) now.add(to + k);
+  }
+  for (const line of then) {
+    const earlier = changes.filter(([from, removed]) => from + removed <= line && !(removed === 0 && from >= line));
+    const replaced = changes.some(([from, removed]) => line >= from && line < from + removed);
+    if (!replaced) now.add(line + earlier.reduce((shift, [, removed, , added]) => shift + added - removed, 0));
+  }
+  ofTest.set(path, now);
+  return now;
 }
