@@ -99,14 +99,17 @@ function resumed() {
   }
 }
 
-const coverage = options.coverage && (await coverageOf(() => sandboxOf('src/.ts'), testFiles, options.coverage));
+const mutations = ofThisPart(chosenMutations());
+// For C++ only the seconds of tests matter: a test that was not measured may stay so.
+const measured = mutations.some(({ path }) => path.endsWith('.ts')) ? testFiles : [];
+const coverage = options.coverage && (await coverageOf(() => sandboxOf('src/.ts'), measured, options.coverage));
 const choose = chooser(coverage, budget);
 const unfit = new Set();
 const results = options.out === undefined ? [] : resumed();
 const keyOf = ({ mutation, place }) => `${mutation} ${place.column}`;
 const done = new Set(results.map(keyOf));
 try {
-  for (const mutation of ofThisPart(chosenMutations())) {
+  for (const mutation of mutations) {
     const entry = { area: mutation.area, mutation: describe(mutation), place: placeOf(mutation) };
     if (done.has(keyOf(entry))) continue;
     const began = Date.now();
