@@ -1,6 +1,6 @@
 /** The file that keeps what a participant has learnt. */
 import { readFile, rename, writeFile } from 'node:fs/promises';
-import { EnvironmentError } from '../core/errors.js';
+import { EnvironmentError, InputError } from '../core/errors.js';
 import type { ForkProof } from '../ledger/index.js';
 import { decodeSaved, encodeSaved, type Saved } from '../participant/saved.js';
 
@@ -24,14 +24,22 @@ export async function writeProof(path: string, proof: ForkProof): Promise<void> 
   }
 }
 
-/** What the file holds; null when there is none. */
+/** What the file holds; null when there is none. @throws InputError BTM_TYPE when it is not a state, EnvironmentError BTM_IO when it cannot be read */
 export async function readState(path: string): Promise<Saved | null> {
+  let bytes: Uint8Array;
   try {
-    return decodeSaved(await readFile(path));
+    bytes = await readFile(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
     throw failure('read', path, error);
+  }
+  try {
+    return decodeSaved(bytes);
+  } catch (error) {
+    throw new InputError('BTM_TYPE', `is not the state of a participant: ${(error as Error).message}`, {
+      argument: path,
+      remedy: 'Name another file, or remove it to begin anew.',
+    });
   }
 }
 

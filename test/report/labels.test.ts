@@ -55,3 +55,34 @@ t.test('labels at the ends of lines keep their distance, their order and the fra
     { numRuns: 500, seed: 2 },
   );
 });
+
+t.test('a label with room stands right of its point, 8 pixels from its edge and level with it', async (t) => {
+  const point = { x: 300, y: 200, text: 'alone' };
+  const [place] = placeLabels({ points: [point], width: 640, height: 440, fontSize: 11 });
+  t.equal(place!.x - (textWidth('alone', 11) + 4) / 2 - point.x, 8);
+  t.equal(place!.y, point.y);
+  t.equal(place!.far, false);
+});
+
+t.test('a label is called far where it left the ring around its point, and only there', async (t) => {
+  const points = Array.from({ length: 24 }, (_, k) => ({ x: 300 + 3 * (k % 5), y: 200 + 3 * Math.floor(k / 5), text: `point-${k}` }));
+  const places = placeLabels({ points, width: 640, height: 440, fontSize: 11 });
+  // An ellipse: the label's half width and 8 pixels across, its half height and 6 pixels up, both stretched by the same distance.
+  for (const [k, { x, y, far }] of places.entries()) {
+    const width = (textWidth(points[k]!.text, 11) + 4) / 2 + 8;
+    const height = (11 + 2) / 2 + 6;
+    const [dx, dy] = [x - points[k]!.x, y - points[k]!.y];
+    const inside = (distance: number) => (dx / (width + distance)) ** 2 + (dy / (height + distance)) ** 2 < 1 + 1e-9;
+    t.equal(far, !inside(12), `label ${k}: ${dx.toFixed(1)}, ${dy.toFixed(1)}`);
+    t.ok(!inside(-1e-6), `label ${k} is not on its point`);
+  }
+  t.ok(places.some(({ far }) => far) && places.some(({ far }) => !far));
+});
+
+t.test('a point in the upper left corner has its label to the right, below the others that fill the place', async (t) => {
+  const corner = (text: string) => ({ x: 2, y: 2, text });
+  const places = placeLabels({ points: [corner('a'), corner('b'), corner('c')], width: 200, height: 200, fontSize: 11 });
+  for (const { x, y } of places) t.ok(x > 2 && y >= 2, `${x}, ${y}`);
+  const heights = places.map(({ y }) => y).sort((a, b) => a - b);
+  for (let k = 1; k < heights.length; k++) t.ok(heights[k]! - heights[k - 1]! >= 13 - 1e-9 || new Set(places.map(({ x }) => x)).size > 1);
+});
