@@ -65,7 +65,7 @@ function dealGroups(stream: RandomStream, labels: Int32Array, groups: Int32Array
     let best = 0;
     let least = Number.POSITIVE_INFINITY;
     for (let fold = 0; fold < folds; fold++) {
-      const cost = unevenness(held, sizes, fold, group, classes);
+      const cost = crowding(held, sizes, fold, group, classes);
       if (cost < least) {
         least = cost;
         best = fold;
@@ -77,12 +77,12 @@ function dealGroups(stream: RandomStream, labels: Int32Array, groups: Int32Array
   return groups.map((group) => foldOf[group]);
 }
 
-/** How much the sum of squared class counts grows when the group joins the fold. */
-function unevenness(held: Float64Array, sizes: Float64Array, fold: number, group: number, classes: number): number {
+/**
+ * Half of what the group adds to the sum of squared class counts of the fold, less what it adds to that of any: how many of its classes'
+ * samples the fold holds already, one for one.
+ */
+function crowding(held: Float64Array, sizes: Float64Array, fold: number, group: number, classes: number): number {
   let cost = 0;
-  for (let c = 0; c < classes; c++) {
-    const size = sizes[group * classes + c];
-    cost += size * (2 * held[fold * classes + c] + size);
-  }
+  for (let c = 0; c < classes; c++) cost += sizes[group * classes + c] * held[fold * classes + c];
   return cost;
 }

@@ -6,6 +6,7 @@ import t from 'tap';
 import {
   breakEven,
   breakEvensOf,
+  checkMap,
   compareWithTwin,
   defencesOf,
   drawWorld,
@@ -140,4 +141,36 @@ t.test('hoarding pays at any stake where loss is free, and never where it is dea
   const wide = { ...spec, stakes: [0.05, 0.45], trials: 5 };
   t.same(breakEven(wide, 'hoarder', 'paper', 0), { stake: 0, low: 0, high: 0 });
   t.equal(breakEven(wide, 'hoarder', 'paper', 100).stake, null);
+});
+
+t.test('what a map cannot be made of is named', async (t) => {
+  for (const [change, argument] of [
+    [{ strategies: [] }, 'strategies'],
+    [{ strategies: ['hoarder', 'nobody'] }, 'strategies[1]'],
+    [{ defences: [] }, 'defences'],
+    [{ defences: ['paper', 'moat'] }, 'defences[1]'],
+    [{ stakes: [0.1, 1] }, 'stakes'],
+    [{ stakes: [0] }, 'stakes'],
+    [{ ratios: [0, -0.1] }, 'ratios[1]'],
+    [{ ratios: [Number.NaN] }, 'ratios[0]'],
+    [{ players: 1 }, 'players'],
+    [{ players: 257 }, 'players'],
+    [{ members: 0 }, 'members'],
+    [{ members: 5 }, 'members'],
+    [{ blocks: 0 }, 'blocks'],
+    [{ trials: 0 }, 'trials'],
+    [{ seed: -1 }, 'seed'],
+    [{ temperature: 0 }, 'temperature'],
+    [{ temperature: Number.POSITIVE_INFINITY }, 'temperature'],
+    [{ tau: 0 }, 'tau'],
+  ] as [Partial<MapSpec>, string][]) {
+    const wrong = { ...spec, ...change };
+    t.throws(() => checkMap(wrong), { name: 'InputError' }, JSON.stringify(change));
+    try {
+      checkMap(wrong);
+    } catch (error) {
+      t.ok((error as { argument: string }).argument.startsWith(argument), `${argument}: ${(error as Error).message}`);
+    }
+  }
+  t.equal(checkMap({ ...spec, players: 256, members: 255 }).members, 255, 'the ends of the ranges are in them');
 });
