@@ -3,7 +3,7 @@ import { packageVersion } from '../backend/index.js';
 import { InputError } from '../core/errors.js';
 import type { OutputFile } from '../core/user-files.js';
 import type { Answers } from '../data/index.js';
-import { rankScores, type ScoreRanking } from '../stacking/index.js';
+import { rankScores, type ScoredModel, type ScoreRanking } from '../stacking/index.js';
 import { backendOf } from './backend-option.js';
 import { jsonLine } from './output.js';
 import type { PoolFlags } from './pool-input.js';
@@ -14,22 +14,41 @@ export async function rankScoreFiles(answers: readonly Answers[], flags: PoolFla
   if (flags.out?.endsWith('.html') === true) {
     throw new InputError('BTM_DOMAIN', 'must be .csv or .json for files that hold scores alone', { argument: '--out', value: flags.out });
   }
-  const ids = [...new Set(answers.flatMap((found) => found.ids ?? found.values.length.toString()))];
-  const place = new Map(ids.map((id, at) => [id, at]));
-  const models = answers.map((found) => {
-    if (found.ids === null) return { name: found.name, scores: found.values, ...(found.cost === undefined ? {} : { cost: found.cost }) };
-    const scores = new Float64Array(ids.length).fill(Number.NaN);
-    found.ids.forEach((id, row) => {
-      scores[place.get(id) as number] = found.values[row];
-    });
-    return { name: found.name, scores, ...(found.cost === undefined ? {} : { cost: found.cost }) };
-  });
+  const models = alignedScores(answers);
   const { resamples, level, seed } = flags;
   const ranking = rankScores({ models, resamples, level, seed, backend: backendOf(flags) });
   const output = { kind: 'intermodel-score-ranking', formatVersion: 1, version: packageVersion, ...ranking };
   await file?.write(file.path.endsWith('.csv') ? csv(ranking) : `${JSON.stringify(output, null, 1)}\n`);
   const saved = flags.out === undefined ? '' : `\nsaved to ${flags.out}`;
   process.stdout.write(flags.json === true ? `${jsonLine(output)}\n` : `${describe(ranking)}${saved}\n`);
+}
+
+/** The scores of each model, [samples] in one order for all: NaN where its file does not have the sample. */
+function alignedScores(answers: readonly Answers[]): ScoredModel[] {
+  checkAlignable(answers);
+  const ids = [...new Set(answers.flatMap((found) => found.ids ?? []))];
+  const place = new Map(ids.map((id, at) => [id, at]));
+  return answers.map((found) => {
+    const named = { name: found.name, ...(found.cost === undefined ? {} : { cost: found.cost }) };
+    if (found.ids === null) return { ...named, scores: found.values };
+    const scores = new Float64Array(ids.length).fill(Number.NaN);
+    found.ids.forEach((id, row) => {
+      scores[place.get(id) as number] = found.values[row];
+    });
+    return { ...named, scores };
+  });
+}
+
+/** Files without ids have their samples in one order, so they are of one length, and no other file may have ids. */
+function checkAlignable(answers: readonly Answers[]): void {
+  const bare = answers.find(({ ids }) => ids === null);
+  const odd = bare && answers.find(({ ids, samples }) => ids !== null || samples !== bare.samples);
+  if (odd === undefined) return;
+  const rows = odd.ids === null ? `has ${odd.samples} rows` : 'names its samples';
+  throw new InputError('BTM_SHAPE', `${rows}, but ${bare?.source} has ${bare?.samples} rows without names`, {
+    argument: odd.source,
+    remedy: 'Name the samples in every file, or in none and in the same order.',
+  });
 }
 
 function describe({ models, best, ceiling, samples, level, resamples, seed }: ScoreRanking): string {

@@ -71,7 +71,7 @@ function joinTasks(all: readonly Answers[]): Answers[] {
     const other = parts.find(({ ids, kind }) => ids === null || kind !== first.kind);
     if (other !== undefined) {
       throw new InputError('BTM_DOMAIN', `and ${first.source} both hold '${first.name}'`, {
-        argument: other.source,
+        argument: (other === first ? parts[1] : other).source,
         remedy: 'Give the models names of their own.',
       });
     }

@@ -34,7 +34,7 @@ export interface RunRecord<Result extends ParticipantResult = ParticipantResult>
   readonly chainVerified: boolean;
 }
 
-/** The block that was closed last. */
+/** The block that was closed last; ranking and stake in the order of the names. */
 export function describeBlock(
   ledger: Ledger,
   names: ReadonlyMap<PeerKey, string>,
@@ -43,11 +43,12 @@ export function describeBlock(
 ): BlockRecord {
   const ranking = ledger.ranking();
   const total = ranking?.ranking.reduce((sum, r) => sum + r, 0) ?? 0;
+  const byKey = new Map(ranking?.keys.map((key, at) => [key, ranking.ranking[at]]));
   const state = ledger.state();
   return {
     height: ledger.height,
     round,
-    ranking: Array.from(ranking?.ranking ?? [], (r) => r / total),
+    ranking: ranking === undefined ? [] : [...names.keys()].map((key) => (byKey.get(key) ?? 0) / total),
     stake: [...names.keys()].map((key) => Number(state.stake(key)) / Number(TOKEN)),
     minted: Number(ranking?.minted ?? 0n) / Number(TOKEN),
     accepted: state.participants().filter((participant) => participant.lastSet === ledger.height).length,

@@ -95,3 +95,25 @@ t.test('what is missing or does not fit is named', async (t) => {
     t.match(run.stderr, words);
   }
 });
+
+t.test('the command on a page says what was not left at its default, and makes the same page again', async (t) => {
+  const folder = t.testdir();
+  const given = files(folder);
+  const page = join(folder, 'a page.html');
+  const options = ['--labels', join(folder, 'labels.npy'), '--resamples', '100', '--l2', '0.01', '--seed', '3', '--no-refit'];
+  const first = intermodel(['rank', ...given, ...options, '--out', page]);
+  t.equal(first.code, 0, first.stderr);
+  t.match(first.stdout, `saved to ${page}`);
+  const text = readFileSync(page, 'utf8');
+  const command = text
+    .match(/<code>(intermodel rank .*?)<\/code>/)![1]!
+    .replaceAll('&#39;', "'")
+    .replaceAll('&amp;', '&');
+  t.equal(
+    command,
+    `intermodel rank ${given.join(' ')} --labels ${join(folder, 'labels.npy')} --l2 0.01 --resamples 100 --seed 3 --no-refit --out '${page}'`,
+  );
+  const words = [...command.matchAll(/'([^']*)'|(\S+)/g)].map((match) => match[1] ?? match[2]!).slice(1);
+  t.equal(intermodel(words).code, 0);
+  t.equal(readFileSync(page, 'utf8'), text);
+});

@@ -110,7 +110,8 @@ t.test('shapes and labels that do not fit are refused by name', async (t) => {
   t.throws(() => joinPool(answers(3, 3), { labels: { ...labels, values: ['0', '-100', '1'] } }), {
     code: 'BTM_LABEL',
     index: 1,
-    message: /--ignore=-100/,
+    value: -100,
+    message: /labels\[1\] is -100.*--ignore=-100/,
   });
   const ignored = joinPool(answers(3, 3), { labels: { ...labels, values: ['0', '-100', '1'] }, ignore: ['-100'] });
   t.same([[...ignored.labels], ignored.leftOut, ignored.models[0].answers.length], [[0, 1], 1, 6]);

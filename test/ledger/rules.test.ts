@@ -53,6 +53,28 @@ t.test('a slot reused by a new key inherits nothing', async (t) => {
   t.same([...ledger.state().row(d.publicKey).targets], [d.publicKey]);
 });
 
+t.test('each participant is shown with its own endpoint, stake and blocks', async (t) => {
+  const ledger = await start({});
+  t.equal(ledger.submitAction(c, { kind: 'register', endpoint: 'tcp://c:1', stake: 5n * TOKEN }).code, 'ok');
+  await ledger.closeBlock();
+  t.equal(ledger.submitAction(d, { kind: 'register', endpoint: 'tcp://d:1', stake: 6n * TOKEN }).code, 'ok');
+  t.equal(ledger.submitAction(b, { kind: 'setEndpoint', endpoint: 'tcp://b:2' }).code, 'ok');
+  t.equal(ledger.submitAction(c, row([a.publicKey, 1_000_000_000])).code, 'ok');
+  await ledger.closeBlock();
+  const seen = ledger.state().participants();
+  const expected = new Map([
+    [a.publicKey, ['', 0, 0]],
+    [b.publicKey, ['tcp://b:2', 0, 0]],
+    [c.publicKey, ['tcp://c:1', 1, 2]],
+    [d.publicKey, ['tcp://d:1', 2, 0]],
+  ]);
+  t.equal(seen.length, 4);
+  for (const { key, endpoint, registeredAt, lastSet, slot, stake } of seen) {
+    t.same([endpoint, registeredAt, lastSet], expected.get(key), key);
+    t.same(ledger.state().participant(key), { key, endpoint, registeredAt, lastSet, slot, stake });
+  }
+});
+
 t.test('a newcomer at the limit prunes the lowest ranked past its immunity', async (t) => {
   const ledger = await start({ maximumParticipants: 2, immunity: 2 });
   t.equal(ledger.submitAction(b, row([a.publicKey, 900_000_000], [b.publicKey, 100_000_000])).code, 'ok');
