@@ -138,7 +138,7 @@ t.test('a cut export is refused wherever it was cut, and a retry with the whole 
     t.match(cut.stderr, /Nothing was imported/, name);
     t.notOk(existsSync(at('cut.sqlite')), name);
   }
-  t.match(json('import', at('all.jsonl'), at('cut.sqlite')), { height: 4 });
+  t.match(run('import', at('all.jsonl'), at('cut.sqlite')).stdout, /^4 blocks read and verified\n$/);
   const taken = run('import', at('all.jsonl'), at('cut.sqlite'));
   t.equal(taken.code, 2);
   t.match(taken.stderr, /has a ledger already/);

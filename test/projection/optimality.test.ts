@@ -144,3 +144,26 @@ t.test('clipping before projecting loses first-order gain where the bound is act
   test.ok(clipThenProject < 0.95 * exact, `clip then project gains ${clipThenProject.toFixed(3)} of ${exact.toFixed(3)}`);
   test.end();
 });
+
+t.test('an output may lie right beside an input in one buffer, and not a byte inside it', async (t) => {
+  const at = (offset: number) => new Float64Array(buffer, 8 * offset, 3);
+  const buffer = new ArrayBuffer(8 * 12);
+  const move = (rows: number, steps: number, out: number) => {
+    at(rows).set([0.2, 0.3, 0.5]);
+    at(steps).set([0.1, -0.1, 0]);
+    return [...projectBoundedStep({ rows: at(rows), steps: at(steps), out: at(out), n: 3, epsilon: 1 })];
+  };
+  const moved = [...projectBoundedStep({ rows: [0.2, 0.3, 0.5], steps: [0.1, -0.1, 0], n: 3, epsilon: 1 })];
+  t.same(move(0, 3, 6), moved, 'behind both');
+  t.same(move(6, 3, 0), moved, 'before both');
+  t.same(move(0, 6, 3), moved, 'between them');
+  for (const [rows, steps, out] of [
+    [0, 3, 2],
+    [0, 3, 5],
+    [3, 6, 1],
+    [3, 6, 8],
+    [0, 3, 0],
+  ] as const) {
+    t.throws(() => move(rows, steps, out), { code: 'BTM_DOMAIN', argument: 'out' }, `${rows}, ${steps}, ${out}`);
+  }
+});

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { correlation, integer, number, percent } from '../../src/report/format.js';
 import { escapeHtml, html, Markup } from '../../src/report/markup.js';
+import { table } from '../../src/report/table.js';
 import { textWidth } from '../../src/report/text-width.js';
 
 t.test('a text put into a template can neither open a tag nor leave its quotes', async (t) => {
@@ -40,4 +41,33 @@ t.test('text is measured by the metrics of Helvetica', async (t) => {
   t.ok(Math.abs(textWidth('Hello', 10) - (722 + 556 + 222 + 222 + 556) / 100) < 1e-12);
   t.ok(textWidth('Hello', 10, true) > textWidth('Hello', 10));
   t.equal(textWidth('', 10), 0);
+});
+
+t.test('columns of numbers are marked as such in the head and in every row, the first cell of a row heads it', async (t) => {
+  const columns = [
+    { title: 'name', cell: (row: { name: string }) => row.name },
+    { title: 'size', numeric: true, hint: 'in <m>', cell: (row: { size: number }) => row.size },
+    { title: 'place', numeric: true, cell: (_: object, index: number) => index },
+  ];
+  const rows = [
+    { name: 'a', size: 7 },
+    { name: '<b>', size: 8 },
+  ];
+  const { text } = table({ caption: 'All & more', columns, rows } as never);
+  t.match(text, '<caption>All &amp; more</caption>');
+  t.same(
+    [...text.matchAll(/<th scope="col" class="(\w+)" title="([^"]*)">(\w+)/g)].map((match) => match.slice(1)),
+    [
+      ['text', '', 'name'],
+      ['number', 'in &lt;m&gt;', 'size'],
+      ['number', '', 'place'],
+    ],
+  );
+  t.same(
+    [...text.matchAll(/<tr>(<th scope="row".*)<\/tr>/g)].map((match) => match[1]),
+    [
+      '<th scope="row" class="text">a</th><td class="number">7</td><td class="number">0</td>',
+      '<th scope="row" class="text">&lt;b&gt;</th><td class="number">8</td><td class="number">1</td>',
+    ],
+  );
 });
