@@ -18,6 +18,7 @@ struct Glance {
 static Glance glanceAt(const double* c, const double* d, size_t n) {
   constexpr size_t kTogether = 2;
   F64 sum[kTogether], least[kTogether], size[kTogether], squares[kTogether];
+#pragma GCC unroll 2
   for (size_t v = 0; v < kTogether; v++) sum[v] = least[v] = size[v] = squares[v] = zero();
   const auto take = [&](F64 weight, F64 step, size_t v) {
     sum[v] = sum[v] + weight;
@@ -26,8 +27,10 @@ static Glance glanceAt(const double* c, const double* d, size_t n) {
     squares[v] = fma(step, step, squares[v]);
   };
   size_t r = 0;
-  for (; r + kTogether * kLanes <= n; r += kTogether * kLanes)
+  for (; r + kTogether * kLanes <= n; r += kTogether * kLanes) {
+#pragma GCC unroll 2
     for (size_t v = 0; v < kTogether; v++) take(load(c + r + v * kLanes), load(d + r + v * kLanes), v);
+  }
   for (; r < n; r += kLanes) {
     const size_t count = n - r < kLanes ? n - r : size_t{kLanes};
     take(loadSome(c + r, count), loadSome(d + r, count), 0);
@@ -59,11 +62,20 @@ static bool isSurelyOutside(const projection::Start& start, double size, double 
          __builtin_sqrt(static_cast<double>(n)) * error <= 0.25 * kMargin * epsilon;
 }
 
-/// The next row and its step are on their way from memory while this row is worked on.
+/// The next row and its step are on their way from memory while this row is worked on: a line at every other one of
+/// each pass, because memory takes as long as all passes together.
 struct NextRow {
   const double *step, *row;
-  void first(size_t r) const { __builtin_prefetch(step + r, 0, 2); }
-  void second(size_t r) const { __builtin_prefetch(row + r, 0, 2); }
+  void first(size_t r) const { ask(step, r, 0); }
+  void second(size_t r) const { ask(step, r, kLine); }
+  void third(size_t r) const { ask(row, r, 0); }
+  void fourth(size_t r) const { ask(row, r, kLine); }
+
+ private:
+  static constexpr size_t kLine = 8;
+  static void ask(const double* from, size_t r, size_t turn) {
+    if (r % (2 * kLine) == turn) __builtin_prefetch(from + r, 0, 2);
+  }
 };
 
 /// Writes max(y - cut, 0) as row i, past the cache where it would not be met there again, and adds it to the ranking:

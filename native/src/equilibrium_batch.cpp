@@ -16,6 +16,8 @@ constexpr std::size_t kAlignment = 64;
 constexpr std::size_t kLaneSizeOwn = 24;     // above: lanes of different Hessians no longer fit the second-level cache
 constexpr std::size_t kLaneSizeShared = 64;  // one Hessian for all lanes
 constexpr std::uint64_t kStepsBeforePacking = 4;
+constexpr std::uint64_t kLargeStepsBeforePacking = 64;  // where H comes from memory, as the first touch of a copy does
+constexpr std::size_t kLargePacked = std::size_t{1} << 24;  // doubles
 constexpr std::uint64_t kSliceWork = 1 << 22;  // multiplications between looks at the cancel flag: milliseconds
 
 }  // namespace
@@ -100,10 +102,13 @@ void GameBatch::runGroup(const KernelTable& kernels, const LaneGroup& group, std
 void GameBatch::runAlone(const KernelTable& kernels, int threads, const SearchGame& game, std::uint64_t steps,
                          RunWatch& watch) const {
   const bool inRows = orders_.empty() && fitsRows(form_, settings_);
+  const auto lanes = static_cast<std::size_t>(kernels.lanes);
+  const bool large = (form_.n + lanes - 1) / lanes * kernels.rows.packedLength(form_) > kLargePacked;
+  const std::uint64_t before = large ? kLargeStepsBeforePacking : kStepsBeforePacking;
   std::uint64_t left = steps;
   {  // packing H is worth it from a few steps on; a run may end before
     SearchAlone search(kernels, threads, form_, settings_, game, orders_);
-    for (std::uint64_t made = 0; left > 0 && !(inRows && made == kStepsBeforePacking); left--, made++) {
+    for (std::uint64_t made = 0; left > 0 && !(inRows && made == before); left--, made++) {
       if (watch.cancelled() || !search.step()) return;
       watch.advance(1);
     }

@@ -67,21 +67,34 @@ struct Range {
   double most, least;
 };
 
+/// What else the four passes over a row do at element r: nothing. A caller with many rows asks for the next ones.
+struct NothingElse {
+  static void first(size_t) {}
+  static void second(size_t) {}
+  static void third(size_t) {}
+  static void fourth(size_t) {}
+};
+
 /// y = c + t d; the largest and the least entry that are not NaN. y may be d.
-static Range moveAlong(const double* c, const double* d, double t, double* y, size_t n) {
+template <class Else>
+static Range moveAlong(const double* c, const double* d, double t, double* y, size_t n, Else other) {
   constexpr size_t kTogether = 2;
   const F64 length = broadcast(t);
   F64 most[kTogether], low[kTogether];
+#pragma GCC unroll 2
   for (size_t v = 0; v < kTogether; v++) most[v] = broadcast(-__builtin_inf()), low[v] = broadcast(__builtin_inf());
   size_t r = 0;
-  for (; r + kTogether * kLanes <= n; r += kTogether * kLanes)
+  for (; r + kTogether * kLanes <= n; r += kTogether * kLanes) {
+#pragma GCC unroll 2
     for (size_t v = 0; v < kTogether; v++) {
       const size_t at = r + v * kLanes;
+      other.third(at);
       const F64 entry = load(c + at) + length * load(d + at);
       store(y + at, entry);
       most[v] = maximum(entry, most[v]);
       low[v] = minimum(entry, low[v]);
     }
+  }
   double lane[kLanes];
   Range range{-__builtin_inf(), __builtin_inf()};
   store(lane, maximum(most[0], most[1]));
@@ -106,12 +119,14 @@ struct Placed {
 
 /// y = c + t d less its largest entry, and the cut. Each pass does what several plain ones would, in their order. y may
 /// be d.
-static Placed placeAlong(const double* c, const double* d, double t, double* y, size_t n) {
-  const Range range = moveAlong(c, d, t, y, n);
+template <class Else>
+static Placed placeAlong(const double* c, const double* d, double t, double* y, size_t n, Else other) {
+  const Range range = moveAlong(c, d, t, y, n, other);
   const double least = range.least - range.most;  // rounding keeps the order of differences
   const F64 shift = broadcast(range.most);
   Kept kept{0.0, n};
   kept.sum = treeFold<Add>(n, [&](size_t r, size_t count) {
+    other.fourth(r);
     const F64 entry = loadSome(y + r, count) - shift;
     storeSome(y + r, entry, count);
     return entry;
@@ -138,7 +153,7 @@ static void cutAt(const double* y, double cut, double* out, size_t n) {
 
 /// out = P(c + t d); returns |out - c|^2.
 static double alongStep(const double* c, const double* d, double t, double* out, size_t n) {
-  const F64 cut = broadcast(placeAlong(c, d, t, out, n).cut);
+  const F64 cut = broadcast(placeAlong(c, d, t, out, n, NothingElse{}).cut);
   return treeFold<AddSquare>(n, [&](size_t r, size_t count) {
     const F64 w = above(loadSome(out + r, count), cut);
     storeSome(out + r, w, count);
@@ -179,17 +194,11 @@ static void stay(const double* c, double* out, size_t n) {
   for (size_t j = 0; j < n; j++) out[j] = c[j];
 }
 
-/// What else a pass over a row does at element r: nothing. A caller with many rows asks for the next ones instead.
-struct NothingAhead {
-  static void first(size_t) {}
-  static void second(size_t) {}
-};
-
 /// to = d / size, and the sum of that.
-template <class Ahead>
-static double directionOf(const double* d, const Divisor& size, double* to, size_t n, Ahead ahead) {
+template <class Else>
+static double directionOf(const double* d, const Divisor& size, double* to, size_t n, Else other) {
   return treeFold<Add>(n, [&](size_t r, size_t count) {
-    ahead.first(r);
+    other.first(r);
     const F64 share = quotient(loadSome(d + r, count), size);
     storeSome(to + r, share, count);
     return share;
@@ -203,15 +212,15 @@ struct Start {
   Placed at;
 };
 
-template <class Ahead>
+template <class Else>
 static Start startClimb(const double* c, const double* d, double largest, double epsilon, double* y, size_t n,
-                        Ahead ahead) {
+                        Else other) {
   Start start{true, 0.0, 0.0, {0.0, 0.0}};
   if (largest == 0.0 || n == 0) return start;
   // y holds the direction until the point takes its place: one array less that has to stay in cache
-  const F64 mean = broadcast(directionOf(d, divisorOf(largest), y, n, ahead) / static_cast<double>(n));
+  const F64 mean = broadcast(directionOf(d, divisorOf(largest), y, n, other) / static_cast<double>(n));
   const double slope = treeFold<AddSquare>(n, [&](size_t r, size_t count) {
-    ahead.second(r);
+    other.second(r);
     return loadSome(y + r, count) - mean;
   });
   if (slope == 0.0) return start;
@@ -219,7 +228,7 @@ static Start startClimb(const double* c, const double* d, double largest, double
   start.stays = false;
   start.bound = radius * radius;
   start.s = start.bound / slope;  // on the piece where nothing has reached 0 the offset is 0
-  start.at = placeAlong(c, y, __builtin_sqrt(start.s), y, n);
+  start.at = placeAlong(c, y, __builtin_sqrt(start.s), y, n, other);
   return start;
 }
 
@@ -230,20 +239,20 @@ static void finishClimb(const Start& start, const double* c, const double* d, do
   cutAt(y, start.at.cut, out, n);
   if (start.at.least > 0.0) return;  // the next piece would be the same
   double *direction = scratch, *work = scratch + n;
-  directionOf(d, divisorOf(largest), direction, n, NothingAhead{});
+  directionOf(d, divisorOf(largest), direction, n, NothingElse{});
   double s = start.s;
   for (int piece = 0; piece < kMostPieces; piece++) {
     const Piece here = pieceAt(out, c, direction, work, n);
     const double next = here.slope > 0.0 ? (start.bound - here.offset) / here.slope : s;
     if (!(next > s && next < __builtin_inf())) return;
     s = next;
-    cutAt(out, placeAlong(c, direction, __builtin_sqrt(s), out, n).cut, out, n);
+    cutAt(out, placeAlong(c, direction, __builtin_sqrt(s), out, n, NothingElse{}).cut, out, n);
   }
 }
 
 static void climb(const double* c, const double* d, double epsilon, double* out, double* scratch, size_t n) {
   const double largest = largestSize(d, n);
-  finishClimb(startClimb(c, d, largest, epsilon, out, n, NothingAhead{}), c, d, largest, out, out, scratch, n);
+  finishClimb(startClimb(c, d, largest, epsilon, out, n, NothingElse{}), c, d, largest, out, out, scratch, n);
 }
 
 static void boundedStepRow(const double* c, const double* d, double epsilon, double* out, double* scratch, size_t n) {

@@ -45,9 +45,19 @@ static void symVecRows(const double* h, const double* x, double* y, size_t n) {
   }
 }
 
-/// kGroups * kLanes rows of the upper half at a time.
+constexpr int kSecondLevel = 2;  // of __builtin_prefetch
+
+/// Reads ahead past what the loops below reach; an address that is not mapped is ignored.
+static void askForRows(const double* from, size_t count) {
+  constexpr size_t kLine = 8;
+  for (size_t at = 0; at < count; at += kLine) __builtin_prefetch(from + at, 0, kSecondLevel);
+}
+
+/// kGroups * kLanes rows of the upper half at a time, while the same columns of the next rows, of the next matrix after
+/// the last, are on their way into the second-level cache: the processor asks for no row before it is read, and
+/// guesses past the end of every one.
 static void symVecHalf(const double* h, const double* x, double* y, size_t n) {
-  constexpr size_t kGroups = 2, kHeight = kGroups * kLanes;
+  constexpr size_t kGroups = kLanes == 8 ? 1 : 2, kHeight = kGroups * kLanes;
   for (size_t j = 0; j < n; j++) y[j] = 0.0;
   size_t i = 0;
   for (; i + kHeight <= n; i += kHeight) {
@@ -55,13 +65,18 @@ static void symVecHalf(const double* h, const double* x, double* y, size_t n) {
     for (size_t g = 0; g < kGroups; g++) own[g] = load(y + i + g * kLanes);
     for (size_t k = i; k < i + kHeight; k++)
       for (size_t g = 0; g < kGroups; g++) own[g] = fma(load(h + k * n + i + g * kLanes), broadcast(x[k]), own[g]);
+    const double* next = h + (i + kHeight) * n;
+    if (i + 2 * kHeight > n) askForRows(next, kHeight * n);
     size_t j = i + kHeight;
     for (; j + kLanes <= n; j += kLanes) {
       F64 down = load(y + j);
       for (size_t g = 0; g < kGroups; g++) {
         F64 block[kLanes];
         const size_t top = i + g * kLanes;
-        for (size_t r = 0; r < kLanes; r++) block[r] = load(h + (top + r) * n + j);
+        for (size_t r = 0; r < kLanes; r++) {
+          block[r] = load(h + (top + r) * n + j);
+          __builtin_prefetch(next + (g * kLanes + r) * n + j, 0, kSecondLevel);
+        }
         for (size_t r = 0; r < kLanes; r++) down = fma(block[r], broadcast(x[top + r]), down);
         transposeSquare(block);
         for (size_t c = 0; c < kLanes; c++) own[g] = fma(block[c], broadcast(x[j + c]), own[g]);

@@ -15,14 +15,22 @@ constexpr size_t kBlocksTogether = kLanes >= 4 ? 4 : 1;  // with shorter vectors
 template <class Fold, size_t BLOCKS, class Term>
 INTERMODEL_INLINE void foldBlocks(size_t begin, Term term, double* sums) {
   F64 part[BLOCKS][kTreeParts];
-  for (auto& block : part)
-    for (F64& lanes : block) lanes = zero();
-  for (size_t r = begin; r < begin + kTreeBlock; r += kTreeLanes)
-    for (size_t b = 0; b < BLOCKS; b++)
+#pragma GCC unroll 4
+  for (size_t b = 0; b < BLOCKS; b++) {
+#pragma GCC unroll 8
+    for (int i = 0; i < kTreeParts; i++) part[b][i] = zero();
+  }
+  for (size_t r = begin; r < begin + kTreeBlock; r += kTreeLanes) {
+#pragma GCC unroll 4
+    for (size_t b = 0; b < BLOCKS; b++) {
+#pragma GCC unroll 8
       for (int i = 0; i < kTreeParts; i++) {
         const size_t at = r + b * kTreeBlock + static_cast<size_t>(i * kLanes);
         part[b][i] = Fold::next(part[b][i], term(at, size_t{kLanes}));
       }
+    }
+  }
+#pragma GCC unroll 4
   for (size_t b = 0; b < BLOCKS; b++) {
     double lane[kTreeLanes];
     for (int i = 0; i < kTreeParts; i++) store(lane + i * kLanes, part[b][i]);
