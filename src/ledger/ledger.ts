@@ -148,10 +148,8 @@ export class Ledger extends LedgerReader {
   private async closeWith(hash: string): Promise<Outcome> {
     const outcome: Outcome = {};
     this.awaited.set(hash, outcome);
-    const done = this.closing.then(() => this.append(() => outcome.block === undefined && outcome.code === undefined));
-    this.closing = done.catch(() => undefined);
     try {
-      await done;
+      await this.inTurn(() => this.append(() => outcome.block === undefined && outcome.code === undefined));
       return outcome;
     } finally {
       this.awaited.delete(hash);
@@ -164,9 +162,7 @@ export class Ledger extends LedgerReader {
    * reported as `rejected` events.
    */
   closeBlock(): Promise<Block> {
-    const closed = this.closing.then(() => this.append(() => true)) as Promise<Block>;
-    this.closing = closed.catch(() => undefined);
-    return closed;
+    return this.inTurn(() => this.append(() => true)) as Promise<Block>;
   }
 
   /** Appends the open block, or nothing once it is no longer wanted. */
@@ -234,7 +230,7 @@ export class Ledger extends LedgerReader {
    * @throws EnvironmentError BTM_IO when the block does not follow the head, or does not replay to the byte
    */
   adopt(stored: StoredBlock): Promise<void> {
-    const done = this.closing.then(async () => {
+    return this.inTurn(async () => {
       const block = readStored(stored);
       const result = typeof block === 'string' ? block : replayBlock(this.base, this.headHash, block, this.settings.processor);
       if (typeof block === 'string' || typeof result === 'string') {
@@ -246,14 +242,17 @@ export class Ledger extends LedgerReader {
       this.advance(result.state, block, result.settlement);
       this.draft = undefined;
     });
-    this.closing = done.catch(() => undefined);
-    return done;
   }
 
   /** Follows a store that other writers append to. Open transactions are applied again on top. @returns number of blocks taken over */
   refresh(): Promise<number> {
-    const done = this.closing.then(() => this.catchUp());
-    this.closing = done.catch(() => undefined);
+    return this.inTurn(() => this.catchUp());
+  }
+
+  /** Runs after all that writes blocks or takes them over now. A failure is told to its caller, and does not stop the next. */
+  private inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const done = this.closing.then(task);
+    this.closing = done.catch(() => undefined); // told to the caller of `done`
     return done;
   }
 

@@ -225,7 +225,7 @@ export class Service implements Receiver {
       signal.addEventListener('abort', expire, { once: true });
       const start = () => {
         running = true;
-        this.#run(request, work).then(settle);
+        this.#run(request, work).then(settle, () => settle(refuse(request.nonce, 'handler', `the peer's ${request.kind} failed`)));
       };
       const evict = () => settle(refuse(request.nonce, 'busy', 'a caller with more stake took the place', request.deadline_ms));
       if (signal.aborted) return expire();

@@ -45,6 +45,24 @@ t.test('bans start at the threshold, double, end, and a success forgets them', a
   t.equal(bans.remaining_ms('a'), 100);
 });
 
+t.test('whatever a handler throws is a refusal', async (t) => {
+  const hub = createHub();
+  const nameless = Object.defineProperty(new Error('broken'), 'name', {
+    get: () => {
+      throw new Error('its name as well');
+    },
+  });
+  const server = new Network({
+    transport: hub.join(identityOf(1)),
+    service: { handlers: { query: () => Promise.reject(nameless) }, stakeOf: () => 1n },
+  });
+  const caller = new Network({ transport: hub.join(createIdentity()) });
+  t.match(await caller.query(server.self, ramp(1, 1)), {
+    ok: false,
+    failure: { code: 'handler', by: 'peer', reason: "the peer's query failed" },
+  });
+});
+
 t.test('when every peer is banned, the ban is ignored: the fault may be the caller', async (t) => {
   const hub = createHub();
   const transports = [1, 2].map((number) => hub.join(identityOf(number)));
