@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { packageRoot } from '../backend/index.js';
 import { EnvironmentError } from '../core/errors.js';
+import { printOut } from './print.js';
 
 export function buildCommand(program: Command): void {
   program
@@ -19,7 +20,7 @@ export function buildCommand(program: Command): void {
       const settings = { CMAKE_BUILD_TYPE: 'Release', CMAKE_JS_INC: api, NODE_ADDON_API_DIR: cpp };
       cmake(['-S', packageRoot, '-B', build, ...Object.entries(settings).map(([name, value]) => `-D${name}=${value}`)]);
       cmake(['--build', build, '--config', 'Release', '--target', 'intermodel_addon', '--parallel', String(availableParallelism())]);
-      process.stdout.write(`built ${join(build, 'Release', 'intermodel.node')}\n`);
+      printOut(`built ${join(build, 'Release', 'intermodel.node')}`);
     });
 }
 

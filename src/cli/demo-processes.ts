@@ -9,6 +9,7 @@ import { survivalOf, survivorsRanking } from '../process/survival.js';
 import type { Section } from '../report/page.js';
 import { dataNamed } from '../run/named-data.js';
 import { failuresOf, networkSection, networkText } from './network-tables.js';
+import { printNote } from './print.js';
 import { survivalSections, survivalText } from './survival-tables.js';
 
 /** What a run of processes leaves to print. */
@@ -30,10 +31,7 @@ export async function demoProcesses(
   signal: AbortSignal,
 ): Promise<ProcessesOutput> {
   const command = [process.execPath, fileURLToPath(new URL('./main.js', import.meta.url))];
-  const run = await runProcesses(
-    { ...options, roster: demoRoster, command },
-    { signal, onProgress: (line) => process.stderr.write(`${line}\n`) },
-  );
+  const run = await runProcesses({ ...options, roster: demoRoster, command }, { signal, onProgress: printNote });
   return {
     demo: await assemble(run, options.data ?? 'mnist', backend, signal),
     rest: restOf(run),

@@ -17,6 +17,7 @@ import { addBackendOptions, type BackendFlags, backendOf, wholeNumber } from './
 import { commandLine } from './command-line.js';
 import { describeDemo } from './demo-text.js';
 import { abortOnInterrupt } from './interrupt.js';
+import { printNote, printOut } from './print.js';
 import { type Progress, progressDisplay } from './progress.js';
 import { addSettingOptions, givenSettings } from './setting-options.js';
 
@@ -106,11 +107,11 @@ async function inProcesses(flags: DemoFlags, line: string, page: OutputFile, sig
   const { demo, rest, text, sections } = await demoProcesses(options, backendOf(flags), signal);
   if (demo !== null) await publish(flags, line, page, demo, sections);
   else {
-    process.stderr.write(`no report was written to ${flags.out}: a participant did not finish, so parts of it are missing\n`);
-    if (flags.json === true) process.stdout.write(`${JSON.stringify(rest)}\n`);
+    printNote(`no report was written to ${flags.out}: a participant did not finish, so parts of it are missing`);
+    if (flags.json === true) printOut(JSON.stringify(rest));
   }
   if (demo === null && kill === undefined) process.exitCode = 1;
-  (flags.json === true ? process.stderr : process.stdout).write(`\n${text}\n`);
+  (flags.json === true ? printNote : printOut)(`\n${text}`);
 }
 
 /** The report as a file, the tables or the JSON on stdout. */
@@ -123,8 +124,8 @@ async function publish(
 ): Promise<void> {
   const { demoReport } = await import('../report/index.js'); // the drawing library takes long to load
   await page.write(await demoReport(result, { command: line, extra }));
-  process.stdout.write(flags.json === true ? `${JSON.stringify({ ...result, command: line })}\n` : `${describeDemo(result)}\n`);
-  process.stderr.write(`report written to ${flags.out}\n`);
+  printOut(flags.json === true ? JSON.stringify({ ...result, command: line }) : describeDemo(result));
+  printNote(`report written to ${flags.out}`);
   if (!sound(result)) process.exitCode = 1;
 }
 

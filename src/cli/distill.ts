@@ -11,6 +11,7 @@ import { DATA_CHOICES, dataNamed } from '../run/named-data.js';
 import type { FabricKind } from '../run/transport-fabric.js';
 import { addBackendOptions, type BackendFlags, backendOf, wholeNumber } from './backend-option.js';
 import { abortOnInterrupt } from './interrupt.js';
+import { printOut } from './print.js';
 import { progressDisplay } from './progress.js';
 import { textTable } from './text-table.js';
 
@@ -66,7 +67,7 @@ export function distillCommand(program: Command): void {
     const options = await runOptions(flags);
     const result = await run(options);
     await file?.write(result.student);
-    process.stdout.write(`${flags.json === true ? JSON.stringify(output(flags, options, result)) : describe(flags, options, result)}\n`);
+    printOut(flags.json === true ? JSON.stringify(output(flags, options, result)) : describe(flags, options, result));
   });
 }
 

@@ -1,6 +1,7 @@
 /** `intermodel doctor`: what loaded, from where, and what is missing and why. */
 import type { Command } from 'commander';
 import { everythingMissing, examine, type Finding } from './doctor-checks.js';
+import { printOut } from './print.js';
 
 const MARKS: Readonly<Record<Finding['status'], string>> = { ok: 'ok', missing: '--', failed: '!!' };
 
@@ -17,7 +18,7 @@ export function doctorCommand(program: Command): void {
         flags.json === true
           ? JSON.stringify({ kind: 'intermodel-doctor', formatVersion: 1, findings, install: install ?? null })
           : [...findings.map(lines), ...(install === undefined ? [] : [`\neverything optional that is missing:\n${install}`])].join('\n');
-      process.stdout.write(`${text}\n`);
+      printOut(text);
       if (failed) process.exitCode = 3;
     });
 }

@@ -1,8 +1,8 @@
 /** How a command ends when it cannot do what was asked: one message on stderr, and an exit code that means something. */
 import { CommanderError } from 'commander';
 import { AbortedError, EnvironmentError, InputError } from '../core/errors.js';
-import { printable } from '../core/printable.js';
 import { fileError, isSystemError } from '../core/user-files.js';
+import { printNote } from './print.js';
 
 /** 1: a bug or an unforeseen failure, 2: wrong input, 3: something missing around the process, 130: stopped by Ctrl-C. */
 export function exitCodeOf(error: unknown): number {
@@ -17,7 +17,7 @@ export function exitCodeOf(error: unknown): number {
 export function reportFailure(error: unknown): void {
   process.exitCode = exitCodeOf(error);
   if (error instanceof CommanderError) return; // it has printed its message
-  process.stderr.write(`intermodel: ${printable(messageOf(error), { keep: '\n' })}\n`);
+  printNote(`intermodel: ${messageOf(error)}`);
 }
 
 function messageOf(error: unknown): string {

@@ -1,4 +1,5 @@
 /** Ctrl-C as a signal: the first asks a run to stop cleanly, the second ends the process. */
+import { printNote } from './print.js';
 
 /** A signal that fires on Ctrl-C. */
 export interface Interrupt {
@@ -12,7 +13,7 @@ export function abortOnInterrupt(message: string): Interrupt {
   const controller = new AbortController();
   const onSignal = (): void => {
     process.off('SIGINT', onSignal); // a second Ctrl-C ends the process at once
-    process.stderr.write(`\nstopping: ${message}\n`);
+    printNote(`\nstopping: ${message}`);
     controller.abort();
   };
   process.on('SIGINT', onSignal);

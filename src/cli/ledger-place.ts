@@ -4,6 +4,7 @@ import { InputError } from '../core/errors.js';
 import { fileError, outputFile } from '../core/user-files.js';
 import { etcdStore, type Ledger, openLedger, type Store, sqliteStore } from '../ledger/index.js';
 import { jsonLine } from './output.js';
+import { printOut } from './print.js';
 
 /** What every command of `intermodel ledger` takes. */
 export interface Flags {
@@ -66,7 +67,7 @@ async function closing<T>(store: Store, work: (store: Store) => Promise<T>): Pro
 }
 
 export function print(flags: { readonly json?: boolean }, value: unknown, text: () => string): void {
-  process.stdout.write(`${flags.json === true ? jsonLine(value) : text()}\n`);
+  printOut(flags.json === true ? jsonLine(value) : text());
 }
 
 /** Base units as tokens, exact. */

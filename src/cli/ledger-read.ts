@@ -6,6 +6,7 @@ import { type BackendFlags, backendOf } from './backend-option.js';
 import { audit } from './ledger-audit.js';
 import { type Flags, print, tokens, withLedger, withStore } from './ledger-place.js';
 import { jsonLine } from './output.js';
+import { printNote, printOut } from './print.js';
 import { textTable } from './text-table.js';
 
 export async function status(place: string, flags: Flags & { readonly follow?: boolean }): Promise<void> {
@@ -33,7 +34,7 @@ const POLL_MS = 500;
 
 /** Until Ctrl-C. */
 async function follow(ledger: Ledger): Promise<void> {
-  ledger.onEvent((event) => process.stdout.write(`${toJsonLine(event)}\n`));
+  ledger.onEvent((event) => printOut(toJsonLine(event)));
   const stop = new AbortController();
   process.once('SIGINT', () => stop.abort());
   while (!stop.signal.aborted) {
@@ -82,7 +83,7 @@ export async function verify(place: string, flags: VerifyFlags): Promise<void> {
     ...(head === undefined ? {} : { contains: head }),
     ...(minHeight === undefined ? {} : { minHeight }),
     onProgress: (height, of) => {
-      if (height % PROGRESS_EVERY === 0) process.stderr.write(`verified ${height} of ${of} blocks\n`);
+      if (height % PROGRESS_EVERY === 0) printNote(`verified ${height} of ${of} blocks`);
     },
   };
   await withStore(place, flags, async (store) => {
@@ -100,8 +101,8 @@ export async function prove(place: string, key: string, flags: Flags): Promise<v
   await withLedger(place, flags, 'read', async (ledger) => {
     const proof = await ledger.prove(key);
     if (proof === undefined) throw new InputError('BTM_DOMAIN', `has no account ${key}`, { argument: place });
-    process.stdout.write(`${jsonLine(proof)}\n`);
-    process.stderr.write(`against block ${ledger.height}, ${ledger.head}\n`);
+    printOut(jsonLine(proof));
+    printNote(`against block ${ledger.height}, ${ledger.head}`);
   });
 }
 

@@ -1,9 +1,11 @@
 /** `intermodel ledger serve`: keeps the ledger of a network whose participants run elsewhere. */
 import { z } from 'zod';
+import { printable } from '../core/printable.js';
 import { type CoordinatorConfig, readCoordinatorConfig } from '../process/coordinator-config.js';
 import { type Served, type ServeEvent, type Standing, serveLedger } from '../process/ledger-service.js';
 import { abortOnInterrupt } from './interrupt.js';
 import { jsonLine } from './output.js';
+import { printNote, printOut } from './print.js';
 import { textTable } from './text-table.js';
 
 export interface ServeFlags {
@@ -38,36 +40,42 @@ function whatIsKept({ store }: CoordinatorConfig): string {
 /** Progress goes to stderr in both forms: it is for people. */
 function printLine(event: ServeEvent): void {
   if (event.type === 'progress') return;
-  process.stdout.write(`${jsonLine(event)}\n`);
+  printOut(jsonLine(event));
 }
+
+/** Texts of participants on a line with others. */
+const SHORT = { most: 60 } as const;
 
 const CHANGES = { out: 'is gone; the others continue', waiting: 'has come and waits to be let in', in: 'takes part again' } as const;
 
 /** Events in words. */
 function teller(): (event: ServeEvent) => void {
   let trained = 0;
-  const note = (line: string): void => void process.stderr.write(`${line}\n`);
   return (event) => {
     switch (event.type) {
       case 'listening':
-        process.stdout.write(`coordinator ${event.key} at ${event.addresses.join(' ')}\n`);
-        return note(`chain ${event.chain}, height ${event.height}: waiting for participants`);
+        printOut(`coordinator ${event.key} at ${event.addresses.join(' ')}`);
+        return printNote(`chain ${event.chain}, height ${event.height}: waiting for participants`);
       case 'block':
-        return note(`block ${event.height} after round ${event.round}: ${event.accepted} rows, ${event.minted.toFixed(3)} tokens minted`);
+        return printNote(
+          `block ${event.height} after round ${event.round}: ${event.accepted} rows, ${event.minted.toFixed(3)} tokens minted`,
+        );
       case 'refused':
-        return note(`refused: ${event.code}, from ${short(event.key)}`);
+        return printNote(`refused: ${event.code}, from ${short(event.key)}`);
       case 'member':
-        return note(`${short(event.key)} ${CHANGES[event.change]}`);
+        return printNote(`${short(event.key)} ${CHANGES[event.change]}`);
       case 'progress': {
         const { phase, done, total } = event.progress;
         if (phase === 'training' && (done <= trained || done % 10 !== 0)) return;
         if (phase === 'training') trained = done;
-        return note(`${phase === 'training' ? '' : `${short(event.key)}: `}${plain(phase)} ${Number(done)} of ${Number(total)}`);
+        return printNote(
+          `${phase === 'training' ? '' : `${short(event.key)}: `}${printable(phase, SHORT)} ${Number(done)} of ${Number(total)}`,
+        );
       }
       case 'result':
-        return note(`${short(event.key)} has delivered its results`);
+        return printNote(`${short(event.key)} has delivered its results`);
       case 'finished':
-        process.stdout.write(`${describe(event)}\n`);
+        printOut(describe(event));
     }
   };
 }
@@ -91,12 +99,7 @@ function cellsOf({ ranking, stake, result }: Standing): string[] {
   const known = shown.safeParse(result);
   if (!known.success) return [...numbers, '', '', 'delivered something else'];
   const { encoder, evaluation } = known.data;
-  return [...numbers, evaluation.head.loss.toFixed(4), evaluation.own.loss.toFixed(4), plain(encoder)];
-}
-
-/** Text from outside must not steer the terminal. */
-function plain(text: string): string {
-  return text.replace(/[^ -~]/g, '?').slice(0, 60);
+  return [...numbers, evaluation.head.loss.toFixed(4), evaluation.own.loss.toFixed(4), printable(encoder, SHORT)];
 }
 
 function short(key: string): string {

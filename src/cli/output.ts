@@ -1,6 +1,5 @@
 /** Standard output of every command: a reader that leaves ends the command quietly, a full disk ends it with a typed error. */
 
-import { printable } from '../core/printable.js';
 import { fileError } from '../core/user-files.js';
 import { reportFailure } from './failure.js';
 
@@ -24,7 +23,7 @@ function plain(_: string, value: unknown): unknown {
   return ArrayBuffer.isView(value) ? Array.from(value as Uint32Array) : value;
 }
 
-/** One value as one line of JSON; control characters in it are escaped, so that it can be shown. */
+/** One value as one line of JSON. */
 export function jsonLine(value: unknown): string {
-  return printable(JSON.stringify(value, plain));
+  return JSON.stringify(value, plain);
 }

@@ -10,6 +10,7 @@ import type { WireType } from '../network/index.js';
 import { type Plan, type PlannedFile, planNetwork } from '../process/plan.js';
 import { DATA_CHOICES } from '../run/named-data.js';
 import { wholeNumber } from './backend-option.js';
+import { printOut } from './print.js';
 import { addSettingOptions, givenSettings } from './setting-options.js';
 
 interface InitFlags {
@@ -43,7 +44,7 @@ async function init(flags: InitFlags): Promise<void> {
   const settings = givenSettings(flags);
   const plan = await planNetwork({ roster: demoRoster, participants, seed, host, port, data, wire, settings });
   await writeAll(out, [plan.coordinator, ...plan.peers]);
-  process.stdout.write(`${flags.json === true ? JSON.stringify(summary(out, plan)) : describe(out, plan)}\n`);
+  printOut(flags.json === true ? JSON.stringify(summary(out, plan)) : describe(out, plan));
 }
 
 function summary(out: string, { coordinator, peers, address }: Plan): object {

@@ -7,6 +7,7 @@ import { type PeerConfig, readPeerConfig } from '../process/peer-config.js';
 import type { PeerResult } from '../run/protocol.js';
 import { abortOnInterrupt } from './interrupt.js';
 import { addPeerInit } from './peer-init.js';
+import { printNote, printOut } from './print.js';
 
 interface PeerFlags {
   readonly config?: string;
@@ -29,10 +30,9 @@ async function run(flags: PeerFlags): Promise<void> {
   const interrupt = abortOnInterrupt(whatIsKept(config));
   try {
     const onProgress = ({ phase, done, total }: { phase: string; done: number; total: number }) =>
-      void process.stderr.write(`${phase} ${done} of ${total}\n`);
-    const onWaiting = (line: string) => void process.stderr.write(`${line}\n`);
-    const result = await runPeer(config, { roster: demoRoster, signal: interrupt.signal, onProgress, onWaiting });
-    process.stdout.write(`${flags.json === true ? JSON.stringify(result) : describe(result)}\n`);
+      printNote(`${phase} ${done} of ${total}`);
+    const result = await runPeer(config, { roster: demoRoster, signal: interrupt.signal, onProgress, onWaiting: printNote });
+    printOut(flags.json === true ? JSON.stringify(result) : describe(result));
   } finally {
     interrupt.dispose();
   }

@@ -2,6 +2,7 @@
 import type * as CliProgress from 'cli-progress';
 import { missingPackages } from '../core/optional-packages.js';
 import { requireHere } from '../core/require.js';
+import { printNote } from './print.js';
 
 /** Shows how far a run is. */
 export interface Progress {
@@ -63,7 +64,7 @@ function plainLines(title: string, unit: string): Progress {
       last = now;
       const percent = total === 0 ? 100 : Math.floor((100 * done) / total);
       const left = describeLeft(secondsLeft(done, total, found, now - began));
-      process.stderr.write(`${title}: ${done} of ${total} ${unit} (${percent} %), ${left}\n`);
+      printNote(`${title}: ${done} of ${total} ${unit} (${percent} %), ${left}`);
     },
     end: () => {},
   };

@@ -8,6 +8,7 @@ import type { Loss } from '../head.js';
 import { type BackendFlags, backendOf } from './backend-option.js';
 import { jsonLine } from './output.js';
 import { joinFiles, type PoolFlags, readPoolFiles } from './pool-input.js';
+import { printOut } from './print.js';
 import { type RankInput, readHeadFile, readRankInput } from './rank-input.js';
 import { textTable } from './text-table.js';
 
@@ -118,7 +119,7 @@ function answeredOf(models: JoinedPool['models'], batch: number): Uint8Array {
 async function show(output: RankOutput, flags: RankHeadFlags, file: OutputFile | undefined): Promise<void> {
   await file?.write(file.path.endsWith('.csv') ? csv(output) : `${JSON.stringify(output, null, 1)}\n`);
   const saved = file === undefined ? '' : `\nsaved to ${file.path}`;
-  process.stdout.write(flags.json === true ? `${jsonLine(output)}\n` : `${describe(output)}${saved}\n`);
+  printOut(flags.json === true ? jsonLine(output) : `${describe(output)}${saved}`);
   if (output.status !== 'ok') process.exitCode = 1;
 }
 

@@ -6,6 +6,7 @@ import { backendOf } from './backend-option.js';
 import { abortOnInterrupt } from './interrupt.js';
 import { jsonLine } from './output.js';
 import { holdsScores, joinFiles, type PoolFlags, poolOptionsOf, readPoolFiles } from './pool-input.js';
+import { printOut } from './print.js';
 import { progressDisplay } from './progress.js';
 import { rankScoreFiles } from './rank-scores.js';
 import { describeRanking, rankingCsv } from './rank-text.js';
@@ -48,7 +49,7 @@ export async function rankFiles(files: readonly string[], flags: RankPoolFlags, 
   }
   await file?.write(await textFor(file.path));
   const saved = flags.out === undefined ? '' : `\nsaved to ${flags.out}`;
-  process.stdout.write(flags.json === true ? `${jsonLine(output)}\n` : `${describeRanking(ranking)}${saved}\n`);
+  printOut(flags.json === true ? jsonLine(output) : `${describeRanking(ranking)}${saved}`);
   if (ranking.status !== 'ok') process.exitCode = 1;
 }
 

@@ -7,6 +7,7 @@ import { rankScores, type ScoredModel, type ScoreRanking } from '../stacking/ind
 import { backendOf } from './backend-option.js';
 import { jsonLine } from './output.js';
 import type { PoolFlags } from './pool-input.js';
+import { printOut } from './print.js';
 import { textTable } from './text-table.js';
 
 /** Ranks, prints, and saves where --out says. */
@@ -20,7 +21,7 @@ export async function rankScoreFiles(answers: readonly Answers[], flags: PoolFla
   const output = { kind: 'intermodel-score-ranking', formatVersion: 1, version: packageVersion, ...ranking };
   await file?.write(file.path.endsWith('.csv') ? csv(ranking) : `${JSON.stringify(output, null, 1)}\n`);
   const saved = flags.out === undefined ? '' : `\nsaved to ${flags.out}`;
-  process.stdout.write(flags.json === true ? `${jsonLine(output)}\n` : `${describe(ranking)}${saved}\n`);
+  printOut(flags.json === true ? jsonLine(output) : `${describe(ranking)}${saved}`);
 }
 
 /** The scores of each model, [samples] in one order for all: NaN where its file does not have the sample. */

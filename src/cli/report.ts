@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { checkOutputFolder, fileError, outputFile } from '../core/user-files.js';
 import { jsonLine } from './output.js';
+import { printOut } from './print.js';
 import { readDemoResult } from './report-input.js';
 
 interface ReportFlags {
@@ -31,7 +32,7 @@ async function draw(path: string, { out, svg, json }: ReportFlags): Promise<void
   await page.write(await demoReport(result, { command: result.command ?? `a program of its own, seed ${result.seed}` }));
   const written = [out];
   if (svg !== undefined) written.push(...(await writeFigures(svg, await demoSvgFiles(result))));
-  process.stdout.write(json === true ? `${jsonLine({ written })}\n` : `wrote ${written.join(', ')}\n`);
+  printOut(json === true ? jsonLine({ written }) : `wrote ${written.join(', ')}`);
 }
 
 /** Returns the paths. */

@@ -22,6 +22,7 @@ import {
 } from '../scenario/index.js';
 import { type HessianLaw, parseShard } from '../sweep/index.js';
 import { abortOnInterrupt } from './interrupt.js';
+import { printOut } from './print.js';
 import { progressDisplay } from './progress.js';
 import { textTable } from './text-table.js';
 
@@ -117,12 +118,12 @@ function runAction(flags: RunFlags): void {
   const cell = playGroup({ ...spec, stakes: [stake] }, group).cells[0]!;
   const pays = flags.breakEven === true ? breakEven(spec, flags.strategy, flags.defence, cell.ratio) : undefined;
   if (flags.json === true) {
-    process.stdout.write(`${JSON.stringify({ spec, cell, ...(pays === undefined ? {} : { breakEven: pays }) })}\n`);
+    printOut(JSON.stringify({ spec, cell, ...(pays === undefined ? {} : { breakEven: pays }) }));
     return;
   }
   const lines = [assumptionsOf(spec), '', tableOf([cell])];
   if (pays !== undefined) lines.push('', describeBreakEven(pays));
-  process.stdout.write(`${lines.join('\n')}\n`);
+  printOut(lines.join('\n'));
 }
 
 async function mapAction(flags: MapFlags): Promise<void> {
@@ -154,7 +155,7 @@ async function mapAction(flags: MapFlags): Promise<void> {
     const text = [assumptionsOf(spec), ...summaryOf(spec, cells.length, breakEvens.length, paying), '', `results in ${flags.out}`].join(
       '\n',
     );
-    process.stdout.write(flags.json === true ? `${JSON.stringify({ spec, cells, breakEvens })}\n` : `${text}\n`);
+    printOut(flags.json === true ? JSON.stringify({ spec, cells, breakEvens }) : text);
   } finally {
     progress.end();
     interrupt.dispose();
@@ -164,7 +165,7 @@ async function mapAction(flags: MapFlags): Promise<void> {
 function listAction(flags: { readonly json?: boolean }): void {
   const words = { strategies: Object.keys(STRATEGIES), defences: Object.keys(DEFENCES) };
   const text = Object.entries(words).map(([kind, list]) => `${kind}\n${list.map((word) => `  ${word}`).join('\n')}`);
-  process.stdout.write(flags.json === true ? `${JSON.stringify(words)}\n` : `${text.join('\n\n')}\n`);
+  printOut(flags.json === true ? JSON.stringify(words) : text.join('\n\n'));
 }
 
 function assumptionsOf(spec: MapSpec): string {

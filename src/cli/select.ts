@@ -7,6 +7,7 @@ import { addBackendOptions, backendOf, wholeNumber } from './backend-option.js';
 import { abortOnInterrupt } from './interrupt.js';
 import { jsonLine } from './output.js';
 import { addPoolOptions, joinFiles, type PoolFlags, poolOptionsOf, readPoolFiles } from './pool-input.js';
+import { printOut } from './print.js';
 import { stageProgress } from './rank-pool.js';
 import { textTable } from './text-table.js';
 
@@ -69,7 +70,7 @@ async function select(files: readonly string[], flags: SelectFlags): Promise<voi
   const output = { kind: 'intermodel-pool-selection', formatVersion: 1, version: packageVersion, backend: { kind, isa }, ...selection };
   await file?.write(file.path.endsWith('.csv') ? curveCsv(selection) : `${JSON.stringify(output, null, 1)}\n`);
   const saved = flags.out === undefined ? '' : `\nsaved to ${flags.out}`;
-  process.stdout.write(flags.json === true ? `${jsonLine(output)}\n` : `${describe(selection)}${saved}\n`);
+  printOut(flags.json === true ? jsonLine(output) : `${describe(selection)}${saved}`);
   if (selection.status !== 'ok') process.exitCode = 1;
 }
 

@@ -22,6 +22,7 @@ import {
 import { methodName } from '../sweep/spec.js';
 import { addBackendOptions, backendOf, wholeNumber } from './backend-option.js';
 import { abortOnInterrupt } from './interrupt.js';
+import { printOut } from './print.js';
 import { progressDisplay } from './progress.js';
 import type { Simulated, SimulateFlags, Workplace } from './simulation.js';
 
@@ -59,10 +60,10 @@ async function simulate(flags: SimulateFlags): Promise<void> {
     const run = flags.figure === '4' ? figure4 : flags.figure === '5' ? (await import('./simulate-adaptive.js')).figure5 : sensitivity;
     const simulated = await run(place);
     await save(folder, simulated);
-    process.stdout.write(
+    printOut(
       flags.json === true
-        ? `${JSON.stringify(simulated.numbers)}\n`
-        : `wrote ${join(folder, `${simulated.name}.html`)} and ${simulated.page.figures.length} SVG files\n`,
+        ? JSON.stringify(simulated.numbers)
+        : `wrote ${join(folder, `${simulated.name}.html`)} and ${simulated.page.figures.length} SVG files`,
     );
   } finally {
     interrupt.dispose();

@@ -16,6 +16,7 @@ import {
 } from '../sweep/index.js';
 import { addBackendOptions, type BackendFlags, backendOf } from './backend-option.js';
 import { abortOnInterrupt } from './interrupt.js';
+import { printOut } from './print.js';
 import { progressDisplay } from './progress.js';
 import { addSweepOptions, type SweepFlags, specOf } from './sweep-options.js';
 import { textTable } from './text-table.js';
@@ -78,7 +79,7 @@ async function runAction(flags: RunFlags): Promise<void> {
 }
 
 function print(summary: SweepSummary, folder: string, json: boolean | undefined): void {
-  process.stdout.write(json === true ? `${JSON.stringify(summary)}\n` : `${describe(summary)}\n\nresults in ${folder}\n`);
+  printOut(json === true ? JSON.stringify(summary) : `${describe(summary)}\n\nresults in ${folder}`);
 }
 
 /** Parts of theta that differ between cells, then what was measured. */

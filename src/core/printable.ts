@@ -6,6 +6,9 @@
  */
 const HIDDEN = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
+/** Anything that needs a closer look. */
+const BEYOND_ASCII = /[^ -~]/;
+
 /** How {@link printable} shows a text. */
 export interface PrintOptions {
   /** Characters to leave as they are, for instance `'\n'` in a message of several lines. */
@@ -27,6 +30,7 @@ export const SHOWN_OF_STRANGERS = 200;
 export function printable(text: unknown, { keep = '', most = Number.POSITIVE_INFINITY }: PrintOptions = {}): string {
   const whole = String(text);
   const shown = whole.length > most ? `${whole.slice(0, most)}...` : whole;
+  if (!BEYOND_ASCII.test(shown)) return shown;
   return shown.replace(HIDDEN, (character) => (keep.includes(character) ? character : escapeOf(character)));
 }
 

@@ -7,6 +7,7 @@ import type * as Vega from 'vega';
 import type { TopLevelSpec } from 'vega-lite';
 import { InputError } from '../core/errors.js';
 import { requirePackages } from '../core/optional-packages.js';
+import { printable } from '../core/printable.js';
 import { escapeHtml } from './markup.js';
 import { textWidth } from './text-width.js';
 import { CONFIG } from './theme.js';
@@ -50,7 +51,7 @@ function closedLoader(vega: typeof Vega, failures: string[]): Vega.Loader {
 /** Told of anything in a figure that vega did not take as written. */
 export type FigureWarning = (message: string) => void;
 
-const warnProcess: FigureWarning = (message) => process.emitWarning(message, { code: 'BTM_FIGURE' });
+const warnProcess: FigureWarning = (message) => process.emitWarning(printable(message), { code: 'BTM_FIGURE' });
 
 /**
  * Renders a figure to SVG.
@@ -96,5 +97,5 @@ function named(svg: string, figure: Figure): string {
     })
     .replace(/ class="marks"/, ` class="marks" role="img" aria-labelledby="${prefix}-title ${prefix}-desc"`);
   const words = `<title id="${prefix}-title">${escapeHtml(figure.title)}</title><desc id="${prefix}-desc">${escapeHtml(figure.caption)}</desc>`;
-  return renumbered.replace(/^(<svg[^>]*>)/, `$1${words}`);
+  return printable(renumbered.replace(/^(<svg[^>]*>)/, `$1${words}`), { keep: '\n' }); // labels are names that others chose
 }

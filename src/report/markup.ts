@@ -1,4 +1,5 @@
 /** Markup that cannot be injected into: every value put into a template is escaped unless it is already {@link Markup}. */
+import { printable } from '../core/printable.js';
 
 /** A piece of HTML that is safe to print as it is. */
 export class Markup {
@@ -29,7 +30,7 @@ export function html(parts: TemplateStringsArray, ...values: readonly MarkupValu
 function render(value: MarkupValue): string {
   if (value === null || value === undefined) return '';
   if (value instanceof Markup) return value.text;
-  if (typeof value === 'string') return escapeHtml(value);
+  if (typeof value === 'string') return escapeHtml(printable(value, { keep: '\n\t' }));
   if (typeof value === 'number') return String(value);
   return value.map(render).join('');
 }
