@@ -65,7 +65,7 @@ export function stageRoot(targets) {
 
 /** Writes the manifest of the package as laid out: it asks for these platform packages. */
 export function nameTargets(targets) {
-  const { scripts, devDependencies, tap, allowScripts, ...published } = manifest;
+  const { scripts, devDependencies, allowScripts, ...published } = manifest;
   writeJson(join(stageOf('root'), 'package.json'), {
     ...published,
     bundleDependencies: Object.keys(manifest.dependencies),

@@ -3,7 +3,6 @@ import { InputError } from '../core/errors.js';
 import { readUserJson } from '../core/user-files.js';
 import { type Block, type Ledger, type Proof, toJsonLine, type VerifyOptions, verifyProof, verifyStore } from '../ledger/index.js';
 import { type BackendFlags, backendOf } from './backend-option.js';
-import { audit } from './ledger-audit.js';
 import { type Flags, print, tokens, withLedger, withStore } from './ledger-place.js';
 import { jsonLine } from './output.js';
 import { printNote, printOut } from './print.js';
@@ -120,6 +119,7 @@ export async function auditKey(
   flags: Flags & BackendFlags & { readonly evidenceHash?: string },
 ): Promise<void> {
   await withLedger(place, flags, 'read', async (ledger) => {
+    const { audit } = await import('./ledger-audit.js'); // the estimators, for this command alone
     const report = await audit(ledger, key, evidence, backendOf(flags), flags.evidenceHash);
     const declared = { true: 'as declared', false: 'NOT the declared one', null: 'none was declared' }[
       String(report.evidenceDeclared) as 'null'

@@ -1,8 +1,6 @@
 /** `intermodel peer`: one participant of a network of processes, from a configuration file. */
 import type { Command } from 'commander';
 import { InputError } from '../core/errors.js';
-import { demoRoster } from '../demo/demo-roster.js';
-import { runPeer } from '../process/peer.js';
 import { type PeerConfig, readPeerConfig } from '../process/peer-config.js';
 import type { PeerResult } from '../run/protocol.js';
 import { abortOnInterrupt } from './interrupt.js';
@@ -26,6 +24,7 @@ export function peerCommand(program: Command): void {
 }
 
 async function run(flags: PeerFlags): Promise<void> {
+  const [{ demoRoster }, { runPeer }] = await Promise.all([import('../demo/demo-roster.js'), import('../process/peer.js')]);
   const config = await readPeerConfig(configOf(flags));
   const interrupt = abortOnInterrupt(whatIsKept(config));
   try {

@@ -6,7 +6,7 @@ import { openBatch, runBatch } from '../../src/equilibrium/batch.js';
 import { createGame, type Game, type GameOptions, type Method } from '../../src/equilibrium/index.js';
 import { runSettings } from '../../src/equilibrium/settings.js';
 import { natives, reference } from '../payoff/backends.js';
-import { bits, hessians, simplexRows, stakes } from '../payoff/states.js';
+import { bits, hessianOf, simplexRows, stakes } from '../payoff/states.js';
 import { randomGame } from './games.js';
 
 const STEPS = 1000;
@@ -25,11 +25,11 @@ async function finalState(backend: Backend, games: readonly Game[], method: Meth
 /** Games of one storage with different thetas: temperatures, prices, references, shift gradients, open diagonals, projections. */
 function variedGames(n: number, storage: number, count: number): Game[] {
   const stream = new RandomStream(40, n, storage);
-  const hessian = hessians(stream, n)[storage];
+  const hessian = hessianOf(stream, n, storage);
   return Array.from({ length: count }, (_, k) => {
     const options: GameOptions = {
       n,
-      hessian: k < 5 ? hessian : hessians(new RandomStream(41, n, k), n)[storage],
+      hessian: k < 5 ? hessian : hessianOf(new RandomStream(41, n, k), n, storage),
       initialWeights: simplexRows(stream, n, n).slice(),
       stake: stakes(stream, n).map((s) => s + 0.1),
       temperature: [0.1, 0.5, 2, 5][k % 4],

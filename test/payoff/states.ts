@@ -38,31 +38,52 @@ export function stakes(stream: RandomStream, n: number): Float64Array {
   return misaligned(Array.from({ length: n }, (_, i) => (i === 1 ? 0 : 3 * stream.uniform())));
 }
 
-/** The four storages, each both ways where there are two, of random positive semidefinite Hessians. */
+/** Outer products that a dense Hessian is a sum of: more than n where n is small, so that it is definite. */
+const TERMS = 13;
+
+function dense(stream: RandomStream, n: number, count: number): Float64Array {
+  const terms = Math.min(n + 1, TERMS);
+  const out = new Float64Array(count * n * n);
+  for (let m = 0; m < count; m++) {
+    const a = spreadNormal(stream, terms * n);
+    for (let i = 0; i < n; i++)
+      for (let j = i; j < n; j++) {
+        let sum = 0;
+        for (let r = 0; r < terms; r++) sum += a[r * n + i] * a[r * n + j];
+        out[m * n * n + i * n + j] = out[m * n * n + j * n + i] = sum / n;
+      }
+  }
+  return misaligned(out);
+}
+
+const lowRank = (stream: RandomStream, n: number, rank: number, count: number): Hessian => ({
+  kind: 'lowRank',
+  data: spreadNormal(stream, count * rank * n),
+  rank,
+});
+const diagonal = (stream: RandomStream, length: number): Hessian => ({
+  kind: 'diagonal',
+  data: misaligned(Array.from({ length }, () => stream.uniform())),
+});
+
+/** The four storages, each both ways where there are two. */
+const STORAGES: readonly ((stream: RandomStream, n: number, rank: number) => Hessian)[] = [
+  (stream, n) => ({ kind: 'dense', data: dense(stream, n, n) }),
+  (stream, n) => ({ kind: 'shared', data: dense(stream, n, 1) }),
+  (stream, n, rank) => lowRank(stream, n, rank, 1),
+  (stream, n, rank) => lowRank(stream, n, rank, n),
+  (stream, n) => diagonal(stream, n),
+  (stream, n) => diagonal(stream, n * n),
+];
+
+/** A random positive semidefinite Hessian of storage 0 to 5. */
+export function hessianOf(stream: RandomStream, n: number, storage: number, rank = 3): Hessian {
+  return STORAGES[storage]!(stream, n, rank);
+}
+
+/** One of each storage. */
 export function hessians(stream: RandomStream, n: number, rank = 3): Hessian[] {
-  const factors = (count: number) => spreadNormal(stream, count * rank * n);
-  const square = (count: number) => {
-    const out = new Float64Array(count * n * n);
-    for (let m = 0; m < count; m++) {
-      const a = spreadNormal(stream, (n + 1) * n);
-      for (let i = 0; i < n; i++)
-        for (let j = i; j < n; j++) {
-          let sum = 0;
-          for (let r = 0; r <= n; r++) sum += a[r * n + i] * a[r * n + j];
-          out[m * n * n + i * n + j] = out[m * n * n + j * n + i] = sum / n;
-        }
-    }
-    return misaligned(out);
-  };
-  const positive = (count: number) => misaligned(Array.from({ length: count }, () => stream.uniform()));
-  return [
-    { kind: 'dense', data: square(n) },
-    { kind: 'shared', data: square(1) },
-    { kind: 'lowRank', data: factors(1), rank },
-    { kind: 'lowRank', data: factors(n), rank },
-    { kind: 'diagonal', data: positive(n) },
-    { kind: 'diagonal', data: positive(n * n) },
-  ];
+  return STORAGES.map((make) => make(stream, n, rank));
 }
 
 function spreadNormal(stream: RandomStream, count: number): Float64Array {
