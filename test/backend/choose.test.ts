@@ -23,7 +23,12 @@ t.test('a backend that cannot be had is an error, never another backend', async 
   const { createEngine } = loadAddon().addon; // the native code checks for itself
   for (const threads of [0, -1, 257, 1.5, Number.NaN])
     t.throws(() => createEngine(undefined, threads), { code: 'BTM_DOMAIN' }, `${threads}`);
-  t.throws(() => createBackend({ kind: 'reference', isa: 'avx2' }), { code: 'BTM_DOMAIN' });
+  for (const kind of ['reference', 'cuda'] as const) {
+    for (const option of [{ isa: 'scalar' }, { threads: 1 }]) {
+      t.throws(() => createBackend({ kind, ...option }), { code: 'BTM_DOMAIN', argument: `kind '${kind}'` }, JSON.stringify(option));
+    }
+  }
+  for (const kind of ['reference', 'native'] as const) t.throws(() => createBackend({ kind, device: 0 }), { code: 'BTM_DOMAIN' }, kind);
 });
 
 t.test('a backend says what runs', async (t) => {

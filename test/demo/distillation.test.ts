@@ -45,6 +45,7 @@ t.test('trains, leaves, is validated offline; a student costs less than zeros; t
   if (absence === null) throw new Error('no absence was measured');
   t.ok(absence.zeros.loss > absence.alive.loss, `zeros: ${absence.alive.loss} -> ${absence.zeros.loss}`);
   t.ok(absence.students.loss < absence.zeros.loss, `students: ${absence.students.loss}`);
+  t.equal(absence.share, (absence.students.loss - absence.alive.loss) / (absence.zeros.loss - absence.alive.loss));
   t.ok(absence.stoodIn > 0);
   t.strictSame(absence.returned, absence.alive, 'after the return everything is as before, to the bit');
 

@@ -104,3 +104,19 @@ t.test('brief runs are made at once, the same to the bit, and leave timers their
   test.equal(status.kind, 'aborted', 'a timer came to its turn');
   test.ok(stats.steps < 1e9, 'long before the end');
 });
+
+t.test('a cancelled run tells the steps it made, and its weights are those of a run of as many steps', async (test) => {
+  const game = randomGame(84, 0, 6);
+  const abort = new AbortController();
+  let done = 0;
+  const onProgress = ({ stepsDone }: { stepsDone: number }) => {
+    done = stepsDone;
+    if (stepsDone > 0) abort.abort();
+  };
+  const endless = { game, method, stop: { residual: 0, maxSteps: 1e9 }, failure: { onCycle: 'continue' }, backend } as const;
+  const cut = await solveEquilibrium({ ...endless, signal: abort.signal, onProgress });
+  test.equal(cut.status.kind, 'aborted');
+  test.ok(done > 0 && cut.stats.steps >= done, `${cut.stats.steps} steps, ${done} reported`);
+  const whole = await solveEquilibrium({ ...endless, stop: { residual: 0, maxSteps: cut.stats.steps } });
+  test.equal(bits(cut.weights), bits(whole.weights));
+});

@@ -55,6 +55,24 @@ t.test('a configuration gets its defaults; what is wrong in it is named', async 
   t.same([...one!.row!.weights], [500_000_000, 500_000_000], 'paths are relative to the file; equal rows');
 });
 
+t.test('a configuration holds a genesis and a run only where they are given, and an unnamed store has no path', async (t) => {
+  const { genesis: _, ...bare } = config;
+  const without = await parseCoordinatorConfig(bare, '/somewhere');
+  t.same([without.store, 'genesis' in without, 'run' in without], [':memory:', false, false]);
+  t.equal((await parseCoordinatorConfig({ ...bare, store: '../a' }, '/somewhere/else')).store, '/somewhere/a');
+  const run = { seed: 5, settings: { rounds: 7 } };
+  t.match((await parseCoordinatorConfig({ ...bare, run }, '.')).run, { seed: 5, settings: { rounds: 7, participants: 16 } });
+  t.notOk('inputWidth' in (await parseCoordinatorConfig({ ...bare, run }, '.')).run!);
+  t.equal((await parseCoordinatorConfig({ ...bare, run: { ...run, inputWidth: 9 } }, '.')).run!.inputWidth, 9);
+  for (const [wrong, argument] of [
+    [{ ...run, settings: { rows: 'mine' } }, 'config.run.settings.rows'],
+    [{ ...run, settings: { round: 1 } }, 'config.run.settings.round'],
+    [{ ...run, seed: -1 }, 'config.run.seed'],
+  ] as const) {
+    await t.rejects(parseCoordinatorConfig({ ...bare, run: wrong }, '.'), { code: 'BTM_DOMAIN', argument }, argument);
+  }
+});
+
 t.test('a peer names a setting that does not exist, and an empty list of addresses', async (t) => {
   const peer = { formatVersion: 1, seed: 7, identity: '11'.repeat(32), coordinator: { key: '22'.repeat(32), addresses: [] } };
   t.throws(() => parsePeerConfig({ ...peer, settings: { round: 3 } }), { code: 'BTM_DOMAIN', argument: 'config.settings.round' });

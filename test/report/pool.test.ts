@@ -37,3 +37,18 @@ t.test('forty models with names of sixty characters', async (t) => {
   t.match(html, '<span class="long">a-model-with', 'long names may be broken into lines');
   t.notMatch(html, /NaN|undefined|Infinity/);
 });
+
+t.test('the page says what stands in for an absent model by the head and the baseline of the ranking', async (t) => {
+  const given = { ...pool(3, (i) => `m${i}`), folds: 3, resamples: 100, tolerance: 1e-3, refit: false };
+  const words = ['its mean answer over the training folds stands in', 'an answer of zeros stands in', 'the others are averaged'];
+  for (const [options, said] of [
+    [{ baseline: 'mean' }, 0],
+    [{ baseline: 'zero' }, 1],
+    [{ head: 'vote' }, 2],
+    [{ head: 'logPool' }, 2],
+  ] as const) {
+    const html = await poolPage(await rankPool({ ...given, ...options }), null, about);
+    for (const [k, text] of words.entries()) t.equal(html.includes(text), k === said, `${JSON.stringify(options)}: ${text}`);
+    t.equal(html.includes('in 3 folds; one L2 was chosen'), said !== 2);
+  }
+});
