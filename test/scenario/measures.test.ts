@@ -18,6 +18,7 @@ const play = {
 
 t.test('minted tokens and losses of the coalition, losses of the others, and its share of stake at the end', async (t) => {
   t.same(outcomeOf(play, world, [0, 2]), { minted: 3.5, loss: 40, othersLoss: 80, share: 5 / 8 });
+  t.equal(outcomeOf({ ...play, stake: new Float64Array(8) }, world, [1]).share, 0, 'of nothing');
   t.same(outcomeOf(play, world, [1]), { minted: 1, loss: 16, othersLoss: 104, share: 2 / 8 });
 });
 
