@@ -54,9 +54,13 @@ function addReports(folder, prefix, characters) {
   }
 }
 
-/** Runs one test file in the sandbox: { commit, seconds, passed, lines: { 'src/a.ts': [1, 2, ...] } }. */
+/** Names the text of a file. */
+const blobOf = (path) => git(['hash-object', path]).trim();
+
+/** Runs one test file in the sandbox: { commit, written, seconds, passed, lines: { 'src/a.ts': [1, 2, ...] } }. */
 async function measure(sandbox, test) {
   const commit = git(['rev-parse', 'HEAD']).trim();
+  const written = blobOf(test);
   const folder = mkdtempSync(join(tmpdir(), 'intermodel-coverage-'));
   try {
     const { outcome, seconds } = await sandbox.run(test, UNMEASURED_S, { NODE_V8_COVERAGE: folder });
@@ -67,13 +71,13 @@ async function measure(sandbox, test) {
       const source = script.slice(sandbox.folder.length + '/lib/'.length).replace(/\.js$/, '.ts');
       lines[source] = [...sourceLines(join(sandbox.root, source), script, executed)].sort((a, b) => a - b);
     }
-    return { commit, seconds, passed: outcome === 'passed', lines };
+    return { commit, written, seconds, passed: outcome === 'passed', lines };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** Measures the tests that the file at `path` does not hold yet and returns all of it: test -> what `measure` says. */
+/** Measures the tests that the file at `path` does not hold yet, or that were changed since, and returns all of it: test -> what `measure` says. */
 export async function coverageOf(sandboxFor, tests, path) {
   let known = {};
   try {
@@ -81,7 +85,8 @@ export async function coverageOf(sandboxFor, tests, path) {
   } catch (error) {
     if (error.code !== 'ENOENT') throw error;
   }
-  for (const test of tests.filter((test) => known[test] === undefined)) {
+  const isKnown = (test) => known[test] !== undefined && (known[test].written ?? blobOf(test)) === blobOf(test);
+  for (const test of tests.filter((test) => !isKnown(test))) {
     known[test] = await measure(sandboxFor(), test);
     console.log(`measured ${test}: ${known[test].seconds.toFixed(1)} s${known[test].passed ? '' : ', FAILED'}`);
     writeFileSync(path, JSON.stringify(known));

@@ -12,7 +12,7 @@ const { values: options } = parseArgs({
     seed: { type: 'string', default: '1' },
     area: { type: 'string', multiple: true },
     only: { type: 'string' },
-    again: { type: 'string' },
+    again: { type: 'string', multiple: true },
     list: { type: 'string' },
     part: { type: 'string', default: '1/1' },
     coverage: { type: 'string' },
@@ -32,7 +32,7 @@ for (const name of options.area ?? [])
 
 function chosenMutations() {
   if (options.list !== undefined) return listed(options.list);
-  if (options.again !== undefined) return survivors(options.again);
+  if (options.again !== undefined) return options.again.flatMap(survivors);
   return drawn({ count, seed, chosen: options.area ?? Object.keys(areas), only: options.only });
 }
 
@@ -52,19 +52,32 @@ function sandboxOf(path) {
   return sandboxes.get(native);
 }
 
-/** Whether a test failed because of the mutation: without it, it passes, and well within the time. */
-async function noticed(sandbox, mutation, test, { outcome, seconds }) {
+/** Seconds that a test takes without a change, in the sandbox as it is now; undefined where it does not pass. */
+async function usual(sandbox, path, test) {
   if (!sandbox.healthy.has(test)) {
-    sandbox.restore(mutation.path);
-    const unchanged = await sandbox.run(test, choose.secondsOf(test));
-    if (unchanged.outcome !== 'passed') {
-      console.log(`${test} fails without any mutation: left out`);
-      unfit.add(test);
-      return false;
-    }
-    sandbox.healthy.set(test, unchanged.seconds);
+    sandbox.restore(path);
+    const { outcome, seconds } = await sandbox.run(test, 4 * choose.secondsOf(test));
+    if (outcome === 'passed') sandbox.healthy.set(test, seconds);
+    else console.log(`${test} fails without any change: left out`);
   }
-  return outcome === 'failed' || sandbox.healthy.get(test) < seconds / 2;
+  return sandbox.healthy.get(test);
+}
+
+/** Whether a test notices a mutation: it fails, or runs for much longer than without it. */
+async function notices(sandbox, { path }, changed, test) {
+  sandbox.write(path, changed);
+  const first = await sandbox.run(test, choose.secondsOf(test));
+  if (first.outcome === 'passed') return false;
+  const seconds = await usual(sandbox, path, test);
+  if (seconds === undefined) {
+    unfit.add(test);
+    return false;
+  }
+  if (first.outcome === 'failed' || first.seconds > 3 * seconds) return true;
+  // The machine may have been busy: once more, with time for a test as slow as it just was.
+  sandbox.write(path, changed);
+  const second = await sandbox.run(test, 2 * seconds);
+  return second.outcome === 'failed' || (second.outcome === 'late' && second.seconds > 3 * seconds);
 }
 
 /** Builds one mutation in the sandbox and says which test noticed it. */
@@ -72,11 +85,7 @@ async function verdictOf(mutation, sandbox) {
   const { path, source, start, end, text } = mutation;
   const changed = source.slice(0, start) + text + source.slice(end);
   try {
-    for (const test of choose.testsFor(mutation).filter((test) => !unfit.has(test))) {
-      sandbox.write(path, changed);
-      const result = await sandbox.run(test, choose.secondsOf(test));
-      if (result.outcome !== 'passed' && (await noticed(sandbox, mutation, test, result))) return test;
-    }
+    for (const test of choose.testsFor(mutation)) if (!unfit.has(test) && (await notices(sandbox, mutation, changed, test))) return test;
     return undefined;
   } catch (error) {
     if (error instanceof BuildError) return 'the compiler';
