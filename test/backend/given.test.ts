@@ -90,7 +90,7 @@ t.test('encoders and the rankings of a run', async () => {
     ...{ inputWidth: 4, hidden: [3], width: 2, activation: 'tanh', outputActivation: 'tanh', learningRate: 0.01 },
     ...{ seed: 1, stream: [1], backend },
   });
-  encoder.respond(
+  await encoder.respond(
     Float32Array.from({ length: 8 }, (_, k) => k),
     2,
   );
