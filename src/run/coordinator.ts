@@ -9,6 +9,7 @@ import {
   type Barrier,
   type BarrierAnswer,
   CALL,
+  type HelloAnswer,
   type PeerProgress,
   type RefusedAnswer,
   type RejoinAnswer,
@@ -216,7 +217,7 @@ export class Coordinator {
       if (answer.refused === 'keyInUse') this.#options.onKeyInUse?.(from);
       return this.#refuse('phase', from, answer.reason, answer.refused);
     }
-    return null;
+    return { height: this.ledger.height } satisfies HelloAnswer;
   }
 
   async #wait(barrier: Barrier, { from, signal }: HandlerContext): Promise<BarrierAnswer> {
@@ -246,7 +247,7 @@ export class Coordinator {
       await this.#sessions.polling(from, signal, () => this.#atMost(POLL_MS, this.#membership.change(), signal));
       admitted = this.#membership.takeAdmission(from);
     }
-    return { round: admitted ?? null, over: admitted === undefined && this.#membership.over };
+    return { round: admitted ?? null, over: admitted === undefined && this.#membership.over, height: this.ledger.height };
   }
 
   /** Waits for an event, for so long, or until the caller no longer waits for the answer. */

@@ -15,12 +15,13 @@ import {
   type BarrierAnswer,
   CALL,
   type Hello,
+  type HelloAnswer,
   type PeerProgress,
   type RejoinAnswer,
   RUN_PROTOCOL,
   type Waiting,
 } from './protocol.js';
-import { openReplica, RecentBlocks } from './replica.js';
+import { type AgreedHeight, openReplica, RecentBlocks } from './replica.js';
 import { RowBook, type RowsWritten } from './row-book.js';
 
 /** What a ledger is reached through. */
@@ -57,6 +58,8 @@ export class LedgerClient {
   #members: number;
   /** Height up to which accepted rows are counted. */
   #counted: number;
+  /** Height that all members were told last. The next barrier is named by it, and no one reads further: another writer may have closed blocks since. */
+  readonly #agreed: AgreedHeight;
   readonly #rows = new RowBook();
 
   private constructor(
@@ -64,7 +67,9 @@ export class LedgerClient {
     private readonly network: Network,
     private readonly replica: Ledger,
     recent: RecentBlocks,
+    agreed: AgreedHeight,
   ) {
+    this.#agreed = agreed;
     this.#watch = new HeadWatch(options.coordinator);
     this.heads = new HeadExchange({ watch: this.#watch, recent, shareOf: (keys) => this.#shareOf(keys) });
     const state = replica.state();
@@ -76,9 +81,12 @@ export class LedgerClient {
 
   /** @throws EnvironmentError BTM_IO when the coordinator is silent or serves a block that does not verify */
   static async open(options: LedgerClientOptions): Promise<LedgerClient> {
-    const network = new Network({ transport: options.transport, ...(options.clock === undefined ? {} : { clock: options.clock }) }); // asks the coordinator alone, so its books are apart from those of the peers
-    const recent = new RecentBlocks();
-    return new LedgerClient(options, network, await openReplica(network, options.coordinator, options.waiting, recent), recent);
+    const { transport, coordinator, waiting, clock } = options;
+    const network = new Network({ transport, ...(clock === undefined ? {} : { clock }) }); // asks the coordinator alone, so its books are apart from those of the peers
+    const [recent, agreed] = [new RecentBlocks(), { height: Number.POSITIVE_INFINITY }];
+    const replica = await openReplica(network, coordinator, { waiting, recent, agreed });
+    agreed.height = replica.height;
+    return new LedgerClient(options, network, replica, recent, agreed);
   }
 
   /** SHA-256 of the genesis: which ledger it is. */
@@ -121,7 +129,8 @@ export class LedgerClient {
    * @throws EnvironmentError naming what differs, or when another process uses this key
    */
   async hello(hello: Pick<Hello, 'settings' | 'inputWidth' | 'width'>): Promise<void> {
-    await this.#ask(CALL.hello, { ...hello, protocol: RUN_PROTOCOL });
+    const { height } = await this.#ask<HelloAnswer>(CALL.hello, { ...hello, protocol: RUN_PROTOCOL });
+    this.#agreed.height = height;
   }
 
   /** Where they can be reached, as they wrote it on the ledger; empty where they have not. */
@@ -198,15 +207,16 @@ export class LedgerClient {
   /** Waits for all members. False when they continued without this one. */
   async barrier(barrier: Barrier): Promise<boolean> {
     for (;;) {
-      const { done, out } = await this.#ask<BarrierAnswer>(CALL.barrier, barrier);
+      const { done, out, height } = await this.#ask<BarrierAnswer>(CALL.barrier, barrier);
       if (out) return false;
+      this.#agreed.height = height;
       if (done) return true;
     }
   }
 
   /** Waits for the next block and replays it. False when the others went on without this one. */
   async block(round: number): Promise<boolean> {
-    const height = this.height + 1;
+    const height = this.#agreed.height + 1;
     const together = await this.barrier({ kind: 'block', round, height });
     await this.#refresh();
     if (together && this.height < height)
@@ -220,6 +230,7 @@ export class LedgerClient {
       const answer = await this.#ask<RejoinAnswer>(CALL.rejoin, { round });
       if (answer.over) throw new EnvironmentError('BTM_IO', 'the others have finished: no participant is left to train with');
       if (answer.round === null) continue;
+      this.#agreed.height = answer.height;
       await this.#refresh();
       return answer.round;
     }
@@ -259,12 +270,8 @@ export class LedgerClient {
     }
     if (own !== undefined) return;
     const cure = 'start it again with the key that is on the ledger';
-    throw new EnvironmentError(
-      'BTM_IO',
-      'the key of this participant is no longer on the ledger: it has left, or changed its key',
-      [],
-      [cure],
-    );
+    const problem = 'the key of this participant is no longer on the ledger: it has left, or changed its key';
+    throw new EnvironmentError('BTM_IO', problem, [], [cure]);
   }
 
   #shareOf(keys: readonly PeerKey[]): number {

@@ -56,11 +56,18 @@ export function barrierName(barrier: Barrier): string {
   return 'height' in barrier ? `${barrier.kind} ${barrier.height} after ${barrier.round}` : `${barrier.kind} ${barrier.round}`;
 }
 
+/** The last block of the run, equal for all who are told at one barrier. Another writer of the store may have closed blocks since. */
+interface HeightAnswer {
+  readonly height: number;
+}
+
+/** What a hello is answered with. */
+export type HelloAnswer = HeightAnswer;
+
 /** `done` false: ask again. `out`: too late, the others continued; rejoin. */
-export interface BarrierAnswer {
+export interface BarrierAnswer extends HeightAnswer {
   readonly done: boolean;
   readonly out: boolean;
-  readonly height: number;
 }
 
 /** Coming late, or back. */
@@ -70,7 +77,7 @@ export interface RejoinRequest {
 }
 
 /** `round` null: ask again, unless the run is `over`. Otherwise all continue after this round. */
-export interface RejoinAnswer {
+export interface RejoinAnswer extends HeightAnswer {
   readonly round: number | null;
   readonly over: boolean;
 }

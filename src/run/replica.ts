@@ -1,7 +1,7 @@
 /** A ledger kept elsewhere, replayed and checked here block by block. */
 import { EnvironmentError } from '../core/errors.js';
 import { decodeBlock } from '../ledger/block.js';
-import { type Ledger, openLedger, type Store, type StoredBlock } from '../ledger/index.js';
+import { type Head, type Ledger, openLedger, type Store, type StoredBlock } from '../ledger/index.js';
 import type { Network, PeerKey } from '../network/index.js';
 import { ask, CALL, type Waiting } from './protocol.js';
 
@@ -40,33 +40,50 @@ export class RecentBlocks {
   }
 }
 
+/** A height that can grow. */
+export interface AgreedHeight {
+  height: number;
+}
+
+/** How a replica is kept. */
+export interface ReplicaOptions {
+  readonly waiting?: Waiting | undefined;
+  /** Keeps its newest blocks. */
+  readonly recent?: RecentBlocks;
+  /** It ends at this height for as long, whatever stands above. Default: it ends where the coordinator's ledger does. */
+  readonly agreed?: AgreedHeight;
+}
+
 /**
  * Opens a replica. `refresh()` fetches new blocks and replays them; one that does not follow from its transactions is an error.
  *
- * @param recent keeps the newest blocks
  * @throws EnvironmentError BTM_IO when the coordinator is silent or serves a block that does not verify
  */
-export function openReplica(network: Network, coordinator: PeerKey, waiting: Waiting = {}, recent = new RecentBlocks()): Promise<Ledger> {
-  return openLedger({ store: remoteStore(network, coordinator, waiting, recent) });
+export function openReplica(network: Network, coordinator: PeerKey, options: ReplicaOptions = {}): Promise<Ledger> {
+  return openLedger({ store: remoteStore(network, coordinator, options) });
 }
 
 /** The coordinator's blocks as a store that is only read. */
-function remoteStore(network: Network, coordinator: PeerKey, waiting: Waiting, recent: RecentBlocks): Store {
+function remoteStore(network: Network, coordinator: PeerKey, { waiting, recent, agreed }: ReplicaOptions): Store {
   const call = <T>(method: string, value: unknown) => ask<T>(network, coordinator, method, value, waiting);
   const readOnly = () => {
     throw new EnvironmentError('BTM_IO', 'a replica does not write blocks; submit transactions to its coordinator');
+  };
+  const read = async (height: number) => {
+    const block = (await call<StoredBlock | null>(CALL.block, height)) ?? undefined;
+    if (recent !== undefined && block?.height === recent.height + 1) recent.keep(block);
+    return block;
   };
   return {
     name: `the ledger of ${coordinator.slice(0, 8)}`,
     genesis: () => call<Uint8Array>(CALL.genesis, null),
     begin: async () => 'exists',
-    head: () => call(CALL.head, null),
-    append: async () => readOnly(),
-    read: async (height) => {
-      const block = (await call<StoredBlock | null>(CALL.block, height)) ?? undefined;
-      if (block?.height === recent.height + 1) recent.keep(block);
-      return block;
+    head: async () => {
+      const head = await call<Head>(CALL.head, null);
+      return agreed === undefined || head.height <= agreed.height ? head : ((await read(agreed.height)) ?? head);
     },
+    append: async () => readOnly(),
+    read,
     snapshot: async () => undefined,
     putSnapshot: async () => {}, // the coordinator has its own
     close: async () => {},

@@ -173,7 +173,7 @@ t.test('one that misses a barrier is out, is told so, and is let in again with t
   await until('1 applies');
   t.match(await a.barrier(asked(2)), { done: true }, 'rounds go on without b');
   t.match(await a.barrier(block(1, 2)), { done: true, height: 1 });
-  t.same(await back, { round: 2, over: false }, 'both go on after the same round');
+  t.match(await back, { round: 2, over: false }, 'both go on after the same round');
   t.same(events, ['1 out', '1 applies', '1 in']);
   const together = a.barrier(asked(3));
   t.match(await b.barrier(asked(3)), { done: true, out: false });
@@ -182,7 +182,7 @@ t.test('one that misses a barrier is out, is told so, and is let in again with t
   const late = b.rejoin(3);
   await pass(0);
   coordinator.leave(keys[0]!.publicKey);
-  t.same(await late, { round: null, over: true }, 'there is none left to train with');
+  t.match(await late, { round: null, over: true }, 'there is none left to train with');
 });
 
 t.test('a wait that takes longer than one poll is asked again, and goes on', async (t) => {
@@ -199,8 +199,8 @@ t.test('a wait that takes longer than one poll is asked again, and goes on', asy
 t.test('a ledger that is taken up again: all rejoin, and go on from where the furthest was', async (t) => {
   const { coordinator, members } = await opened(t, 2);
   const first = members[0]!.rejoin(20);
-  t.same(await members[1]!.rejoin(30), { round: 30, over: false });
-  t.same(await first, { round: 30, over: false });
+  t.match(await members[1]!.rejoin(30), { round: 30, over: false });
+  t.match(await first, { round: 30, over: false });
   t.equal(coordinator.ledger.height, 1, 'their new addresses are in a block');
 });
 
@@ -212,7 +212,7 @@ t.test('one that was started again before it was missed delays no participant', 
   const back = b.rejoin(0);
   t.match(await waiting, { done: true, out: false }, 'a does not wait where b was');
   t.match(await a.barrier(block(2, 1)), { done: true, height: 2 });
-  t.same(await back, { round: 1, over: false });
+  t.match(await back, { round: 1, over: false });
   t.same(events, ['1 out', '1 applies', '1 in']);
 });
 
@@ -223,7 +223,7 @@ t.test('a ledger that is taken up again does not wait for ever for one that stay
   await pass(299);
   t.same(events, ['0 applies']);
   await pass(1);
-  t.same(await back, { round: 4, over: false });
+  t.match(await back, { round: 4, over: false });
   t.same(events, ['0 applies', '1 out']);
 });
 
@@ -239,8 +239,8 @@ t.test('where all may come back, all may go: rounds that they had begun come aga
   await until('0 applies');
   await pass(600);
   t.equal(coordinator.members.length, 2, 'the patience of a round that was given up removes no participant');
-  t.same(await b.rejoin(0), { round: 1, over: false });
-  t.same(await first, { round: 1, over: false });
+  t.match(await b.rejoin(0), { round: 1, over: false });
+  t.match(await first, { round: 1, over: false });
   const together = a.barrier(asked(2));
   t.match(await b.barrier(asked(2)), { done: true, out: false });
   t.match(await together, { done: true, out: false });

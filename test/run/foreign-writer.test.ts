@@ -51,7 +51,7 @@ function contested(store: Store, other: () => Promise<unknown>, times: number, a
 }
 
 /** A coordinator over a contested store, and one client for each member. */
-async function opened(act: (foreign: Ledger) => unknown, times: number, after = false) {
+async function opened(act: (foreign: Ledger) => unknown, times: number, after = false, come = members.length) {
   const store = memoryStore();
   const foreign = await openLedger({ store, genesis });
   const refused: Refusal[] = [];
@@ -74,8 +74,8 @@ async function opened(act: (foreign: Ledger) => unknown, times: number, after = 
     },
     onBlock: (_, codes) => void refused.push(...codes),
   });
-  const clients = await Promise.all(members.map((key) => clientOf(key, hub, coordinator)));
-  return { coordinator, clients, refused };
+  const clients = await Promise.all(members.slice(0, come).map((key) => clientOf(key, hub, coordinator)));
+  return { coordinator, clients, refused, foreign, hub };
 }
 
 function clientOf(key: SigningKey, hub: ReturnType<typeof createHub>, coordinator: Coordinator): Promise<LedgerClient> {
@@ -109,10 +109,24 @@ for (const times of [1, 3]) {
   });
 }
 
-t.test('another writer closes a block just after: rows count as written, though they are not in the last block', async (t) => {
+t.test('another writer closes a block just after: all follow the same block, and come to the next together', async (t) => {
   const { coordinator, clients } = await opened(() => undefined, 1, true);
   await oneBlock(t, clients, 1);
-  for (const client of clients) t.match({ height: client.height, rows: client.rows }, { height: 2, rows: { submitted: 1, accepted: 1 } });
+  for (const client of clients) t.match({ height: client.height, rows: client.rows }, { height: 1, rows: { submitted: 1, accepted: 1 } });
+  await oneBlock(t, clients, 2);
+  for (const client of clients) t.match({ height: client.height, rows: client.rows }, { height: 3, rows: { submitted: 2, accepted: 2 } });
+  await coordinator.close();
+});
+
+t.test('another writer closes a block before the last member comes: all name the next one alike', async (t) => {
+  const { coordinator, clients, foreign, hub } = await opened(() => undefined, 0, false, 2);
+  await foreign.closeBlock();
+  const late = await clientOf(members[2], hub, coordinator);
+  t.same([clients[0].height, late.height], [0, 1]);
+  const all = [...clients, late];
+  for (const client of all) await client.hello({ settings: '', inputWidth: 1, width: 1 });
+  await oneBlock(t, all, 0);
+  for (const client of all) t.match({ height: client.height, rows: client.rows }, { height: 2, rows: { submitted: 1, accepted: 1 } });
   await coordinator.close();
 });
 
