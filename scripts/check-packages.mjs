@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { binaryOf } from './build-addon.mjs';
 import { flag, isMain, root, run } from './common/run.mjs';
-import { GLIBC_FLOOR, MAX_BYTES, TARGETS } from './common/targets.mjs';
+import { GLIBC_FLOOR, MAX_BYTES, MAX_UNPACKED, TARGETS } from './common/targets.mjs';
 import { toolsFolder } from './common/tools.mjs';
 import { stageOf } from './stage-packages.mjs';
 
@@ -106,7 +106,7 @@ export function inspectContent(folder) {
   );
   const wrong = [];
   for (const name of names) {
-    if (/\.[jt]s\.map$|\.test\.|^native\/test\/|\.tsbuildinfo$/.test(name)) wrong.push(`${name} does not belong in a package`);
+    if (/\.[jt]s\.map$|\.test\.|^native\/(?!sources)|\.tsbuildinfo$/.test(name)) wrong.push(`${name} does not belong in a package`);
     if (name.endsWith('.js') && /^\/\/# sourceMappingURL/m.test(readFileSync(join(folder, name), 'utf8')))
       wrong.push(`${name} names a source map`);
     if (name.endsWith('.md')) wrong.push(...deadLinks(folder, name));
@@ -116,6 +116,12 @@ export function inspectContent(folder) {
   for (const path of [...entries, ...Object.values(manifest.bin ?? {})])
     if (!existsSync(join(folder, path))) wrong.push(`package.json names ${path}, which is not there`);
   return wrong;
+}
+
+function bytesUnder(folder) {
+  if (!existsSync(folder)) return 0;
+  const files = readdirSync(folder, { recursive: true }).map((name) => statSync(join(folder, name)));
+  return files.reduce((sum, file) => sum + (file.isFile() ? file.size : 0), 0);
 }
 
 function deadLinks(folder, name) {
@@ -159,10 +165,12 @@ export function checkStaged({ own = [] } = {}) {
       join(stageOf(target), 'intermodel.node'),
       own.includes(target) ? { floor: '99.0', most: 2 * MAX_BYTES } : {},
     );
+    const unpacked = bytesUnder(stageOf(target)) + bytesUnder(stageOf('root'));
+    if (unpacked > MAX_UNPACKED) wrong.push(`${unpacked} bytes unpacked with the root, more than ${MAX_UNPACKED}`);
     say(
       target,
       [...wrong, ...inspectContent(stageOf(target))],
-      Object.entries(found)
+      Object.entries({ ...found, unpacked })
         .map(([key, value]) => `${key} ${value}`)
         .join(', '),
     );

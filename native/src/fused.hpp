@@ -60,7 +60,8 @@ inline double roundOnce(uint64_t top, int exponent, bool negative) {
   return __builtin_ldexp(rounded, exponent);
 }
 
-inline double portableFma(double a, double b, double c) {
+/// A call: written out at each of the thousands of places that need it, it makes a library of two megabytes.
+__attribute__((noinline)) inline double portableFma(double a, double b, double c) {
   const Parts x = partsOf(a), y = partsOf(b), z = partsOf(c);
   if (x.exponent >= kSpecial || y.exponent >= kSpecial) return a * b + c;
   if (z.exponent > kSpecial) return a * b;  // c is zero and the product is not: adding it could only cost the sign

@@ -8,6 +8,9 @@ export const GLIBC_FLOOR = '2.28';
 /** Largest binary that ships, in bytes. */
 export const MAX_BYTES = 1_500_000;
 
+/** Most that the package and one platform's package may take, unpacked, in bytes. */
+export const MAX_UNPACKED = 4_000_000;
+
 /** What zig calls the platform, what CMake calls it, and what npm reads to decide whether it fits. `runsHere` names an emulator. */
 export const TARGETS = {
   'linux-x64-glibc': {

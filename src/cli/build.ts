@@ -1,9 +1,10 @@
 /** `intermodel build`: compiles the native addon from the sources that ship with the package. Needs cmake and a compiler, nothing from a registry. */
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
+import { brotliDecompressSync } from 'node:zlib';
 import type { Command } from 'commander';
 import { packageRoot } from '../backend/index.js';
 import { EnvironmentError } from '../core/errors.js';
@@ -16,17 +17,33 @@ export function buildCommand(program: Command): void {
     .action(() => {
       checkWritable();
       const build = join(packageRoot, 'build');
-      const { api, cpp } = headers();
+      const sources = sourcesIn(build);
+      const { api, cpp } = headers(sources);
       const settings = { CMAKE_BUILD_TYPE: 'Release', CMAKE_JS_INC: api, NODE_ADDON_API_DIR: cpp };
-      cmake(['-S', packageRoot, '-B', build, ...Object.entries(settings).map(([name, value]) => `-D${name}=${value}`)]);
+      cmake(['-S', sources, '-B', build, ...Object.entries(settings).map(([name, value]) => `-D${name}=${value}`)]);
       cmake(['--build', build, '--config', 'Release', '--target', 'intermodel_addon', '--parallel', String(availableParallelism())]);
       printOut(`built ${join(build, 'Release', 'intermodel.node')}`);
     });
 }
 
-/** The Node-API headers: beside the sources in a published package, in node_modules in a clone. */
-function headers(): { api: string; cpp: string } {
-  const vendor = join(packageRoot, 'native', 'vendor');
+/** The folder of the sources: the package itself in a clone; a published package holds them as one file, { path: text } under brotli. */
+function sourcesIn(build: string): string {
+  const packed = join(packageRoot, 'native', 'sources.json.br');
+  if (!existsSync(packed)) return packageRoot;
+  const folder = join(build, 'sources');
+  rmSync(folder, { recursive: true, force: true });
+  const texts = JSON.parse(brotliDecompressSync(readFileSync(packed)).toString()) as Record<string, string>;
+  for (const [name, text] of Object.entries(texts)) {
+    const path = join(folder, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+  }
+  return folder;
+}
+
+/** The Node-API headers: beside the sources of a package, in node_modules in a clone. */
+function headers(sources: string): { api: string; cpp: string } {
+  const vendor = join(sources, 'native', 'vendor');
   if (existsSync(vendor)) return { api: join(vendor, 'node-api-headers'), cpp: join(vendor, 'node-addon-api') };
   const require = createRequire(import.meta.url);
   const folderOf = (name: string) => dirname(require.resolve(`${name}/package.json`));
