@@ -102,7 +102,9 @@ export function copyHeaders(to) {
   }
 }
 
-/** The two small packages that every command needs travel inside: an install from tarballs then asks no registry. */
+const WITHOUT_COMMENTS = { target: ts.ScriptTarget.ESNext, module: ts.ModuleKind.ESNext, allowJs: true, removeComments: true };
+
+/** The two small packages that every command needs travel inside, without their comments, which are half of them: an install from tarballs then asks no registry. */
 function copyDependencies(folder) {
   const needed = /(\.m?js|^package\.json|^LICENSE)$/;
   const left = /^(test|bench|example[^/]*)(\/|$)|_test\.js$/;
@@ -114,7 +116,15 @@ function copyDependencies(folder) {
       const inside = path.slice(from.length + 1);
       return statSync(path).isDirectory() ? !left.test(inside) : needed.test(inside) && !left.test(inside);
     };
-    cpSync(from, join(folder, 'node_modules', name), { recursive: true, filter });
+    const to = join(folder, 'node_modules', name);
+    cpSync(from, to, { recursive: true, filter });
+    for (const file of filesUnder(to, 'js')) {
+      const { outputText } = ts.transpileModule(readFileSync(join(to, file), 'utf8'), {
+        fileName: file,
+        compilerOptions: WITHOUT_COMMENTS,
+      });
+      writeFileSync(join(to, file), narrow(outputText));
+    }
   }
 }
 
