@@ -12,7 +12,7 @@ import {
   scoreSamples,
   shareOf,
 } from './curvature-removal.js';
-import { checkBatch } from './head.js';
+import { checkBatch } from './head-batch.js';
 import { checkTargets } from './head-targets.js';
 
 const ESTIMATORS = SAMPLE_ESTIMATORS.filter((estimator): estimator is GroupEstimator => estimator !== 'diagonal');

@@ -4,8 +4,8 @@ import { ESTIMATORS, type Estimator, LOSSES, type Loss, REDUCTIONS, type Reducti
 import { InputError } from './core/errors.js';
 import { checkFinite, checkInteger, checkOneOf, checkOptions } from './core/validate.js';
 import { drawNoise } from './curvature-noise.js';
-import { type CheckedBatch, checkBatch, checkResponses, type HeadOptions, type TargetOptions } from './head.js';
-import { type CheckedTargets, checkTargets } from './head-targets.js';
+import { type CheckedBatch, checkBatch, checkResponses, type HeadOptions } from './head-batch.js';
+import { type CheckedTargets, checkTargets, type TargetOptions } from './head-targets.js';
 import { type Association, spearman } from './reference/correlation.js';
 
 export type { Estimator, Reduction } from './core/closed-lists.js';

@@ -3,8 +3,8 @@ import { type Backend, backendOf } from './backend/index.js';
 import { treeSum } from './core/arithmetic/index.js';
 import { HESSIAN_STORAGES, LOSSES, type Loss } from './core/closed-lists.js';
 import { checkInteger, checkOneOf, checkOptions, checkSymmetric, checkVector, type NumericArray } from './core/validate.js';
-import { checkBatch, checkResponses, type HeadOptions, type TargetOptions } from './head.js';
-import { checkTargets } from './head-targets.js';
+import { checkBatch, checkResponses, type HeadOptions } from './head-batch.js';
+import { checkTargets, type TargetOptions } from './head-targets.js';
 import { pivotedCholesky } from './reference/cholesky.js';
 
 export { type GroupEstimator, type GroupRemoval, type GroupRemovalOptions, groupRemoval } from './curvature-groups.js';

@@ -5,10 +5,11 @@
  * response is finite: they all enter its chain, and with finite weights no infinity or NaN leaves it. Otherwise something overflowed, or
  * a response was not finite and the result means nothing: the caller looks.
  */
-import { importance, outputQuadraticForm, peerGram, quadraticForm, removalScores, sumSamples } from './curvature.js';
+import { importance, outputQuadraticForm, quadraticForm, removalScores, sumSamples } from './curvature.js';
 import { removalScoresSingle } from './curvature-single.js';
 import { prepareHead } from './head.js';
 import { headForward, headGradient } from './head-gradient.js';
+import { peerGram } from './peer-gram.js';
 
 export const curvatureReference = {
   quadraticForm,

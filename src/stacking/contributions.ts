@@ -1,6 +1,6 @@
 /** What each model adds to the logits of a pool, sample by sample: the difference that its absence makes. */
 import type { Kernels } from '../backend/index.js';
-import type { HeadOptions } from '../head.js';
+import type { HeadOptions } from '../head-batch.js';
 import { heldOutLogits } from './cross-fit.js';
 import type { Design } from './design.js';
 
