@@ -1,11 +1,12 @@
-/** Quick fuzzing of every parser that reads from the network; `node lib/test/long/fuzz.js` does a million. */
+/** Quick fuzzing of every parser of the network and of files; `npm run test:fuzz` does a million each. */
 import t from 'tap';
 import { InputError } from '../../src/core/errors.js';
+import { fileTargets } from './support/file-targets.js';
 import { fuzz, targets, throwing } from './support/fuzz.js';
 
 t.setTimeout(120_000);
 
-for (const target of await targets()) {
+for (const target of [...(await targets()), ...fileTargets()]) {
   t.test(`${target.name}: 400 mutations, only the promised kind of failure`, async (t) => {
     for (const sample of target.samples) t.ok(target.read(sample), 'control: what it starts from is taken');
     const { findings, taken, executions } = fuzz(target, 400, 1);
