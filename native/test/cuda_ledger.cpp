@@ -55,6 +55,8 @@ void testLedger() {
       for (size_t k = 0; k < rows.pages.size() && schedule % 2 == 0; k += 2)
         CHECK(api->upload(session.at, rows.pages[k].weights, rows.weights[k].size() * sizeof(uint32_t)) ==
               INTERMODEL_CUDA_OK);
+      double rate = 0;
+      CHECK(api->copy_rate(session.at, 4096, &rate) == INTERMODEL_CUDA_OK && rate > 0 && rate < 1e18);
       CHECK(rows.holds(session.at));
     }
     for (uint64_t schedule = 1; schedule <= schedules && slots > kLedgerPage; schedule++) {

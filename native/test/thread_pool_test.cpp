@@ -27,6 +27,16 @@ bool everyIndexOnce(int threads, std::size_t count) {
   return true;
 }
 
+/// A loop starts as many threads as it can use beside its caller, no more, and those that are there are used again.
+bool loopsStartTheThreadsTheyCanUse() {
+  const auto after = [](int threads, std::size_t count) {
+    everyIndexOnce(threads, count);
+    return intermodel::poolThreads();
+  };
+  return after(1, 100) == 0 && after(3, 1) == 0 && after(3, 100) == 2 && after(2, 100) == 2 && after(64, 5) == 4 &&
+         after(6, 100) == 5;
+}
+
 /// Loops nested two deep from several callers at once: the caller takes part, so no call waits for a worker for ever.
 bool nestedLoopsFinish() {
   std::atomic<std::size_t> ran{0};
@@ -100,6 +110,7 @@ bool bodiesMayThrow() {
 }  // namespace
 
 int main() {
+  expect(loopsStartTheThreadsTheyCanUse(), "a loop starts as many threads as it can use, the caller not counted");
   for (int threads : {1, 2, 7, 64}) {
     for (std::size_t count : {0UL, 1UL, 2UL, 7UL, 1000UL}) {
       for (int repeat = 0; repeat < 20; ++repeat)

@@ -63,6 +63,14 @@ t.test('the real module under a driver that is not real', { skip: !existsSync(re
   test.match(attempts[0]?.reason, /CUDA|device|driver/);
 });
 
+t.test('a driver that is missing for every place of the module is told once, and each place with its own reason', async (test) => {
+  const { attempts } = refusal({ INTERMODEL_CUDA_MODULE: '', INTERMODEL_CUDA_DRIVER: '/nowhere/libcuda.so.1' });
+  const told = attempts.map(({ what }) => what);
+  test.equal(new Set(told).size, told.length, told.join(', '));
+  test.equal(told.filter((what) => what === '/nowhere/libcuda.so.1').length, 1);
+  test.ok(told.length <= 3);
+});
+
 t.test('options that make no sense', async (test) => {
   test.throws(() => createBackend({ kind: 'native', device: 0 }), { code: 'BTM_DOMAIN' });
   test.throws(() => createBackend({ kind: 'cuda', device: -1 }), { code: 'BTM_DOMAIN', argument: 'device' });
