@@ -3,6 +3,8 @@ import t from 'tap';
 import type { Play, World } from '../../src/scenario/index.js';
 import { gainOf, harmOf, outcomeOf, payoffOf, truths } from '../../src/scenario/measures.js';
 
+import { carriedShares, type Member } from '../../src/scenario/world.js';
+
 const world = {
   players: 4,
   hessian: undefined,
@@ -36,4 +38,15 @@ t.test('ablation is the mean score of a column; by row every row counts alike, a
   t.same([...ablation], [3 / 4, 5 / 4, 5 / 4, 1]);
   const close = (found: number, wanted: number) => t.ok(Math.abs(found - wanted) < 1e-15, `${found} against ${wanted}`);
   for (const [j, wanted] of [(0.25 + 0.25) / 4, (0.75 + 0.25) / 4, 1 / 4, 0.5 / 4].entries()) close(ablationByRow[j]!, wanted);
+});
+
+t.test('answers of one source carry at most the whole answer between them, in proportion; a single one what it says', async (t) => {
+  const carried = (...answers: [source: number, share: number][]) => [
+    ...carriedShares(answers.map(([source, share]) => ({ answer: { source, share } }) as Member)),
+  ];
+  t.same(carried([0, 1], [1, 0.5], [2, 10]), [1, 0.5, 10], 'alone, also a loud one');
+  t.same(carried([0, 1], [0, 1]), [0.5, 0.5], 'an original and its copy count half each');
+  t.same(carried([0, 0.25], [0, 0.75], [1, 0.25], [1, 0.25]), [0.25, 0.75, 0.25, 0.25], 'parts that sum to one, or less, stay');
+  t.same(carried([0, 3], [0, 1]), [0.75, 0.25]);
+  t.same(carried([0, 10], [0, 0]), [10, 0], 'no answer does not share');
 });
