@@ -40,6 +40,7 @@ inline bool same(const std::vector<double>& a, const std::vector<double>& b) {
 
 void testCurvature();
 void testControl();
+void testOverflow();
 void testSingle();
 void testMechanism();
 void testLargeGame();

@@ -250,6 +250,34 @@ void testControl() {
   CHECK(caught == schedules);
 }
 
+/// A sample whose logits overflow is told by every call, in whichever part of the batch it is; without it none says so.
+void testOverflow() {
+  RandomStream random(20261201, nullptr, 0);
+  const Shape shape{530, {1, 2}, {3, 2}, {kIdentity}, kSoftmaxCrossEntropy};
+  const std::vector<size_t> offsets = offsetsOf(shape.widths.data(), 2);
+  for (const size_t sample : {0, 300, 529, 530}) {
+    Data data = randomData(random, shape);
+    for (double& p : data.parameters) p = 10.0;
+    for (size_t k = 0; sample < shape.batch && k < 3; k++) data.responses[3 * sample + k] = 1e308;
+    const int32_t expected = sample < shape.batch ? 0 : 1;
+    for (const size_t memory : {size_t{0}, size_t{1} << 15}) {
+      const Session session(0, memory);
+      IntermodelHead* head = nullptr;
+      CHECK(api->head_create(session.at, data.parameters.data(), shape.sizes.data(), shape.activations.data(), 1,
+                             &head) == INTERMODEL_CUDA_OK);
+      const IntermodelBatch batch{head,    2,       offsets.data(), shape.batch, data.responses.data(), nullptr,
+                                  nullptr, nullptr, nullptr,        shape.loss,  data.labels.data(),    nullptr};
+      std::vector<double> a(shape.batch * 2), b(shape.batch * 4), c(shape.batch * 3), d(64);
+      int32_t finite = -1;
+      CHECK(api->forward(session.at, &batch, a.data(), &finite) == INTERMODEL_CUDA_OK && finite == expected);
+      CHECK(api->gram(session.at, &batch, d.data(), b.data(), &finite) == INTERMODEL_CUDA_OK && finite == expected);
+      const IntermodelGradient call{batch, 7.0, nullptr, a.data(), b.data(), c.data(), d.data()};
+      CHECK(api->gradient(session.at, &call, &finite) == INTERMODEL_CUDA_OK && finite == expected);
+      api->head_free(session.at, head);
+    }
+  }
+}
+
 void testSingle() {
   RandomStream random(20261130, nullptr, 0);
   const std::vector<Shape> linear{

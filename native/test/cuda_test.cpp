@@ -35,6 +35,7 @@ int main(int count, char** arguments) {
     testControl();
   }
   testCurvature();
+  testOverflow();
   testSingle();
   testMechanism();
   testLargeGame();

@@ -2,7 +2,7 @@
 import t from 'tap';
 import { loadMnist } from '../../src/data/dataset.js';
 import { dealIndices } from '../../src/data/shards.js';
-import { runDemo } from '../../src/demo/demo.js';
+import { type DemoProgress, runDemo } from '../../src/demo/demo.js';
 import { largestFitting, sizesFor } from '../../src/demo/fit.js';
 import { buildRoster } from '../../src/demo/roster.js';
 import { SMALL } from './small.js';
@@ -60,8 +60,22 @@ t.test('a small network has the roles that there is place for', async (t) => {
 t.test('three participants on a data set of 60 samples run to the end', async (t) => {
   const data = { name: 'made up', train: dataset([20, 20, 20]), test: dataset([4, 5, 6]) };
   const { largestShard: _, validation: __, blockValidation: ___, ...settings } = SMALL;
-  const result = await runDemo({ ...settings, participants: 3, rounds: 2, blocks: 1, closingBlocks: 1, data });
+  const progress: DemoProgress[] = [];
+  const options = { ...settings, participants: 3, rounds: 2, blocks: 1, closingBlocks: 1, data };
+  const result = await runDemo(options, { onProgress: (at) => progress.push(at) });
   t.equal(result.participants.length, 3);
+  for (const phase of new Set(progress.map((at) => at.phase))) {
+    const done = progress.filter((at) => at.phase === phase);
+    t.ok(
+      done.every((at, k) => at.total === done[0]!.total && (k === 0 || at.done >= done[k - 1]!.done)),
+      `${phase} goes forward`,
+    );
+    t.equal(done.at(-1)!.done, done.at(-1)!.total, `${phase} ends`);
+  }
+  const told = progress.map((at) => `${at.phase} ${at.done}/${at.total}`);
+  t.same(told.slice(0, 2), ['loading 0/1', 'loading 1/1']);
+  t.same(told.slice(-2), ['competing 0/1', 'competing 1/1']);
+  t.equal(progress.at(-1)!.note, result.equilibrium.status);
   t.ok(result.settings.largestShard < 60 && result.settings.validation <= 15);
   t.ok(result.blocks.every((block) => block.refused.length === 0));
 });
