@@ -145,6 +145,24 @@ t.test('indices may neither overlap an output nor lie in shared memory', async (
   t.throws(changed('ledgerRank', { 0: table, 3: new BigUint64Array(buffer, 8, 2) }), { code: 'BTM_DOMAIN', message: /overlap/ });
 });
 
+t.test('groups of peers: offsets that begin, ascend and end where they should, members that ascend and exist', async (t) => {
+  const peers = (calls.get('removalScores')?.args ?? [])[6] as Int32Array;
+  const grouped = (offsets: number[], members: number[]) =>
+    changed('removalScores', { 11: Int32Array.from(offsets), 12: Int32Array.from(members) });
+  for (const [offsets, members, code, message] of [
+    [[1, 2], [0, 0], 'BTM_SHAPE', /begin with 0/],
+    [[0, 1], [0, 0], 'BTM_SHAPE', /end with the number of members/],
+    [[0, 1, 1], [0], 'BTM_DOMAIN', /groupOffsets must ascend/],
+    [[0, 0, 1], [0], 'BTM_DOMAIN', /groupOffsets must ascend/],
+    [[0, 9, 1], [0], 'BTM_DOMAIN', /groupOffsets must ascend/],
+    [[0, 2], [0, 0], 'BTM_DOMAIN', /ascending order/],
+    [[0, 1], [peers.length], 'BTM_DOMAIN', /ascending order/],
+    [[0, 1], [-1], 'BTM_DOMAIN', /ascending order/],
+  ] as const) {
+    t.throws(grouped([...offsets], [...members]), { code, message }, JSON.stringify([offsets, members]));
+  }
+});
+
 t.test('a handle is usable again after a job that was refused, ran or never began', async (t) => {
   const handle = endlessBatch(engine);
   t.throws(() => (handle.run as Call)('far'), { code: 'BTM_TYPE' });
