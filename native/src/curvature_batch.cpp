@@ -6,6 +6,7 @@
 #include <new>
 
 #include "intermodel/thread_pool.hpp"
+#include "memory.hpp"
 
 namespace intermodel {
 namespace {
@@ -15,19 +16,21 @@ constexpr std::size_t kMostSamples = 64;        // in one tile
 constexpr std::size_t kFewSamples = 16;         // below so many the weights are read too often
 constexpr std::size_t kTileDoubles = 1u << 16;  // working set of a tile that should stay in the second-level cache
 constexpr std::size_t kMostDoubles = 1u << 23;  // working set of a tile of kFewSamples at most: 64 MiB
-constexpr std::size_t kGradientColumns = 240;   // of a weight gradient, in one task
+// Of scratch: what such a tile writes is a fifth of it, and the rest is for samples that short formulas refuse.
+constexpr std::size_t kKeptDoubles = 6 * kMostDoubles;
+constexpr std::size_t kGradientColumns = 240;  // of a weight gradient, in one task
 
 /// Scratch of this thread, kept between calls while it is small.
 double* scratchOf(std::size_t doubles) {
-  thread_local std::unique_ptr<double[]> area;
+  thread_local std::unique_ptr<Memory> area;
   thread_local std::size_t size = 0;
-  if (size < doubles || size > kMostDoubles) {
+  if (area == nullptr || size < doubles || size > kKeptDoubles) {
     area.reset();
     size = 0;
-    area.reset(new double[doubles]);
+    area = std::make_unique<Memory>(doubles);
     size = doubles;
   }
-  return area.get();
+  return area->data();
 }
 
 /// parallelFor whose body may run out of memory: the caller then throws std::bad_alloc.
@@ -51,7 +54,7 @@ std::size_t samplesPerTile(const Runner& runner, const Head& head, std::size_t b
   const std::size_t one = directions * (head.layer[0].row + deep) + inputs;
   // weights that no cache holds are read once a tile: the wider a peer, the more they outweigh the contributions
   const bool streamed = inputs * head.layer[0].row > kTileDoubles;
-  const std::size_t fewest = streamed ? std::clamp(head.width / 8, kFewSamples, kMostSamples) : kFewSamples;
+  const std::size_t fewest = streamed ? std::clamp(head.width / 8, 2 * kFewSamples, kMostSamples) : kFewSamples;
   const std::size_t fitting = std::clamp(kTileDoubles / one / 8 * 8, fewest, kMostSamples);
   const std::size_t bounded = std::clamp<std::size_t>(kMostDoubles / one, 1, fitting);
   const std::size_t tasks = 2 * static_cast<std::size_t>(runner.threads);

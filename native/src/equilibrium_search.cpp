@@ -2,40 +2,19 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 #include <functional>
-#include <new>
-
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
 
 #include "equilibrium_stop.hpp"
 
 namespace intermodel {
 namespace {
 
-constexpr std::size_t kLargePage = std::size_t{1} << 21;
 constexpr std::size_t kMostPacked = std::size_t{1}
                                     << 26;  // doubles of packed Hessians, 512 MB: above, H stays as it is
 constexpr double kWorthAThread = 1 << 18;   // multiplications of a step; below, two threads are slower
 
 }  // namespace
-
-Memory::Memory(std::size_t doubles) {
-  const std::size_t bytes = std::max<std::size_t>(1, doubles) * sizeof(double);
-  const std::size_t alignment = bytes >= kLargePage ? kLargePage : 64;
-  const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
-  auto* area = static_cast<double*>(std::aligned_alloc(alignment, rounded));
-  if (area == nullptr) throw std::bad_alloc();
-#if defined(__linux__)
-  if (alignment == kLargePage) madvise(area, rounded, MADV_HUGEPAGE);
-#endif
-  data_.reset(area);
-}
-
-void Memory::Free::operator()(double* p) const { std::free(p); }
 
 bool fitsRows(const PeerHessians& form, const SearchSettings& settings) {
   if (form.n == 0 || settings.epsilon > 0.0 || settings.method == SearchMethod::kSoftmax) return false;

@@ -4,25 +4,12 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <memory>
 
 #include "kernel_table.hpp"
+#include "memory.hpp"
 #include "work_team.hpp"
 
 namespace intermodel {
-
-/// Aligned memory that is not touched before it is used; large areas in large pages where the system has them.
-class Memory {
- public:
-  explicit Memory(std::size_t doubles);
-  double* data() const { return data_.get(); }
-
- private:
-  struct Free {
-    void operator()(double* p) const;
-  };
-  std::unique_ptr<double[], Free> data_;
-};
 
 /// Whether a game fits this form: methods without an order or a bound, and Hessians that may be packed.
 bool fitsRows(const PeerHessians& form, const SearchSettings& settings);

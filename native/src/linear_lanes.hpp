@@ -18,6 +18,7 @@ constexpr size_t kAcross = 2;                                            // vect
 constexpr size_t kTogetherOutputs = kLanes == 8 ? 12 : 4;                // whose chains fill the registers
 constexpr size_t kAhead = 256;                                           // bytes of a row that are asked for beforehand
 constexpr size_t kSmallWeights = size_t{1} << 19;                        // bytes that stay in the second-level cache
+constexpr size_t kBlockWeights = size_t{1} << 18;                        // bytes of one peer's weights for a block
 constexpr size_t kSinglePanel = kLanes == 8 ? 24 : kLanes == 4 ? 8 : 4;  // outputs in a panel of weights in float
 
 template <class T>

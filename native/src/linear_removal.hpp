@@ -79,6 +79,13 @@ static bool formsAcross(const RemovalTile& tile, size_t first, size_t count, con
   return true;
 }
 
+/// Classes whose weights of one peer stay in the second-level cache until every
+/// group has met them; whole panels.
+static size_t classesTogether(size_t width, size_t panel) {
+  const size_t panels = kBlockWeights / sizeof(double) / (width * panel + 1);
+  return (panels > 0 ? panels : 1) * panel;
+}
+
 /// removalTile for what fitsAcross. Groups that a short formula refuses are
 /// done by `careful(first, count)`.
 template <class Careful>
@@ -93,13 +100,17 @@ static bool removalAcross(const RemovalTile& tile, double* scratch, Careful care
   for (size_t g = 0; g < groups; g++)
     for (size_t c = 0; c < n; c++)
       for (size_t v = 0; v < group; v += kLanes) store(z + (g * n + c) * group + v, broadcast(layer.bias[c]));
-  eachPair(groups, peers, layer.inputs * n * sizeof(double), [&](size_t g, size_t i) {
-    const size_t offset = head.offsets[i], width = head.offsets[i + 1] - offset;
-    const size_t first = g * group, count = tile.samples - first < group ? tile.samples - first : group;
-    intoGroup(tile.responses + first * layer.inputs + offset, layer.inputs, count, width, x);
-    contributionsAcross(layer.transposed, panel, layer.inputs, offset, width, x, 0, n,
-                        parts + (g * peers + i) * n * group, z + g * n * group);
-  });
+  const size_t block = classesTogether(head.width, panel);
+  for (size_t begin = 0; begin < n; begin += block) {
+    const size_t end = n - begin < block ? n : begin + block;
+    eachPair(groups, peers, layer.inputs * (end - begin) * sizeof(double), [&](size_t g, size_t i) {
+      const size_t offset = head.offsets[i], width = head.offsets[i + 1] - offset;
+      const size_t first = g * group, count = tile.samples - first < group ? tile.samples - first : group;
+      intoGroup(tile.responses + first * layer.inputs + offset, layer.inputs, count, width, x);
+      contributionsAcross(layer.transposed, panel, layer.inputs, offset, width, x, begin, end,
+                          parts + ((g * peers + i) * n + begin) * group, z + (g * n + begin) * group);
+    });
+  }
   bool finite = true;
   for (size_t g = 0; g < groups; g++) {
     const size_t first = g * group, count = tile.samples - first < group ? tile.samples - first : group;
