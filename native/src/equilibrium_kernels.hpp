@@ -273,18 +273,25 @@ static void ascendLogits(const Workspace w, Mask live, F64 rate) {
   }
 }
 
+/// Row by row, so that a row is in the first-level cache for all that is done to it.
 static void moveRows(const Workspace w, Mask live, F64 rate) {
   const size_t n = w.n;
   const Mask clip = equal(load(w.clip), broadcast(1.0));
-  for (size_t at = 0; at < w.square; at++) w.moved[at] = w.weights[at] + rate * w.gradient[at];
-  if (any(clip)) {  // the gradient is read no more: it makes room for the other answer
-    for (size_t at = 0; at < w.square; at++) w.gradient[at] = w.moved[at];
-    for (size_t i = 0; i < n; i++) clipLanes(w.gradient + i * n, n);
-  }
-  projectLanes(w.moved, n, n);
-  for (size_t at = 0; at < w.square; at++) {
-    const F64 moved = any(clip) ? select(clip, w.gradient[at], w.moved[at]) : w.moved[at];
-    w.weights[at] = select(live, moved, w.weights[at]);
+  const bool clips = any(clip);
+  F64 *projected = w.delta, *clipped = w.derivative;
+  for (size_t i = 0; i < n; i++) {
+    F64* row = w.weights + i * n;
+    const F64* gradient = w.gradient + i * n;
+    for (size_t j = 0; j < n; j++) projected[j] = row[j] + rate * gradient[j];
+    if (clips) {
+      for (size_t j = 0; j < n; j++) clipped[j] = projected[j];
+      clipLanes(clipped, n);
+    }
+    projectRowLanes(projected, n);
+    for (size_t j = 0; j < n; j++) {
+      const F64 moved = clips ? select(clip, clipped[j], projected[j]) : projected[j];
+      row[j] = select(live, moved, row[j]);
+    }
   }
 }
 

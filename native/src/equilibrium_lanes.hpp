@@ -100,18 +100,51 @@ INTERMODEL_INLINE size_t packedLength(const PeerHessians& form) {
   return form.n * (form.n + 1) / 2;
 }
 
+/// Rows of H that are multiplied together: as many chains as registers hold.
+constexpr size_t kRowsTogether = kLanes == 8 ? 8 : 4;
+
 /// out = H v with each entry of the upper half read once; every output is still one ascending chain.
 template <bool ONE>
 static void pullSymmetric(const double* data, const F64* v, F64* out, size_t n) {
+  const auto entryAt = [=](size_t k, size_t j) { return hessianAt<ONE>(data, k * n - k * (k + 1) / 2 + j); };
   for (size_t j = 0; j < n; j++) out[j] = zero();
-  size_t at = 0;
-  for (size_t k = 0; k < n; k++) {
-    const F64 entry = v[k];
-    F64 chain = fma(hessianAt<ONE>(data, at++), entry, out[k]);
-    for (size_t j = k + 1; j < n; j++) {
-      const F64 h = hessianAt<ONE>(data, at++);
+  size_t first = 0;
+  for (; first + kRowsTogether <= n; first += kRowsTogether) {
+    F64 chain[kRowsTogether], factor[kRowsTogether];
+#pragma GCC unroll 8
+    for (size_t r = 0; r < kRowsTogether; r++) {
+      chain[r] = out[first + r];
+      factor[r] = v[first + r];
+    }
+#pragma GCC unroll 8
+    for (size_t r = 0; r < kRowsTogether; r++) {
+#pragma GCC unroll 8
+      for (size_t c = r; c < kRowsTogether; c++) {
+        const F64 h = entryAt(first + r, first + c);
+        if (c > r) chain[c] = fma(h, factor[r], chain[c]);
+        chain[r] = fma(h, factor[c], chain[r]);
+      }
+    }
+    for (size_t j = first + kRowsTogether; j < n; j++) {
+      const F64 across = v[j];
+      F64 down = out[j];
+#pragma GCC unroll 8
+      for (size_t r = 0; r < kRowsTogether; r++) {
+        const F64 h = entryAt(first + r, j);
+        down = fma(h, factor[r], down);
+        chain[r] = fma(h, across, chain[r]);
+      }
+      out[j] = down;
+    }
+#pragma GCC unroll 8
+    for (size_t r = 0; r < kRowsTogether; r++) out[first + r] = chain[r];
+  }
+  for (size_t k = first; k < n; k++) {
+    F64 chain = out[k];
+    for (size_t j = k; j < n; j++) {
+      const F64 h = entryAt(k, j);
+      if (j > k) out[j] = fma(h, v[k], out[j]);
       chain = fma(h, v[j], chain);
-      out[j] = fma(h, entry, out[j]);
     }
     out[k] = chain;
   }

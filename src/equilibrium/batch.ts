@@ -2,6 +2,7 @@
 import type { Backend, Kernels } from '../backend/index.js';
 import { RandomStream } from '../core/random.js';
 import type { RunSettings } from '../reference/equilibrium.js';
+import { stateLength } from '../reference/search-values.js';
 import { gameTerms } from './game.js';
 import { checkedMethod, initialState } from './settings.js';
 import type { Game, Method } from './types.js';
@@ -44,7 +45,9 @@ export function openBatch(games: readonly Game[], method: Method, settings: RunS
     games.length,
     n,
   );
-  const states = concatenate(games.map((game) => initialState(game, settings)));
+  const length = stateLength(n);
+  const states = new Float64Array(games.length * length);
+  for (const [k, game] of games.entries()) initialState(game, settings, states.subarray(k * length, (k + 1) * length));
   handle.write(states);
   const { order, seed } = checkedMethod(method);
   if (order === 'simultaneous') return { games, handle, states };

@@ -70,8 +70,7 @@ function firstRate(method: Method): number {
 }
 
 /** The state of a game before the first step. */
-export function initialState(game: Game, settings: RunSettings): Float64Array {
-  const state = new Float64Array(stateLength(game.n));
+export function initialState(game: Game, settings: RunSettings, state = new Float64Array(stateLength(game.n))): Float64Array {
   const { weights, companion } = new SearchValues(state, game.n);
   weights.set(game.initialWeights);
   if (SEARCH_METHODS[settings.method] === 'softmax') {
