@@ -31,6 +31,37 @@ t.test('an equilibrium survives a search for better deviations, a start does not
   test.ok(before.worst.gap > 1e-3 && before.worst.natural > 1e-3 && before.worst.regret > 1e-4, 'and every residual says so');
 });
 
+t.test('the gradient that is certified is that of the payoffs, by differences, and its residuals are those of the definition', (test) => {
+  const n = 5;
+  for (const alpha of [2, 25]) {
+    const game = createGame(randomGame(74, 0, n, { stake: [1, 2, 0.5, 1.5, 3], temperature: 0.4, alpha }), backend);
+    const weights = uniformRows(new RandomStream(5), n);
+    const { gradient, deadShare } = payoffPointOf(game, weights, backend);
+    test.equal(deadShare, 0);
+    const h = 1e-6;
+    for (let i = 0; i < n; i++) {
+      for (let j = 1; j < n; j++) {
+        const towards = (step: number) => weights.map((w, at) => w + (at === i * n + j ? step : at === i * n ? -step : 0));
+        const slope = (payoffs(game, towards(h))[i] - payoffs(game, towards(-h))[i]) / (2 * h);
+        const found = gradient[i * n + j] - gradient[i * n];
+        if (Math.abs(slope - found) > 1e-6 * Math.max(1, Math.abs(slope))) test.fail(`row ${i}, ${j}: ${found} against ${slope}`);
+      }
+    }
+    const { gap, natural, worst } = certify({ game, weights, backend });
+    for (let i = 0; i < n; i++) {
+      const row = (a: ArrayLike<number>) => Array.from({ length: n }, (_, j) => a[i * n + j]);
+      const [w, g] = [row(weights), row(gradient)];
+      const best = Math.max(...g) - w.reduce((sum, part, j) => sum + part * g[j], 0);
+      const projected = projectSimplex({ rows: w.map((part, j) => part + g[j]), n, backend });
+      const moved = Math.hypot(...w.map((part, j) => part - projected[j]));
+      test.ok(Math.abs(gap[i] - best) < 1e-10 && gap[i] > 0, `gap ${gap[i]} against ${best}`);
+      test.ok(Math.abs(natural[i] - moved) < 1e-12 && natural[i] > 0, `residual ${natural[i]} against ${moved}`);
+    }
+    test.same([worst.gap, worst.natural], [Math.max(...gap), Math.max(...natural)]);
+  }
+  test.end();
+});
+
 t.test('what the search finds is real: the payoff through the public functions rises by it', (test) => {
   const game = createGame(randomGame(71, 0, 5), backend);
   const { global } = certify({ game, weights: game.initialWeights, starts: 3, backend });

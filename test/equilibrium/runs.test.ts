@@ -120,3 +120,23 @@ t.test('a cancelled run tells the steps it made, and its weights are those of a 
   const whole = await solveEquilibrium({ ...endless, stop: { residual: 0, maxSteps: cut.stats.steps } });
   test.equal(bits(cut.weights), bits(whole.weights));
 });
+
+t.test('rows that move in an order of their own move as they do step by step, and each order gives other weights', async (test) => {
+  const game = randomGame(85, 0, 6);
+  const stop = { residual: 0, maxSteps: 70 };
+  const seen = new Set<string>();
+  for (const order of [
+    { order: 'simultaneous' },
+    { order: 'sequential' },
+    { order: 'random', seed: 1 },
+    { order: 'random', seed: 2 },
+  ] as const) {
+    const inOrder = { kind: 'projectedGradient', rate: 0.05, ...order } as const;
+    let state = init({ game, method: inOrder, stop });
+    while (statusKindOf(state) === 'running') state = step(state);
+    const { weights } = await solveEquilibrium({ game, method: inOrder, stop, backend });
+    test.equal(bits(weights), bits(weightsOf(state)), JSON.stringify(order));
+    seen.add(bits(weights));
+  }
+  test.equal(seen.size, 4);
+});
