@@ -1,9 +1,9 @@
 /** Games handed to a backend once, and driven in jobs that can be cancelled and watched. */
 import type { Backend, Kernels } from '../backend/index.js';
-import { RandomStream } from '../core/random.js';
 import type { RunSettings } from '../reference/equilibrium.js';
 import { stateLength } from '../reference/search-values.js';
 import { gameTerms } from './game.js';
+import { shuffledRows } from './order.js';
 import { checkedMethod, initialState } from './settings.js';
 import type { Game, Method } from './types.js';
 
@@ -61,7 +61,7 @@ export function openBatch(games: readonly Game[], method: Method, settings: RunS
 function handOverOrders(handle: OpenBatch['handle'], rows: Int32Array, seed: number, from: number): number {
   const first = from - (from % ORDERS_AT_ONCE);
   const orders = new Int32Array(ORDERS_AT_ONCE * rows.length);
-  for (let k = 0; k < ORDERS_AT_ONCE; k++) orders.set(shuffled(rows, new RandomStream(seed, first + k)), k * rows.length);
+  for (let k = 0; k < ORDERS_AT_ONCE; k++) orders.set(shuffledRows(rows, seed, first + k), k * rows.length);
   handle.setOrders(orders);
   return first + ORDERS_AT_ONCE;
 }
@@ -143,16 +143,6 @@ function concatenate(arrays: readonly Float64Array[]): Float64Array {
   for (const array of arrays) {
     out.set(array, at);
     at += array.length;
-  }
-  return out;
-}
-
-/** Fisher and Yates. */
-function shuffled(rows: Int32Array, stream: RandomStream): Int32Array {
-  const out = rows.slice();
-  for (let last = out.length - 1; last > 0; last--) {
-    const other = stream.integer(last + 1);
-    [out[last], out[other]] = [out[other], out[last]];
   }
   return out;
 }

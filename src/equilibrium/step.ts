@@ -4,6 +4,7 @@ import { checkOptions, describe } from '../core/validate.js';
 import { advance, type RunSettings } from '../reference/equilibrium.js';
 import { type SearchOutcome, SearchValues } from '../reference/search-values.js';
 import { frozenGame, gameArrays } from './game.js';
+import { orderOfStep } from './order.js';
 import { initialState, runSettings } from './settings.js';
 import type { FailurePolicy, Game, GameOptions, Method, StopRule } from './types.js';
 
@@ -54,7 +55,8 @@ export function init(options: ManualOptions): SearchState {
 export function step(state: SearchState): SearchState {
   checkState(state);
   const values = state.values.slice();
-  advance(values, gameArrays(state.game), state.settings, 1);
+  const { step: number } = new SearchValues(values, state.game.n);
+  advance(values, gameArrays(state.game), state.settings, 1, orderOfStep(state.method, state.game.n, number));
   return made({ ...state, values });
 }
 
