@@ -1,37 +1,19 @@
 /** A small whole run on a virtual clock, in one process: participants, a coordinator, and whoever attacks them. */
 import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { createBackend } from '../../../src/backend/index.js';
 import { createKey, memoryStore, ROW_PARTS, type SigningKey, TOKEN } from '../../../src/ledger/index.js';
-import {
-  createHub,
-  createIdentity,
-  type Hub,
-  type Identity,
-  type PeerKey,
-  type RefusalReport,
-  type Transport,
-} from '../../../src/network/index.js';
-import { uniforms } from '../../../src/participant/draw.js';
-import { DenseNet } from '../../../src/participant/models/dense-net.js';
-import { Participant } from '../../../src/participant/participant.js';
-import type { Samples } from '../../../src/participant/samples.js';
-import { StandIn } from '../../../src/participant/students/stand-in.js';
+import { createHub, type Hub, type Identity, type PeerKey, type RefusalReport, type Transport } from '../../../src/network/index.js';
 import { Coordinator } from '../../../src/run/coordinator.js';
 import { genesisOf } from '../../../src/run/genesis.js';
-import { LedgerClient } from '../../../src/run/ledger-client.js';
 import { advance } from '../../../src/run/local-run.js';
 import type { RowWriter } from '../../../src/run/member.js';
 import type { Refusal } from '../../../src/run/open-block.js';
-import { ParticipantRun } from '../../../src/run/participant-run.js';
-import { PeerClient } from '../../../src/run/peer-client.js';
 import { expectedOf } from '../../../src/run/sessions.js';
-import { participantSettings, type RunSettings, resolveSettings } from '../../../src/run/settings.js';
+import { type RunSettings, resolveSettings } from '../../../src/run/settings.js';
 import { VirtualClock } from '../../network/support/virtual-clock.js';
+import { coordinatorKey, identities, type Played, participant, SEED, WIDTH } from './played.js';
 
-export const SEED = 5;
-export const [INPUTS, WIDTH] = [4, 2];
-const backend = createBackend({ kind: 'native', threads: 1 });
+export { INPUTS, type Played, SEED, WIDTH } from './played.js';
 
 /** Members of a run where nothing else is said; where a member attacks it is the last. */
 export const MEMBERS = 4;
@@ -46,16 +28,6 @@ const PATIENCE_MS = 20_000;
 
 /** Virtual time of one turn of the event loop: honest participants arrive long before patience ends, and no run waits for real time. */
 const TURN_MS = 5;
-
-/** One member of a run with all its parts. */
-export interface Played {
-  readonly run: ParticipantRun;
-  readonly client: PeerClient;
-  readonly ledger: LedgerClient;
-  readonly participant: Participant;
-  readonly standIn: StandIn;
-  readonly transport: Transport;
-}
 
 /** What an attacker has to work with. */
 export interface Stage {
@@ -125,9 +97,6 @@ export interface WorldResult {
   /** What ended honest participants early. */
   readonly ends: readonly unknown[];
 }
-
-const identities = Array.from({ length: 8 }, (_, index) => createIdentity(new Uint8Array(32).fill(index + 1)));
-const coordinatorKey = createIdentity(new Uint8Array(32).fill(99));
 
 /** Virtual time after which a run that has not ended counts as stuck. */
 const STUCK_MS = 600_000;
@@ -274,58 +243,4 @@ async function pump(clock: VirtualClock, over: () => boolean): Promise<void> {
     await nextTurn();
     await clock.runUntil(clock.now() + TURN_MS);
   }
-}
-
-/** What all participants of a run share. */
-interface Ground {
-  readonly clock: VirtualClock;
-  readonly settings: RunSettings;
-  readonly deadlines: boolean;
-  readonly signed: boolean;
-  readonly exchange: boolean;
-}
-
-async function participant(
-  index: number,
-  { clock, settings, deadlines, signed, exchange }: Ground,
-  transport: Transport,
-  writes: RowWriter | undefined,
-): Promise<Played> {
-  const key = createKey(identities[index].seed);
-  const temperature = settings.maskTemperature;
-  const ledger = await LedgerClient.open({
-    transport,
-    coordinator: coordinatorKey.key,
-    key,
-    temperature,
-    backend,
-    clock,
-    signedHeads: signed,
-  });
-  const net = (purpose: number) =>
-    DenseNet.random({
-      ...({ widths: [INPUTS, 4, WIDTH], activation: 'tanh', outputActivation: 'identity', seed: SEED } as const),
-      ...{ stream: [purpose, index], optimiser: { learningRate: 5e-3 }, backend },
-    }).asModel();
-  const played = new Participant(
-    { index, name: `p${index}`, data: samples(index, 24), encoder: net(1), proxy: net(2) },
-    participantSettings(settings, { outputs: 2, seed: SEED, backend }),
-  );
-  const standIn = new StandIn({ inputWidth: INPUTS, hidden: 3, width: WIDTH, learningRate: 5e-3, seed: SEED, stream: [7, index], backend });
-  const stakeOf = (peer: PeerKey) => ledger.stakeOf(peer);
-  const client = new PeerClient({
-    ...{ transport, stakeOf, inputWidth: INPUTS, width: WIDTH, standIn, clock, height: () => ledger.height },
-    ...{ oneProcess: !deadlines, answerBound: settings.answerBound, ...(exchange ? { calls: ledger.heads.calls() } : {}) },
-  });
-  const run = new ParticipantRun({
-    ...{ participant: played, validation: samples(100 + index, 8), settings, seed: SEED, client, ledger, backend, standIn },
-    ...{ endpoint: `/memory/${index}`, ...(writes === undefined ? {} : { writes }) },
-  });
-  return { run, client, ledger, participant: played, standIn, transport };
-}
-
-function samples(owner: number, size: number): Samples {
-  const inputs = Float32Array.from(uniforms(SEED, [owner], size * INPUTS));
-  const labels = Int32Array.from({ length: size }, (_, row) => Number(inputs[INPUTS * row] > inputs[INPUTS * row + 1]));
-  return { size, inputs, targets: { loss: 'softmaxCrossEntropy', labels } };
 }
