@@ -75,7 +75,7 @@ function removalCase(shape: Shape, more: { readonly js?: boolean; readonly curve
       for (const threads of plan.threads) {
         for (const library of ['numpy', 'torch', 'jax'] as const) {
           for (const precision of ['f64', 'f32'] as const) {
-            const tolerance = precision === 'f64' ? 1e-11 : 1e-3;
+            const tolerance = precision === 'f64' ? 1e-11 : outputs > 10_000 ? 1e-2 : 1e-3; // a softmax of so many classes
             const rival = await openRival(plan.python, { library, precision, threads, tolerance, problem: description });
             if (rival !== null) contenders.push(rival);
           }

@@ -16,7 +16,7 @@ constexpr std::size_t kAlignment = 64;
 constexpr std::size_t kLaneSizeOwn = 24;     // above: lanes of different Hessians no longer fit the second-level cache
 constexpr std::size_t kLaneSizeShared = 64;  // one Hessian for all lanes
 constexpr std::uint64_t kStepsBeforePacking = 4;
-constexpr std::uint64_t kLargeStepsBeforePacking = 64;  // where H comes from memory, as the first touch of a copy does
+constexpr std::uint64_t kLargeStepsBeforePacking = 256;  // where H comes from memory, as the first touch of a copy does
 constexpr std::size_t kLargePacked = std::size_t{1} << 24;  // doubles
 constexpr std::uint64_t kSliceWork = 1 << 22;  // multiplications between looks at the cancel flag: milliseconds
 
