@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import t from 'tap';
 import { packageRoot } from '../../src/backend/index.js';
 import type { Loss } from '../../src/core/closed-lists.js';
-import { RandomStream } from '../../src/core/random.js';
 import { crossFit, heldOutLogits, heldOutLosses, lossesOf } from '../../src/stacking/cross-fit.js';
 import { buildDesign, type Design } from '../../src/stacking/design.js';
 import { fitHeads, withoutModels } from '../../src/stacking/fit.js';
@@ -14,6 +13,7 @@ import { minimise } from '../../src/stacking/minimise.js';
 import { checkPool } from '../../src/stacking/pool.js';
 import { precondition } from '../../src/stacking/preconditioner.js';
 import { natives, reference } from '../support/backends.js';
+import { skilledPool } from './skilled-pool.js';
 
 const golden = JSON.parse(readFileSync(join(packageRoot, 'test/stacking/golden.json'), 'utf8'));
 const { kernels } = natives[0];
@@ -80,21 +80,8 @@ for (const [name, loss, without] of [
   });
 }
 
-function randomPool(samples: number, classes: number, skills: readonly number[], seed: number) {
-  const stream = new RandomStream(20261128, seed);
-  const labels = Int32Array.from({ length: samples }, () => stream.integer(classes));
-  const models = skills.map((skill, i) => ({
-    name: `m${i}`,
-    answers: Float64Array.from(
-      { length: samples * classes },
-      (_, k) => stream.normal() + (k % classes === labels[Math.floor(k / classes)] ? skill : 0),
-    ),
-  }));
-  return { labels, models };
-}
-
 t.test('every fold is fitted without its own samples, to the norm asked for, with the same bits on every backend', async (t) => {
-  const pool = checkPool(randomPool(90, 3, [1, 0.5, 0], 1));
+  const pool = checkPool(skilledPool(90, 3, [1, 0.5, 0], 1));
   const fold = dealFolds({ folds: 3, seed: 4, labels: pool.labels });
   const run = (of: typeof kernels) =>
     crossFit(of, buildDesign(of, pool, fold, 3), { l2: 'auto', penalty: 'adaptive', tolerance: 1e-5, maxSteps: 200 });
@@ -119,7 +106,7 @@ t.test('every fold is fitted without its own samples, to the norm asked for, wit
 });
 
 t.test('held-out logits come from the head of the fold', async (t) => {
-  const pool = checkPool(randomPool(40, 2, [1, 0.5], 2));
+  const pool = checkPool(skilledPool(40, 2, [1, 0.5], 2));
   const design = buildDesign(kernels, pool, dealFolds({ folds: 2, seed: 0, labels: pool.labels }), 2);
   const heads = [0, 1].map((f) => new Float64Array((design.width + 1) * 2).fill(f + 1));
   const logits = heldOutLogits(kernels, design, heads);
@@ -201,7 +188,7 @@ t.test('in halves too, of sizes that do not divide, and with a singular half', a
 });
 
 t.test('losses of several sets of heads are those of each', async (t) => {
-  const pool = checkPool(randomPool(40, 2, [1, 0.5], 2));
+  const pool = checkPool(skilledPool(40, 2, [1, 0.5], 2));
   const design = buildDesign(kernels, pool, dealFolds({ folds: 2, seed: 0, labels: pool.labels }), 2);
   const sets = [0, 1, 2].map((s) =>
     [0, 1].map((f) => Float64Array.from({ length: (design.width + 1) * 2 }, (_, k) => Math.sin(k + 3 * s + 5 * f))),

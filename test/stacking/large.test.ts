@@ -1,26 +1,19 @@
 // What very large pools use, on small ones: fewer rows for the choice of L2, and one Newton step in the place of a refit.
 import t from 'tap';
 import { createBackend } from '../../src/backend/index.js';
-import { RandomStream } from '../../src/core/random.js';
 import { crossFit, lossesOf } from '../../src/stacking/cross-fit.js';
 import { buildDesign, thinned } from '../../src/stacking/design.js';
 import { eliminate } from '../../src/stacking/eliminate.js';
 import { dealFolds } from '../../src/stacking/folds.js';
 import { checkPool } from '../../src/stacking/pool.js';
 import { refitWithout } from '../../src/stacking/refit.js';
+import { skilledPool } from './skilled-pool.js';
 
 const { kernels } = createBackend({ kind: 'native' });
 const SAMPLES = 400;
 
 function design() {
-  const stream = new RandomStream(20261128, 12);
-  const labels = Int32Array.from({ length: SAMPLES }, () => stream.integer(3));
-  const skills = [0, 0.5, 1, 1.5, 2];
-  const models = skills.map((skill, i) => ({
-    name: `m${i}`,
-    answers: Float64Array.from({ length: SAMPLES * 3 }, (_, k) => stream.normal() + (k % 3 === labels[Math.floor(k / 3)] ? skill : 0)),
-  }));
-  const pool = checkPool({ labels, models });
+  const pool = checkPool(skilledPool(SAMPLES, 3, [0, 0.5, 1, 1.5, 2], 12));
   return buildDesign(kernels, pool, dealFolds({ folds: 4, seed: 1, labels: pool.labels }), 4);
 }
 

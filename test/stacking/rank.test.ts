@@ -1,25 +1,11 @@
 // What a ranking says of pools whose answer is known.
 import t from 'tap';
-import { RandomStream } from '../../src/core/random.js';
-import { type Pool, rankPool } from '../../src/stacking/index.js';
+import { rankPool } from '../../src/stacking/index.js';
 import { backends } from '../curvature/backends.js';
-
-/** Models with one skill each: a unit normal logit a class, plus the skill on the right one. */
-function pool(samples: number, classes: number, skills: readonly number[], seed: number): Pool & { labels: Int32Array } {
-  const stream = new RandomStream(20261128, seed);
-  const labels = Int32Array.from({ length: samples }, () => stream.integer(classes));
-  const models = skills.map((skill, i) => ({
-    name: `m${i}`,
-    answers: Float64Array.from(
-      { length: samples * classes },
-      (_, k) => stream.normal() + (k % classes === labels[Math.floor(k / classes)] ? skill : 0),
-    ),
-  }));
-  return { labels, models };
-}
+import { skilledPool } from './skilled-pool.js';
 
 t.test('better models are worth more, copies are named, and removing a copy costs nothing once the head is fitted again', async (t) => {
-  const { labels, models } = pool(600, 3, [0, 0.5, 1, 2], 1);
+  const { labels, models } = skilledPool(600, 3, [0, 0.5, 1, 2], 1);
   const copy = { name: 'copy', answers: Float64Array.from(models[3].answers, (z) => 2 * z + 1) };
   const ranking = await rankPool({ labels, models: [...models, copy] });
   const worth = ranking.models.map((model) => model.worth.value);
@@ -41,7 +27,7 @@ t.test('better models are worth more, copies are named, and removing a copy cost
 });
 
 t.test('the same figures on every backend', async (t) => {
-  const given = pool(60, 3, [0.5, 1.5], 2);
+  const given = skilledPool(60, 3, [0.5, 1.5], 2);
   const [expected, ...others] = await Promise.all(
     backends.map(({ backend }) => rankPool({ ...given, backend, resamples: 100, folds: 3, tolerance: 1e-4 })),
   );
@@ -50,7 +36,7 @@ t.test('the same figures on every backend', async (t) => {
 
 t.test('a model whose answers are shifted by a constant is worth the same', async (t) => {
   // features keep their constants, so the head's bias takes it up: equal logits, another parametrisation
-  const given = pool(300, 3, [1, 1], 3);
+  const given = skilledPool(300, 3, [1, 1], 3);
   const models = given.models.map((model) => ({ ...model, kind: 'features' as const }));
   const shifted = [models[0], { ...models[1], answers: Float64Array.from(models[1].answers, (z, k) => z + 50 * (k % 3)) }];
   const [a, b] = await Promise.all(
@@ -81,7 +67,7 @@ t.test('a vote without a model is the vote of the others', async (t) => {
 });
 
 t.test('a sample without an answer costs nothing to lose, and is counted', async (t) => {
-  const given = pool(400, 3, [1, 1], 4);
+  const given = skilledPool(400, 3, [1, 1], 4);
   const answered = Uint8Array.from({ length: 400 }, (_, s) => (s % 4 === 0 ? 0 : 1));
   const answers = Float64Array.from(given.models[1].answers, (z, k) => (answered[Math.floor(k / 3)] === 0 ? Number.NaN : z));
   const partial = await rankPool({ labels: given.labels, models: [given.models[0], { name: 'part', answers, answered }], resamples: 100 });
@@ -96,7 +82,7 @@ t.test('a sample without an answer costs nothing to lose, and is counted', async
 });
 
 t.test('wrong pools are refused by name', async (t) => {
-  const given = pool(40, 3, [1, 1], 5);
+  const given = skilledPool(40, 3, [1, 1], 5);
   const models = given.models;
   const refuse = (options: object, code: string, words: RegExp) =>
     t.rejects(rankPool({ ...given, ...options } as never), { code, message: words });

@@ -4,19 +4,7 @@ import { RandomStream } from '../../src/core/random.js';
 import { fitPool, rankPool, rankScores, selectModels } from '../../src/stacking/index.js';
 import { searchSets } from '../../src/stacking/search.js';
 import { betaShare, clopperPearson, holm, logGamma, normalTail } from '../../src/stacking/statistics.js';
-
-function pool(samples: number, classes: number, skills: readonly number[], seed: number) {
-  const stream = new RandomStream(20261128, seed);
-  const labels = Int32Array.from({ length: samples }, () => stream.integer(classes));
-  const models = skills.map((skill, i) => ({
-    name: `m${i}`,
-    answers: Float64Array.from(
-      { length: samples * classes },
-      (_, k) => stream.normal() + (k % classes === labels[Math.floor(k / classes)] ? skill : 0),
-    ),
-  }));
-  return { labels, models };
-}
+import { skilledPool } from './skilled-pool.js';
 
 t.test('the search finds what enumeration finds where the parts only add up, and looks at each set once', async (t) => {
   const gains = [5, 1, 4, 2, 3, 0.5, 2.5, 1.5, 0.1];
@@ -44,7 +32,7 @@ t.test('exchanges repair what removal alone gets wrong', async (t) => {
 
 t.test('of 11 models exchanges choose a set within half a percent of the exhaustive optimum', async (t) => {
   const skills = Array.from({ length: 11 }, (_, i) => 0.15 * i);
-  const fitted = await fitPool({ ...pool(60, 2, skills, 6), l2: 0.1, penalty: 'even', folds: 2, tolerance: 1e-3, resamples: 100 });
+  const fitted = await fitPool({ ...skilledPool(60, 2, skills, 6), l2: 0.1, penalty: 'even', folds: 2, tolerance: 1e-3, resamples: 100 });
   const complete = await selectModels({ fitted, exactUpTo: 11 });
   const searched = await selectModels({ fitted, exactUpTo: 0 });
   t.same([complete.looked, complete.search, complete.gap], [2 ** 11 - 1, 'complete', 0]);
@@ -60,7 +48,7 @@ t.test('of 11 models exchanges choose a set within half a percent of the exhaust
 });
 
 t.test('dropping one model costs what its refit says, with the same standard error', async (t) => {
-  const fitted = await fitPool(pool(200, 3, [0.2, 0.6, 1, 1.4], 8));
+  const fitted = await fitPool(skilledPool(200, 3, [0.2, 0.6, 1, 1.4], 8));
   const { models } = await rankPool({ fitted });
   const { curve } = await selectModels({ fitted });
   const out = models.findIndex((_, i) => !curve[2].models.includes(i));
@@ -70,7 +58,7 @@ t.test('dropping one model costs what its refit says, with the same standard err
 });
 
 t.test('noise is dropped, and budgets are kept', async (t) => {
-  const given = pool(300, 3, [0, 0, 1.5, 2], 1);
+  const given = skilledPool(300, 3, [0, 0, 1.5, 2], 1);
   const { chosen, dropped, curve, search, gap } = await selectModels({ ...given, resamples: 100 });
   t.same([chosen.models, dropped, search, gap], [[2, 3], [0, 1], 'complete', 0]);
   t.equal(curve.length, 4);
