@@ -143,3 +143,11 @@ t.test('handles are freed with their heads', async (test) => {
   }
   test.ok(process.memoryUsage().rss < 600 * 2 ** 20, `${process.memoryUsage().rss}`);
 });
+
+t.test('a prepared head is laid out once for each backend', async (t) => {
+  const head = prepareHead(single, 15);
+  const [first, second] = [natives[0].backend.kernels, createBackend({ kind: 'reference' }).kernels];
+  t.equal(head.on(first), head.on(first));
+  t.equal(head.on(second), head.on(second));
+  t.not(head.on(first), head.on(second));
+});

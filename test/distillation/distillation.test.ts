@@ -3,6 +3,7 @@ import t from 'tap';
 import { createBackend } from '../../src/backend/index.js';
 import { RandomStream } from '../../src/core/random.js';
 import { type DistillationKind, distillationLoss } from '../../src/distillation.js';
+import { softGradient } from '../../src/reference/divergence.js';
 import { errorRatio, flat, knownAnswer, type Nested } from '../curvature/known-answers.js';
 import { awkwardSizes, firstDifference, misaligned, nameOf, natives, reference } from '../support/backends.js';
 
@@ -215,4 +216,11 @@ t.test('hostile input is refused with code, argument and index', async (t) => {
   }
   t.throws(() => distillationLoss(undefined as never), { code: 'BTM_DOMAIN', argument: 'kind' });
   t.throws(() => createBackend({ kind: 'nothing' as never }), { code: 'BTM_DOMAIN' });
+});
+
+t.test('the gradient of a nearly certain class keeps its digits: it is minus the sum of the others', async (t) => {
+  const small = 2 ** -80;
+  t.same([...softGradient(Float64Array.of(1, small, 2 * small), Float64Array.of(1, 0, 0))], [-3 * small, small, 2 * small]);
+  t.same([...softGradient(Float64Array.of(small, 1, small), Float64Array.of(0, 1, 0))], [small, -2 * small, small]);
+  t.same([...softGradient(Float64Array.of(0.5, 0.25, 0.25), Float64Array.of(0.25, 0.25, 0.5))], [0.25, 0, -0.25], 'p - t elsewhere');
 });

@@ -71,3 +71,12 @@ t.test('columns of numbers are marked as such in the head and in every row, the 
     ],
   );
 });
+
+t.test('a line is as wide as the letters of Helvetica add up to', async (t) => {
+  // Advance widths of the Adobe font metrics, in thousandths of the size.
+  for (const [letter, width] of Object.entries({ ' ': 278, '!': 278, A: 667, W: 944, i: 222, m: 833, 0: 556, '~': 584, é: 600 })) {
+    t.equal(textWidth(letter, 1000), width, letter);
+  }
+  t.ok(Math.abs(textWidth('Wi', 10) - 11.66) < 1e-12);
+  t.ok(Math.abs(textWidth('Wi', 10, true) - 11.66 * 1.06) < 1e-12);
+});
