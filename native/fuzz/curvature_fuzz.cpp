@@ -12,6 +12,7 @@ struct Case {
   std::size_t batch, peers, inputs, outputs;
   std::vector<std::int32_t> widths, sizes, activations, labels, answered, groupOffsets, members;
   Loss loss;
+  Estimator estimator;
   std::vector<double> parameters, responses, targets, weights, baseline, noise;
   bool hasWeights, hasAbsence, hasGroups, hasBaseline;
 };
@@ -32,9 +33,10 @@ void readGroups(fuzz::Input& input, Case& c) {
 
 Case readCase(fuzz::Input& input) {
   Case c{};
-  c.batch = input.whole(1, 4);
-  c.peers = input.whole(1, 6);
-  c.outputs = input.whole(1, 20);
+  c.estimator = static_cast<Estimator>(input.whole(0, kEstimatorCount - 1));
+  c.batch = input.whole(1, 3);
+  c.peers = input.whole(1, 5);
+  c.outputs = input.whole(1, 12);
   c.widths = input.integers(c.peers, 1, 5);
   for (const std::int32_t width : c.widths) c.inputs += static_cast<std::size_t>(width);
   c.sizes = {static_cast<std::int32_t>(c.inputs)};
@@ -65,25 +67,23 @@ Case readCase(fuzz::Input& input) {
 void removal(const Case& c, const Runner& runner, const Head& head, const Absence& absence, fuzz::Results& results) {
   const bool softmax = c.loss == kSoftmaxCrossEntropy;
   const std::size_t groups = c.hasGroups ? c.groupOffsets.size() - 1 : c.peers;
-  for (int estimator = 0; estimator < kEstimatorCount; estimator++) {
-    if (estimator == kDiagonal && c.hasGroups) continue;  // refused by the addon
-    std::vector<double> scores(c.batch * groups), linear(c.batch * groups), quadratic(c.batch * groups);
-    RemovalTile tile{};
-    tile.head = &head;
-    tile.estimator = static_cast<Estimator>(estimator);
-    tile.compared = {c.loss, softmax ? c.labels.data() : nullptr, softmax ? nullptr : c.targets.data()};
-    tile.samples = c.batch;
-    tile.groups.count = groups;
-    if (c.hasGroups) tile.groups.offsets = c.groupOffsets.data(), tile.groups.members = c.members.data();
-    tile.absence = absence;
-    tile.weights = c.hasWeights ? c.weights.data() : nullptr;
-    tile.draws = kDraws;
-    tile.noisePerSample = kDraws * (softmax ? 1 : c.outputs);
-    tile.noise = c.noise.data();
-    tile.scores = scores.data(), tile.linear = linear.data(), tile.quadratic = quadratic.data();
-    results.keep(removalScores(runner, tile, {c.responses.data(), nullptr}) ? 1.0 : 0.0);
-    results.keep(scores), results.keep(linear), results.keep(quadratic);
-  }
+  if (c.estimator == kDiagonal && c.hasGroups) return;  // refused by the addon
+  std::vector<double> scores(c.batch * groups), linear(c.batch * groups), quadratic(c.batch * groups);
+  RemovalTile tile{};
+  tile.head = &head;
+  tile.estimator = c.estimator;
+  tile.compared = {c.loss, softmax ? c.labels.data() : nullptr, softmax ? nullptr : c.targets.data()};
+  tile.samples = c.batch;
+  tile.groups.count = groups;
+  if (c.hasGroups) tile.groups.offsets = c.groupOffsets.data(), tile.groups.members = c.members.data();
+  tile.absence = absence;
+  tile.weights = c.hasWeights ? c.weights.data() : nullptr;
+  tile.draws = kDraws;
+  tile.noisePerSample = kDraws * (softmax ? 1 : c.outputs);
+  tile.noise = c.noise.data();
+  tile.scores = scores.data(), tile.linear = linear.data(), tile.quadratic = quadratic.data();
+  results.keep(removalScores(runner, tile, {c.responses.data(), nullptr}) ? 1.0 : 0.0);
+  results.keep(scores), results.keep(linear), results.keep(quadratic);
 }
 
 void gramAndGradient(const Case& c, const Runner& runner, const Head& head, const Absence& absence,
