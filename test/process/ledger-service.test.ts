@@ -178,7 +178,7 @@ t.test('stopped in the middle and started again on the same store, it goes on wh
   const again = await after.saw('listening');
   t.match(again, { height: 1, chain: place.chain, key: place.key }, 'no closed block is lost');
   const [c, d] = [await joining(t, identities[0]!, again), await joining(t, identities[1]!, again)];
-  t.same(await Promise.all([c.rejoin(3), d.rejoin(2)]), Array(2).fill({ round: 3, over: false }));
+  t.same(await Promise.all([c.rejoin(3), d.rejoin(2)]), Array(2).fill({ round: 3, over: false, height: 2 }));
   await Promise.all([c.deliver({ mine: 1 }), d.deliver(null)]);
   await Promise.all([c.close(), d.close()]);
   const served = await after.ended;
