@@ -17,6 +17,13 @@ t.test('Figure 4 in small: page, figures and numbers, the same when it is run ag
     page.includes('intermodel simulate --figure 4 --seed 1 --trials 6 --n 4 --temperature 10 --hessian wishart-quality --method spectral'),
   );
   for (const words of ['n = 4', '6 trials a cell', 'T = 10', 'S: equal', 'seed 1', 'does not publish']) t.ok(page.includes(words), words);
+  const drawn = readFileSync(join(folder, 'figure-4.svg'), 'utf8').matchAll(
+    /aria-label="ideal rank R \/ mean: ([\d.−e-]+); competitive rank R\* \/ mean: ([\d.−e-]+)" role="graphics-symbol" aria-roledescription="circle"/g,
+  );
+  const points = [...drawn].map(([, ideal, competitive]) => [Number(ideal), Number(competitive)] as const);
+  t.equal(points.length, 4 * 6 * 4, 'every peer of every trial of every panel is a point');
+  for (const axis of [0, 1] as const)
+    t.ok(Math.abs(points.reduce((sum, point) => sum + point[axis], 0) / points.length - 1) < 1e-9, 'relative to the mean of the trial');
   t.equal(intermodel([...args, '--json']).stdout, run.stdout);
   t.equal(readFileSync(join(folder, 'figure-4.html'), 'utf8'), page);
 });

@@ -142,6 +142,28 @@ t.test('a proof of a key against a block hash alone', async (t) => {
   if (liquid !== undefined) t.match(verifyProof(liquid, ledger.head), { balance: ledger.state().balance(account) }, 'a key without a slot');
 });
 
+t.test('a proof says of every account of a page what the ledger says', async (t) => {
+  const keys = Array.from({ length: 5 }, (_, k) => testKey(k));
+  const participants = keys.slice(0, 3).map(({ publicKey }, k) => ({ key: publicKey, stake: TOKEN * BigInt(k + 1), balance: TOKEN }));
+  const accounts = keys.slice(3).map(({ publicKey }) => ({ key: publicKey, balance: 7n * TOKEN }));
+  const ledger = await openLedger({ store: memoryStore(), genesis: { participants, accounts } });
+  for (const [k, key] of keys.entries())
+    for (let sent = 0; sent <= k; sent++)
+      t.equal(ledger.submitAction(key, { kind: 'transfer', to: keys[(k + 1) % 5]!.publicKey, amount: BigInt(k) + 1n }).code, 'ok');
+  await ledger.closeBlock();
+  const state = ledger.state();
+  const proofs = await Promise.all(keys.map(({ publicKey }) => ledger.prove(publicKey)));
+  const proven = proofs.map((proof) => verifyProof(proof as never, ledger.head));
+  t.match(
+    proven,
+    keys.map(({ publicKey }, k) => ({ key: publicKey, nonce: k + 1, balance: state.balance(publicKey), slot: k < 3 ? k : null })),
+  );
+  t.match(
+    proven.map((what) => typeof what !== 'string' && what.stake),
+    keys.map(({ publicKey }, k) => (k < 3 ? state.stake(publicKey) : null)),
+  );
+});
+
 t.test('events: an async iterator and JSON lines', async (t) => {
   const [a] = [testKey(0)];
   const ledger = await openLedger({ store: memoryStore(), genesis: { participants: [{ key: a.publicKey, stake: TOKEN }] } });

@@ -1,5 +1,6 @@
 // Rankings, emissions, correlations and residuals at the ends of the range of a double: values from extended precision.
 import t from 'tap';
+import { createBackend } from '../../src/backend/index.js';
 import { InputError } from '../../src/core/errors.js';
 import { projectBoundedStep, projectSimplex, residuals } from '../../src/projection.js';
 import {
@@ -130,5 +131,16 @@ t.test('ties count in the denominators of tau-b, each vector for itself', (test)
   const uneven = kendall([1, 2, 3, 4], [1, 1, 1, 2]).value;
   test.ok(near(uneven ?? 0, 3 / Math.sqrt(6 * 3)), `${uneven}`);
   test.ok(near(kendall([1, 1, 1, 2], [1, 2, 3, 4]).value ?? 0, 3 / Math.sqrt(6 * 3)));
+  test.end();
+});
+
+t.test('column means on threads, where the last block of columns is full, has one more or lacks one', (test) => {
+  const backend = createBackend({ kind: 'native', threads: 4 });
+  for (const n of [1, 62, 63, 64, 65, 127, 128, 129, 191, 255]) {
+    const rows = 260;
+    const scores = Float64Array.from({ length: rows * n }, (_, at) => (at % n) - n / 2 + (Math.floor(at / n) % 2 === 0 ? 1 : -1));
+    const means = Float64Array.from({ length: n }, (_, j) => j - n / 2);
+    test.same(idealRanking({ scores, n, backend }), means, `n = ${n}`);
+  }
   test.end();
 });

@@ -223,6 +223,21 @@ t.test('a participant that is saved and taken up again goes on to the bit: heads
   for (const participant of [one, other]) participant.dispose();
 });
 
+t.test('a student that a member offers before the first round is kept, and counts as no offence', async (t) => {
+  const members = [0, 1, 2, 3].map((index) => member(index, 'squaredError'));
+  const local = await openLocalRun({ members, settings: SETTINGS, seed: SEED, backend, standIns: { hidden: 6, learningRate: 1e-2 } });
+  try {
+    const [early, offering] = local.participants as [(typeof local.participants)[number], (typeof local.participants)[number]];
+    t.equal(early.run.state.phase, 'joining');
+    await offering.client.publishStudent();
+    await early.client.fetchStudents();
+    t.equal(early.client.students.hashOf(offering.client.network.self), contentHash(encodeStudent(offering.standIn!.student)));
+    t.notMatch(JSON.stringify(early.client.network.refusals()), 'malformed');
+  } finally {
+    await local.close();
+  }
+});
+
 t.test('a stand-in learns what its participant answers, keeps a bounded memory, and travels as a student', async (t) => {
   const standIn = new StandIn({ inputWidth: INPUTS, hidden: 12, width: WIDTH, learningRate: 1e-2, seed: SEED, stream: [7], backend });
   t.equal(standIn.learn(), null, 'nothing was served');
