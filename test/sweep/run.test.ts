@@ -83,6 +83,11 @@ t.test('shards merged are the whole, byte for byte', async (t) => {
     const folders = shards.map((shard) => shardFolder(folder, shard));
     await mergeShards({ shards: [...folders].reverse(), folder: join(folder, 'merged') });
     t.same(contents(join(folder, 'merged')), expected, `${count} shards`);
+    const none = t.testdir({ none: {} });
+    await t.rejects(mergeShards({ shards: [join(none, 'none')], folder: join(folder, 'x') }), {
+      code: 'BTM_DOMAIN',
+      message: /holds neither the results of a sweep .* nor folders such as shard-1-of-3/,
+    });
     await t.rejects(mergeShards({ shards: folders.slice(1), folder: join(folder, 'x') }), { code: 'BTM_DOMAIN', message: /shard 1/ });
     await t.rejects(mergeShards({ shards: [...folders, folders[0]!], folder: join(folder, 'x') }), {
       code: 'BTM_DOMAIN',
