@@ -72,6 +72,7 @@ export const CELLS = {
       YARN_NPM_REGISTRY_SERVER: place.registry.url,
       YARN_UNSAFE_HTTP_WHITELIST: '127.0.0.1',
       YARN_ENABLE_GLOBAL_CACHE: 'false',
+      YARN_GLOBAL_FOLDER: join(place.home, 'yarn-global'), // it remembers where a package was, and the registry's port changes
       YARN_ENABLE_TELEMETRY: 'false',
       YARN_ENABLE_SCRIPTS: 'false',
       YARN_NPM_MINIMAL_AGE_GATE: '0',
