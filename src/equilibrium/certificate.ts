@@ -13,41 +13,18 @@ const DEFAULT_EPSILON = 0.1;
 const IMPROVEMENT_SHARE = 1e-7;
 const SEARCH_STEPS = 200;
 
-/** What payoffPointOf works in, for any game of n. */
-export interface PointRoom {
-  readonly mask: Float64Array;
-  readonly derivative: Float64Array;
-  readonly lossGradient: Float64Array;
-  readonly gradient: Float64Array;
-  readonly row: Float64Array;
-  readonly dead: Float64Array;
-}
-
-export function pointRoom(n: number): PointRoom {
-  const square = () => new Float64Array(n * n);
-  return {
-    mask: square(),
-    derivative: square(),
-    lossGradient: square(),
-    gradient: square(),
-    row: new Float64Array(n),
-    dead: new Float64Array(1),
-  };
-}
-
-/** The payoff's gradient of a game at any weights, in `room`, and the share of masks that do not move with them, on kernels. */
-export function payoffPointOf(
-  game: Game,
-  weights: Float64Array,
-  backend: Backend,
-  room: PointRoom = pointRoom(game.n),
-): { gradient: Float64Array; deadShare: number } {
+/** The payoff's gradient of a game at any weights, and the share of masks that do not move with them, on kernels. */
+export function payoffPointOf(game: Game, weights: Float64Array, backend: Backend): { gradient: Float64Array; deadShare: number } {
   const { n, stake, referenceMask, hessians } = game;
   const { temperature, lossFactor, rankFactor, shiftGradient, openDiagonal } = gameTerms(game);
   const { kernels } = backend;
-  const { mask, derivative, lossGradient, gradient, row, dead } = room;
+  const square = () => new Float64Array(n * n);
+  const [mask, derivative, gradient] = [square(), square(), square()];
+  const row = new Float64Array(n);
+  const dead = new Float64Array(1);
   kernels.competitionMask(mask, derivative, row, dead, weights, stake, temperature, shiftGradient, openDiagonal, n);
   const { data, storage, rank, own } = hessians;
+  const lossGradient = square();
   kernels.weightGradient(lossGradient, row, mask, derivative, referenceMask, data, storage, rank, own, n);
   kernels.payoffGradient(gradient, lossGradient, stake, lossFactor, rankFactor, n);
   return { gradient, deadShare: n === 0 ? 0 : dead[0] / (n * n) };

@@ -5,7 +5,7 @@ import { checkCallback, checkOptions, checkPositive, checkSignal } from '../core
 import { diagonalSums } from '../reference/safe-scale.js';
 import { SearchValues, stateLength } from '../reference/search-values.js';
 import { openBatch, runBatch } from './batch.js';
-import { type PointRoom, payoffPointOf, pointRoom } from './certificate.js';
+import { payoffPointOf } from './certificate.js';
 import { asGames } from './game.js';
 import { runSettings, statusKindOf } from './settings.js';
 import type { EquilibriumBatch, Game, SolveManyOptions, StatusKind } from './types.js';
@@ -47,7 +47,6 @@ export async function solveMany(options: SolveManyOptions): Promise<EquilibriumB
   const epsilon = checkPositive('epsilon', options.epsilon ?? DEFAULT_EPSILON);
   const settings = runSettings(options.method, options.stop, options.failure, n);
   const result = emptyBatch(games.length, n);
-  const room = pointRoom(n);
   let trialsDone = 0;
   let stepsBefore = 0;
   for (const members of byStorage(games)) {
@@ -69,7 +68,7 @@ export async function solveMany(options: SolveManyOptions): Promise<EquilibriumB
     batch.handle.read(states);
     members.forEach((k, m) => {
       const state = states.subarray(m * stateLength(n), (m + 1) * stateLength(n));
-      fillEntry(result, k, games[k], state, epsilon, backend, room);
+      fillEntry(result, k, games[k], state, epsilon, backend);
     });
     trialsDone += members.length;
     stepsBefore += settings.maxSteps * members.length;
@@ -117,13 +116,13 @@ function byStorage(games: readonly Game[]): number[][] {
   return [...groups.values()];
 }
 
-function fillEntry(out: Filling, k: number, game: Game, state: Float64Array, epsilon: number, backend: Backend, room: PointRoom): void {
+function fillEntry(out: Filling, k: number, game: Game, state: Float64Array, epsilon: number, backend: Backend): void {
   const { n } = game;
   const { kernels } = backend;
   const weights = out.weights.subarray(k * n * n, (k + 1) * n * n);
   weights.set(state.subarray(0, n * n));
   const search = new SearchValues(state, n);
-  const { gradient, deadShare } = payoffPointOf(game, weights, backend, room);
+  const { gradient, deadShare } = payoffPointOf(game, weights, backend);
   const [gap, natural, regret] = [new Float64Array(n), new Float64Array(n), new Float64Array(n)];
   kernels.residuals(gap, natural, regret, weights, gradient, epsilon, n, n);
   out.deadShare[k] = deadShare;

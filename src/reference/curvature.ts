@@ -6,12 +6,12 @@
 import { fma, matVec, treeDot, treeSum, treeSumOf } from '../core/arithmetic/index.js';
 import { HESSIAN_STORAGES, LOSSES, type Loss, SAMPLE_ESTIMATORS, type SampleEstimator } from '../core/closed-lists.js';
 import {
-  contributions,
   type Forward,
   firstIsFinite,
   forward,
   type Layer,
   offsetsOf,
+  overPeers,
   partOf,
   type ReferenceHead,
   type Responses,
@@ -108,10 +108,7 @@ export function removalScores(
   lossCode: number,
   batch: number,
 ): boolean {
-  const { layers, inputs, outputs } = head as ReferenceHead;
-  const offsets = offsetsOf(widths);
-  const shifts = baseline.length === 0 ? null : contributions(layers[0], baseline, offsets);
-  const peers = widths.length;
+  const { layers, inputs, outputs, peers, offsets, shifts } = overPeers(head, widths, baseline);
   const groups = groupsOf(groupOffsets, groupMembers, peers);
   const loss = LOSSES[lossCode];
   const estimator = SAMPLE_ESTIMATORS[estimatorCode];

@@ -168,6 +168,14 @@ export interface Forward {
   readonly outputs: Float64Array[]; // one per layer; the last is z
 }
 
+/** A head with the peers that it reads side by side, and the contributions of their baselines; null where these are zero. */
+export function overPeers(head: object, widths: Int32Array, baseline: Float64Array) {
+  const { layers, inputs, outputs } = head as ReferenceHead;
+  const offsets = offsetsOf(widths);
+  const shifts = baseline.length === 0 ? null : contributions(layers[0], baseline, offsets);
+  return { layers, inputs, outputs, peers: widths.length, offsets, shifts };
+}
+
 /**
  * The forward pass of one sample: bias, then the contribution of peer 0, 1, ... added in order. `shifts` are the contributions of the
  * baselines (null: zero); `answered` is empty, or [peers] with 0 for a peer whose baseline stands for its answer.

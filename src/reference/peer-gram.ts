@@ -1,7 +1,7 @@
 /** Inner products of what peers do to the outputs of a head, in plain TypeScript: the oracle of the native kernel. */
 import { LOSSES } from '../core/closed-lists.js';
 import { sumSamples } from './curvature.js';
-import { contributions, firstIsFinite, forward, offsetsOf, type ReferenceHead, type Responses, tangent } from './head.js';
+import { firstIsFinite, forward, overPeers, type Responses, tangent } from './head.js';
 import { bilinearForm, centre, curvatureWeights, weighted } from './loss.js';
 
 /**
@@ -20,10 +20,7 @@ export function peerGram(
   lossCode: number,
   batch: number,
 ): boolean {
-  const { layers, inputs, outputs } = head as ReferenceHead;
-  const offsets = offsetsOf(widths);
-  const peers = widths.length;
-  const shifts = baseline.length === 0 ? null : contributions(layers[0], baseline, offsets);
+  const { layers, inputs, outputs, peers, offsets, shifts } = overPeers(head, widths, baseline);
   const loss = LOSSES[lossCode];
   const perSample = new Float64Array(batch * peers * peers);
   let finite = true;
